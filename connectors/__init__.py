@@ -1,0 +1,1 @@
+"""Knows databases: reads a production one, writes a test one."""

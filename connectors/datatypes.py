@@ -1,0 +1,104 @@
+"""Column types as every engine can state them, and the one Arrow type in which each travels."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import pyarrow as pa
+
+
+class Kind(StrEnum):
+    """What a column holds, whatever the engine calls it."""
+
+    BOOLEAN = "boolean"
+    INTEGER = "integer"
+    FLOAT = "float"
+    DECIMAL = "decimal"
+    TEXT = "text"
+    ENUM = "enum"
+    DATE = "date"
+    TIME = "time"
+    TIMESTAMP = "timestamp"
+    TIMESTAMPTZ = "timestamptz"
+    INTERVAL = "interval"
+    UUID = "uuid"
+    JSON = "json"
+    BYTES = "bytes"
+    ARRAY = "array"
+    OTHER = "other"
+
+
+NUMBERS = frozenset({Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL})
+TIMES = frozenset({Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ, Kind.INTERVAL})
+
+
+@dataclass(frozen=True, slots=True)
+class DataType:
+    """A column type.
+
+    Attributes:
+        kind: what it holds.
+        sql: the type as the engine spells it, quoted where needed; good for a cast.
+        bits: width of an integer (16, 32, 64) or a float (32, 64).
+        length: most characters of a text; None where unlimited.
+        padded: True for character(n), whose trailing blanks mean nothing.
+        precision: digits of a decimal; None where unlimited.
+        scale: digits after the point of a decimal; None where unlimited.
+        labels: the labels of an enum, in their order.
+        element: the type of an array's elements.
+        domain: the domain's qualified name, where the column's type is one.
+    """
+
+    kind: Kind
+    sql: str
+    bits: int | None = None
+    length: int | None = None
+    padded: bool = False
+    precision: int | None = None
+    scale: int | None = None
+    labels: tuple[str, ...] = ()
+    element: "DataType | None" = None
+    domain: str | None = None
+
+
+_FIXED = {
+    Kind.BOOLEAN: pa.bool_(),
+    Kind.TEXT: pa.string(),
+    Kind.ENUM: pa.string(),
+    Kind.DATE: pa.date32(),
+    Kind.TIME: pa.time64("us"),
+    Kind.TIMESTAMP: pa.timestamp("us"),
+    Kind.TIMESTAMPTZ: pa.timestamp("us", tz="UTC"),
+    Kind.INTERVAL: pa.duration("us"),
+    Kind.UUID: pa.binary(16),
+    Kind.JSON: pa.string(),
+    Kind.BYTES: pa.binary(),
+    Kind.OTHER: pa.string(),
+}
+_INTEGERS = {16: pa.int16(), 32: pa.int32(), 64: pa.int64()}
+_FLOATS = {32: pa.float32(), 64: pa.float64()}
+_MOST_DIGITS = 38
+_FREE_SCALE = 12
+
+
+def arrow_type(datatype: DataType) -> pa.DataType:
+    """The Arrow type in which values of a column travel between all stages.
+
+    An interval travels as its length in microseconds, any type without a form of its own
+    (`Kind.OTHER`) as the text of its literal. A decimal without a declared precision travels as
+    decimal128 with 38 digits, of which 12 stand after the point.
+    """
+    if datatype.kind is Kind.INTEGER:
+        return _INTEGERS[datatype.bits or 64]
+    if datatype.kind is Kind.FLOAT:
+        return _FLOATS[datatype.bits or 64]
+    if datatype.kind is Kind.DECIMAL:
+        return _decimal(datatype)
+    if datatype.kind is Kind.ARRAY and datatype.element is not None:
+        return pa.list_(arrow_type(datatype.element))
+    return _FIXED[datatype.kind]
+
+
+def _decimal(datatype: DataType) -> pa.DataType:
+    if datatype.precision is None:
+        return pa.decimal128(_MOST_DIGITS, _FREE_SCALE)
+    return pa.decimal128(min(datatype.precision, _MOST_DIGITS), datatype.scale or 0)

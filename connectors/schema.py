@@ -1,0 +1,202 @@
+"""What a database declares: tables, columns, keys, constraints."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from pydantic import TypeAdapter
+
+from connectors.datatypes import DataType
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TableName:
+    """A table's name with its schema; `str()` is for people, never for SQL."""
+
+    schema: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A declared column.
+
+    Attributes:
+        generated: the SQL expression of a generated column.
+        identity: "ALWAYS" or "BY DEFAULT" for an identity column.
+        default: the SQL expression of its default.
+    """
+
+    name: str
+    datatype: DataType
+    nullable: bool = True
+    default: str | None = None
+    generated: str | None = None
+    identity: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unique:
+    """A primary key, a unique constraint or a unique index.
+
+    Attributes:
+        columns: the plain columns of the key, in order; expressions are left out.
+        expressions: SQL of those parts that are no plain column.
+        predicate: SQL of a partial index's WHERE.
+        nulls_distinct: False for NULLS NOT DISTINCT.
+        constraint: True for a constraint, False for an index alone.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    primary: bool = False
+    expressions: tuple[str, ...] = ()
+    predicate: str | None = None
+    nulls_distinct: bool = True
+    deferrable: bool = False
+    constraint: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """A foreign key from `table` (the child) to `parent`, column by column."""
+
+    name: str
+    table: TableName
+    columns: tuple[str, ...]
+    parent: TableName
+    parent_columns: tuple[str, ...]
+    deferrable: bool = False
+    match_full: bool = False
+    on_delete: str = "NO ACTION"
+    on_update: str = "NO ACTION"
+    validated: bool = True
+
+    @property
+    def self_reference(self) -> bool:
+        """Whether child and parent are one table."""
+        return self.table == self.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A check of a table, or of a domain that one of its columns uses."""
+
+    name: str
+    sql: str
+    columns: tuple[str, ...] = ()
+    validated: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """An EXCLUDE constraint, by its definition."""
+
+    name: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index that no constraint owns, by its definition."""
+
+    name: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A leaf or a branch of a partitioned table, with its bound as SQL."""
+
+    name: TableName
+    bound: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A sequence that feeds a column."""
+
+    name: TableName
+    table: TableName
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unmodelled:
+    """A catalog object that travels with the DDL but has no type here, and why."""
+
+    kind: str
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A declared table; a partitioned table stands for all of its partitions."""
+
+    name: TableName
+    columns: tuple[Column, ...]
+    uniques: tuple[Unique, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    checks: tuple[Check, ...] = ()
+    exclusions: tuple[Exclusion, ...] = ()
+    indexes: tuple[Index, ...] = ()
+    partitioned_by: str | None = None
+    partitions: tuple[Partition, ...] = ()
+    inherits: tuple[TableName, ...] = ()
+    triggers: tuple[str, ...] = ()
+
+    def column(self, name: str) -> Column:
+        """The column of that name; KeyError where there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+    @property
+    def written(self) -> tuple[Column, ...]:
+        """The columns that a writer fills: all but the generated ones."""
+        return tuple(c for c in self.columns if c.generated is None)
+
+    @property
+    def primary_key(self) -> Unique | None:
+        """The primary key, where one is declared."""
+        return next((u for u in self.uniques if u.primary), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """All that a database declares and this product reads."""
+
+    tables: tuple[Table, ...]
+    sequences: tuple[Sequence, ...] = ()
+    unmodelled: tuple[Unmodelled, ...] = ()
+
+    def table(self, name: TableName) -> Table:
+        """The table of that name; KeyError where there is none."""
+        for table in self.tables:
+            if table.name == name:
+                return table
+        raise KeyError(str(name))
+
+    @property
+    def foreign_keys(self) -> Iterator[ForeignKey]:
+        """Every foreign key of every table."""
+        return (key for table in self.tables for key in table.foreign_keys)
+
+    def without(self, names: frozenset[TableName]) -> "Schema":
+        """The schema with some tables and every foreign key to them left out."""
+        kept = tuple(
+            replace(t, foreign_keys=tuple(f for f in t.foreign_keys if f.parent not in names))
+            for t in self.tables
+            if t.name not in names
+        )
+        return replace(self, tables=kept)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of all that is declared, in hexadecimal."""
+        return hashlib.sha256(TypeAdapter(Schema).dump_json(self)).hexdigest()

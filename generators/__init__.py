@@ -1,0 +1,1 @@
+"""Knows distributions: learns columns, rows and foreign keys, and draws new ones."""

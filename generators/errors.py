@@ -1,0 +1,28 @@
+"""What can go wrong while learning or drawing.
+
+GeneratorError
+├── Unmeetable         a declared constraint cannot be met with the rows asked for
+├── NotAnArchive       a file is no model archive
+├── BrokenArchive      a model archive is truncated, or was tampered with
+└── NewerArchive       a model archive was written by a newer version
+"""
+
+
+class GeneratorError(Exception):
+    """Root of all errors raised by `generators`."""
+
+
+class Unmeetable(GeneratorError):
+    """A declared constraint that cannot be met, with the most that is possible."""
+
+
+class NotAnArchive(GeneratorError):
+    """The file is no model archive."""
+
+
+class BrokenArchive(GeneratorError):
+    """The archive is truncated, or its parts differ from its checksums."""
+
+
+class NewerArchive(GeneratorError):
+    """The archive was written by a newer version of the product."""

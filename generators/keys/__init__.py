@@ -1,0 +1,68 @@
+"""The protocol of a key generator: values never seen before, distinct for distinct row indexes.
+
+A key is a function of its row's index, so uniqueness needs no memory and survives any split into
+shards. Each file ends in a line such as `generator: type[KeyGenerator] = Serial`.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from connectors.schema import Column
+from generators.columns import Sample, State
+from generators.privacy.support import Support
+
+
+class KeyGenerator(Protocol):
+    """Makes the values of one column that is unique by itself."""
+
+    kind: ClassVar[str]
+    """The file's name."""
+
+    @classmethod
+    def claims(cls, column: Column) -> float:
+        """How well it suits a column, 0 (not at all) to 1; the highest claim wins."""
+        ...
+
+    @classmethod
+    def fit(cls, column: Column, sample: Sample, support: Support) -> Self:
+        """Learns the look of the keys (format, start, step) from a sample, which may be empty."""
+        ...
+
+    @property
+    def capacity(self) -> int:
+        """How many distinct values it can make; indexes run from 0 to capacity - 1."""
+        ...
+
+    def at(self, rows: npt.NDArray[np.int64]) -> pa.Array:
+        """The key of each row index, of the type `arrow_type(column.datatype)`."""
+        ...
+
+    def released(self) -> State:
+        """All that was learned, by field."""
+        ...
+
+    @classmethod
+    def restore(cls, column: Column, state: Mapping[str, Any]) -> Self:
+        """The generator whose `released()` held these values."""
+        ...
+
+
+@cache
+def key_generators() -> Mapping[str, type[KeyGenerator]]:
+    """Every generator in this folder by its kind."""
+    names = sorted(m.name for m in pkgutil.iter_modules(__path__))
+    modules = (importlib.import_module(f"{__name__}.{name}") for name in names)
+    return {m.generator.kind: m.generator for m in modules}
+
+
+def choose(column: Column) -> type[KeyGenerator] | None:
+    """The generator with the highest claim; None where none can make distinct values."""
+    best = max(key_generators().values(), key=lambda g: g.claims(column))
+    return best if best.claims(column) > 0 else None

@@ -1,0 +1,1 @@
+"""What keeps a person's data on the production side."""
