@@ -1,1 +1,1 @@
-"""Moves data from a production database through a learned model into test databases, and proves it."""
+"""Moves a production database through a learned model into test databases, and proves it."""

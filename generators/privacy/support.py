@@ -91,14 +91,14 @@ class Support:
         return Released(np.maximum.accumulate(found), _SEAL)
 
     def share(self, holds: npt.NDArray[np.bool_], units: Ints) -> Released[float]:
-        """Releases the share of rows that hold a property; 0 or 1 where either side lacks support."""
+        """Releases the share of rows with a property; 0 or 1 where either side lacks support."""
         sides = [len(np.unique(units[holds == side])) for side in (True, False)]
         if sides[0] < self.k:
             return Released(0.0, _SEAL)
         return Released(1.0 if sides[1] < self.k else float(holds.mean()), _SEAL)
 
     def supported(self, codes: Ints, units: Ints, size: int) -> npt.NDArray[np.bool_]:
-        """Which codes 0..size-1 are held by at least k units; an answer for fitters, not released."""
+        """Which codes 0..size-1 are held by at least k units; for fitters, not released."""
         return np.asarray(unit_counts(codes, units, size) >= self.k)
 
     def seal(self, value: T, units_behind: int) -> Released[T] | None:

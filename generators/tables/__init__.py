@@ -1,0 +1,93 @@
+"""The protocol of a table generator: a joint model of a row's codes, given its context's codes.
+
+Each file ends in a line such as `generator: type[TableGenerator] = Trees`.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from generators.columns import Codes, State
+from generators.privacy.support import Support
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One column of a matrix of codes.
+
+    Attributes:
+        name: unique within its matrix.
+        size: codes run from 0 to size - 1.
+        ordered: whether neighbouring codes stand for neighbouring values (0 may be null).
+    """
+
+    name: str
+    size: int
+    ordered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Rows of codes: `codes` is of shape (rows, features)."""
+
+    features: tuple[Feature, ...]
+    codes: Codes
+
+    def column(self, name: str) -> Codes:
+        """The codes of one feature, of shape (rows,)."""
+        names = [f.name for f in self.features]
+        return np.asarray(self.codes[:, names.index(name)])
+
+
+class TableGenerator(Protocol):
+    """Models p(row | context) over codes."""
+
+    kind: ClassVar[str]
+    """The file's name."""
+
+    @classmethod
+    def fit(
+        cls, context: Matrix, target: Matrix, units: npt.NDArray[np.int64], support: Support
+    ) -> Self:
+        """Learns from rows whose context, codes and unit ids stand side by side.
+
+        Either matrix may have no features, and there may be no rows.
+        """
+        ...
+
+    def log_prob(self, context: Codes, target: Codes) -> npt.NDArray[np.float64]:
+        """The natural logarithm of the probability of each row, of shape (rows,)."""
+        ...
+
+    def sample(
+        self, context: Codes, evidence: Mapping[str, Codes], rng: np.random.Generator
+    ) -> Codes:
+        """Draws a row of codes per row of `context`, of shape (rows, target features).
+
+        A feature named in `evidence` takes the codes given there, and later features are drawn
+        given them.
+        """
+        ...
+
+    def released(self) -> State:
+        """All that was learned, by field."""
+        ...
+
+    @classmethod
+    def restore(cls, state: Mapping[str, Any]) -> Self:
+        """The generator whose `released()` held these values."""
+        ...
+
+
+@cache
+def table_generators() -> Mapping[str, type[TableGenerator]]:
+    """Every generator in this folder by its kind."""
+    names = sorted(m.name for m in pkgutil.iter_modules(__path__))
+    modules = (importlib.import_module(f"{__name__}.{name}") for name in names)
+    return {m.generator.kind: m.generator for m in modules}
