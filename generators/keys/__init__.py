@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from connectors.schema import Column
 from generators.columns import Sample, State
+from generators.errors import Unmeetable
 from generators.privacy.support import Support
 
 
@@ -66,3 +67,17 @@ def choose(column: Column) -> type[KeyGenerator] | None:
     """The generator with the highest claim; None where none can make distinct values."""
     best = max(key_generators().values(), key=lambda g: g.claims(column))
     return best if best.claims(column) > 0 else None
+
+
+def require_capacity(key: KeyGenerator, column: Column, rows: npt.NDArray[np.int64]) -> None:
+    """Refuses row indexes that a key generator has no distinct value for.
+
+    Raises:
+        Unmeetable: an index is not within 0 and capacity - 1.
+    """
+    highest = int(rows.max(initial=-1))
+    if highest >= key.capacity:
+        raise Unmeetable(
+            f"keys of column {column.name} ran out: row {highest} asked for, {key.capacity} keys "
+            f"of type {column.datatype.sql} found; ask for fewer rows or widen the column"
+        )

@@ -1,0 +1,28 @@
+# make setup | test | demo | lint. Arguments for pytest: make test ARGS="-k embedded -x"
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+STAMP := .venv/.installed
+
+.PHONY: setup test demo lint
+.DELETE_ON_ERROR:
+
+setup: $(STAMP)
+
+# The stamp is younger than both files exactly when what they ask for is installed.
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11" >&2; exit 1; }
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+test: setup
+	.venv/bin/pytest $(ARGS)
+
+demo: setup
+	.venv/bin/provisioner demo
+
+lint: setup
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy

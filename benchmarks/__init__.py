@@ -1,0 +1,1 @@
+"""Measurements of the product, each printing JSON: run one with `python -m benchmarks.NAME`."""

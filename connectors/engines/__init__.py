@@ -1,0 +1,177 @@
+"""The protocols of a database engine: one folder here per product, named after its dialect.
+
+A `Reader` reads, a `Source` is a reader and nothing more, a `Target` is a reader that also
+writes. No method takes SQL text. Each folder has a module `engine` with `open_source(url)` and
+`open_target(url)`, which are context managers.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+import pyarrow as pa
+
+from connectors.batch import Batch
+from connectors.ddl import DdlItem
+from connectors.errors import UnknownEngine
+from connectors.profile import Profile, Split, TableSize
+from connectors.schema import Check, ForeignKey, Schema, Table, TableName, Unique
+
+Constraint = ForeignKey | Unique | Check
+
+
+@dataclass(frozen=True, slots=True)
+class Checksum:
+    """The number of rows of a table, and a digest that does not depend on their order."""
+
+    rows: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One loaded shard: the number of its tree in the plan, and its own number."""
+
+    tree: int
+    shard: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What a target already holds of a plan.
+
+    Attributes:
+        fingerprint: the plan's.
+        plan: the plan as JSON.
+        marks: the shards whose rows are committed.
+        steps: numbers of the finished steps after the rows.
+        finished: whether nothing is left to do.
+    """
+
+    fingerprint: str
+    plan: str
+    marks: frozenset[Mark]
+    steps: frozenset[int]
+    finished: bool
+
+
+class Reader(Protocol):
+    """Reads one database."""
+
+    @property
+    def identity(self) -> str:
+        """A digest of the server's system identifier and the database's, whatever its address."""
+        ...
+
+    def schema(self) -> Schema:
+        """All that the database declares; our own ledger is left out."""
+        ...
+
+    def sizes(self) -> Mapping[TableName, TableSize]:
+        """The planner's estimates, for stating costs."""
+        ...
+
+    def rows(self, table: Table) -> int:
+        """The exact number of rows."""
+        ...
+
+    def read(self, table: Table, most: int | None = None) -> Iterator[pa.RecordBatch]:
+        """Rows with all columns but generated ones, in no stated order; at most `most`."""
+        ...
+
+    def violations(self, table: Table, constraint: Constraint) -> int:
+        """How many rows break a constraint, counted by a query of our own, not by trust."""
+        ...
+
+    def unmatched(self, table: Table, column: str, pattern: str) -> int:
+        """How many values of a text column do not match a regular expression."""
+        ...
+
+    def checksum(self, table: Table) -> Checksum:
+        """The table's checksum; equal rows in any order give equal checksums."""
+        ...
+
+
+class Source(Reader, Protocol):
+    """Reads a production database in one read-only snapshot."""
+
+    def unreadable(self, schema: Schema) -> tuple[TableName, ...]:
+        """The tables that the role may not read."""
+        ...
+
+    def ddl(self, without: frozenset[TableName] = frozenset()) -> tuple[DdlItem, ...]:
+        """The statements that recreate the schema, in a runnable order."""
+        ...
+
+    def profile(self, schema: Schema, split: Split, distinct: bool = False) -> Profile:
+        """Measures all tables; shares and fan-outs come from training units only."""
+        ...
+
+    def training(self, table: Table, split: Split) -> Iterator[pa.RecordBatch]:
+        """Rows of training units as `read` gives them, with a last column `unit` (int64)."""
+        ...
+
+
+class Target(Reader, Protocol):
+    """Fills a test database."""
+
+    def ledger(self) -> Ledger | None:
+        """What the target holds of a plan; None where no load was begun."""
+        ...
+
+    def begin(self, fingerprint: str, plan: str, items: Sequence[DdlItem]) -> None:
+        """Creates the ledger and runs the pre-data items, all in one transaction.
+
+        Raises:
+            NotEmptyTarget: the database already holds tables.
+        """
+        ...
+
+    def write(self, batches: Iterator[Batch], schema: Schema, mark: Mark) -> int:
+        """Commits a shard's rows and its mark together; returns the number of rows."""
+        ...
+
+    def finish_step(self, item: DdlItem) -> None:
+        """Runs one post-data item and marks it, in one transaction."""
+        ...
+
+    def settle(self, schema: Schema) -> None:
+        """Sets sequences, refreshes materialised views, collects statistics, marks the end."""
+        ...
+
+
+class Engine(Protocol):
+    """The module `engine` of a folder here."""
+
+    def open_source(self, url: str) -> AbstractContextManager[Source]:
+        """A source; closing it ends its snapshot."""
+        ...
+
+    def open_target(self, url: str) -> AbstractContextManager[Target]:
+        """A target, locked against a second run; closing it releases the lock."""
+        ...
+
+
+def open_source(url: str) -> AbstractContextManager[Source]:
+    """Opens the production database of a URL for reading; see `connectors.errors`."""
+    return _engine(url).open_source(url)
+
+
+def open_target(url: str) -> AbstractContextManager[Target]:
+    """Opens the test database of a URL for writing; see `connectors.errors`."""
+    return _engine(url).open_target(url)
+
+
+def _engine(url: str) -> Engine:
+    dialect = url.partition(":")[0].partition("+")[0]
+    known = sorted(m.name for m in pkgutil.iter_modules(__path__))
+    name = {"postgres": "postgresql"}.get(dialect, dialect)
+    if name not in known:
+        raise UnknownEngine(
+            f"the URL starts with {dialect[:20]!r}; expected one of: "
+            + ", ".join(f"{k}://" for k in known)
+        )
+    return cast("Engine", importlib.import_module(f"{__name__}.{name}.engine"))

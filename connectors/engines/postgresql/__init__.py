@@ -1,0 +1,1 @@
+"""PostgreSQL: its catalog, its types, its DDL, its binary COPY."""

@@ -1,0 +1,260 @@
+"""Reads a PostgreSQL database: what a source and a target have in common."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import adbc_driver_postgresql.dbapi as adbc
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+from psycopg import sql
+
+from connectors.datatypes import DataType, Kind, arrow_type
+from connectors.engines import Checksum, Constraint
+from connectors.engines.postgresql.catalog import read_schema, read_sizes
+from connectors.engines.postgresql.connection import driver, libpq, told, unopened
+from connectors.engines.postgresql.units import relation
+from connectors.profile import TableSize
+from connectors.schema import Check, Column, ForeignKey, Schema, Table, TableName, Unique
+
+
+class PostgresqlReader:
+    """Answers questions about one database over one session."""
+
+    def __init__(self, url: str, connection: sa.Connection) -> None:
+        self.url = url
+        self.connection = connection
+        self.session = driver(connection)
+
+    @property
+    def identity(self) -> str:
+        """See `Reader`; the server keeps its system identifier for life (pg_control_system)."""
+        found = self.one(
+            sql.SQL(
+                "SELECT system_identifier::text || '/' || (SELECT oid FROM pg_catalog.pg_database"
+                " WHERE datname = current_database())::text FROM pg_catalog.pg_control_system()"
+            ),
+            "reading the server's identity",
+        )
+        return hashlib.sha256(str(found[0]).encode()).hexdigest()
+
+    def schema(self) -> Schema:
+        """See `Reader`."""
+        with told("reading the catalog"), self.session.transaction():
+            return read_schema(self.connection)
+
+    def sizes(self) -> Mapping[TableName, TableSize]:
+        """See `Reader`."""
+        with told("reading the planner's estimates"):
+            return read_sizes(self.connection)
+
+    def rows(self, table: Table) -> int:
+        """See `Reader`."""
+        query = sql.SQL("SELECT count(*) FROM {}").format(relation(table))
+        return int(self.one(query, f"counting {table.name}")[0])
+
+    def read(self, table: Table, most: int | None = None) -> Iterator[pa.RecordBatch]:
+        """See `Reader`."""
+        limit = sql.SQL("") if most is None else sql.SQL(" LIMIT {}").format(sql.Literal(most))
+        query = sql.SQL("SELECT {} FROM {} AS r0{}").format(
+            columns_as_arrow(table), relation(table), limit
+        )
+        return self.arrow(query, table)
+
+    def violations(self, table: Table, constraint: Constraint) -> int:
+        """See `Reader`."""
+        return int(self.one(_violating(table, constraint), f"checking {table.name}")[0])
+
+    def unmatched(self, table: Table, column: str, pattern: str) -> int:
+        """See `Reader`."""
+        query = sql.SQL("SELECT count(*) FROM {} WHERE {}::text !~ {}").format(
+            relation(table), sql.Identifier(column), sql.Literal(pattern)
+        )
+        return int(self.one(query, f"checking {table.name}")[0])
+
+    def checksum(self, table: Table) -> Checksum:
+        """See `Reader`; the digest is the sum of 64-bit hashes of each row's text."""
+        query = sql.SQL(
+            "SELECT count(*), coalesce(sum(hashtextextended(t::text, 0)::numeric), 0)::text"
+            " FROM {} AS t"
+        ).format(relation(table))
+        rows, digest = self.one(query, f"summing {table.name}")
+        return Checksum(int(rows), str(digest))
+
+    def one(self, query: sql.SQL | sql.Composed, what: str) -> tuple[Any, ...]:
+        """The only row of a query."""
+        with told(what):
+            row = self.session.execute(query).fetchone()
+        if row is None:
+            raise LookupError(what)
+        return tuple(row)
+
+    def arrow(self, query: sql.SQL | sql.Composed, table: Table) -> Iterator[pa.RecordBatch]:
+        """Streams a query of `columns_as_arrow`, and more columns after those, as exact Arrow."""
+        written = {c.name: c.datatype for c in table.written}
+        with self.reading() as cursor, told(f"reading {table.name}"):
+            cursor.execute(query.as_string(self.session))
+            for batch in cursor.fetch_record_batch():
+                yield _exact_batch(batch, written)
+
+    def reading(self) -> "Cursor":
+        """A cursor for reading Arrow, on a connection of its own."""
+        return Cursor(self.url, snapshot=None)
+
+
+class Cursor:
+    """An ADBC cursor on a connection of its own; within a snapshot where one is given."""
+
+    def __init__(self, url: str, snapshot: str | None) -> None:
+        self._url = libpq(url)
+        self._snapshot = snapshot
+
+    def __enter__(self) -> Any:
+        """Opens the connection."""
+        try:
+            self._connection = adbc.connect(self._url.render_as_string(hide_password=False))
+        except adbc.Error as error:
+            raise unopened(str(error), self._url) from None
+        cursor = self._connection.cursor()
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        if self._snapshot is not None:
+            literal = sql.Literal(self._snapshot).as_string(None)
+            cursor.execute(f"SET TRANSACTION SNAPSHOT {literal}")
+            cursor.execute("SET LOCAL row_security = off")
+        cursor.execute("SET LOCAL search_path = ''")
+        self._cursor = cursor
+        return cursor
+
+    def __exit__(self, *_: object) -> None:
+        """Closes cursor and connection."""
+        self._cursor.close()
+        self._connection.close()
+
+
+def columns_as_arrow(table: Table) -> sql.Composable:
+    """SELECT list of a table's written columns from alias `r0`, each in a form ADBC reads."""
+    return sql.SQL(", ").join(
+        sql.SQL("{} AS {}").format(_readable(c), sql.Identifier(c.name)) for c in table.written
+    )
+
+
+_CASTS = {
+    Kind.BOOLEAN: "boolean",
+    Kind.TEXT: "text",
+    Kind.ENUM: "text",
+    Kind.JSON: "text",
+    Kind.OTHER: "text",
+    Kind.DECIMAL: "text",
+    Kind.DATE: "date",
+    Kind.TIME: "time",
+    Kind.TIMESTAMP: "timestamp",
+    Kind.TIMESTAMPTZ: "timestamptz",
+    Kind.BYTES: "bytea",
+}
+_WIDTHS = {16: "int2", 32: "int4", 64: "int8"}
+
+
+def _cast(datatype: DataType) -> str:
+    if datatype.kind is Kind.INTEGER:
+        return _WIDTHS[datatype.bits or 64]
+    if datatype.kind is Kind.FLOAT:
+        return f"float{(datatype.bits or 64) // 8}"
+    if datatype.kind is Kind.ARRAY and datatype.element is not None:
+        return f"{_cast(datatype.element)}[]"
+    return _CASTS.get(datatype.kind, "text")
+
+
+def _readable(column: Column) -> sql.Composable:
+    """The column cast to what its Arrow type needs; infinite dates and numbers read as null."""
+    name = sql.Identifier("r0", column.name)
+    kind = column.datatype.kind
+    if kind is Kind.UUID:
+        return sql.SQL("uuid_send({})").format(name)
+    if kind is Kind.INTERVAL:
+        return sql.SQL("(extract(epoch FROM {}) * 1000000)::int8").format(name)
+    if kind in {Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}:
+        return sql.SQL("CASE WHEN isfinite({0}) THEN {0}::{1} END").format(
+            name, sql.SQL(_CASTS[kind])
+        )
+    if kind is Kind.DECIMAL:
+        return sql.SQL("nullif({}::text, 'NaN')").format(name)
+    return sql.SQL("{}::{}").format(name, sql.SQL(_cast(column.datatype)))
+
+
+def _exact_batch(batch: pa.RecordBatch, written: Mapping[str, DataType]) -> pa.RecordBatch:
+    arrays = [
+        _exact(array, written[name]) if name in written else array
+        for name, array in zip(batch.schema.names, batch.columns, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
+
+
+def _exact(array: pa.Array, datatype: DataType) -> pa.Array:
+    wanted = arrow_type(datatype)
+    if datatype.kind is Kind.DECIMAL and datatype.precision is None:
+        return pc.cast(pc.cast(array, pa.float64()), wanted, safe=False)
+    if datatype.kind is Kind.TEXT and datatype.padded:
+        return pc.utf8_rtrim(array, characters=" ")
+    return pc.cast(array, wanted)
+
+
+def _violating(table: Table, constraint: Constraint) -> sql.Composed:
+    if isinstance(constraint, ForeignKey):
+        return _orphans(table, constraint)
+    return (
+        _broken(table, constraint)
+        if isinstance(constraint, Check)
+        else _duplicates(table, constraint)
+    )
+
+
+def _names(columns: tuple[str, ...], alias: str) -> list[sql.Composable]:
+    return [sql.Identifier(alias, c) for c in columns]
+
+
+def _orphans(table: Table, key: ForeignKey) -> sql.Composed:
+    present = [sql.SQL("{} IS NOT NULL").format(c) for c in _names(key.columns, "c")]
+    equal = [
+        sql.SQL("{} = {}").format(a, b)
+        for a, b in zip(_names(key.columns, "c"), _names(key.parent_columns, "p"), strict=True)
+    ]
+    return sql.SQL(
+        "SELECT count(*) FROM {} AS c WHERE {} AND NOT EXISTS (SELECT FROM {} AS p WHERE {})"
+    ).format(
+        relation(table),
+        sql.SQL(" AND ").join(present),
+        sql.Identifier(key.parent.schema, key.parent.name),
+        sql.SQL(" AND ").join(equal),
+    )
+
+
+def _duplicates(table: Table, unique: Unique) -> sql.Composed:
+    parts: list[sql.Composable] = [
+        *_names(unique.columns, "t"),
+        *(sql.SQL(f"({e})") for e in unique.expressions),
+    ]
+    wanted: list[sql.Composable] = [
+        sql.SQL("{} IS NOT NULL").format(p) for p in parts if unique.nulls_distinct
+    ]
+    if unique.predicate:
+        wanted.append(sql.SQL(f"({unique.predicate})"))
+    return sql.SQL(
+        "SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM {} AS t WHERE {}"
+        " GROUP BY {} HAVING count(*) > 1) AS d"
+    ).format(
+        relation(table),
+        sql.SQL(" AND ").join(wanted or [sql.SQL("true")]),
+        sql.SQL(", ").join(parts),
+    )
+
+
+def _broken(table: Table, check: Check) -> sql.Composed:
+    """A domain's check speaks of VALUE, so its column is given that name."""
+    if "VALUE" in check.sql and len(check.columns) == 1:
+        rows: sql.Composable = sql.SQL("(SELECT {} AS value FROM {}) AS t").format(
+            sql.Identifier(check.columns[0]), relation(table)
+        )
+    else:
+        rows = sql.SQL("{} AS t").format(relation(table))
+    return sql.SQL("SELECT count(*) FROM {} WHERE NOT ({})").format(rows, sql.SQL(check.sql))

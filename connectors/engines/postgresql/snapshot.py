@@ -1,0 +1,148 @@
+"""Reads a production database in one read-only snapshot that several sessions share."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+from psycopg import sql
+
+from connectors.ddl import DdlItem
+from connectors.engines.postgresql.connection import connected, told
+from connectors.engines.postgresql.ddl import read_ddl
+from connectors.engines.postgresql.reader import Cursor, PostgresqlReader, columns_as_arrow
+from connectors.engines.postgresql.units import rows_with_units, training
+from connectors.profile import (
+    ColumnProfile,
+    ForeignKeyProfile,
+    Profile,
+    Split,
+    TableProfile,
+)
+from connectors.schema import ForeignKey, Schema, Table, TableName
+
+_LIMITS = (
+    "SET statement_timeout = '30min'",
+    "SET lock_timeout = '10s'",
+    "SET idle_in_transaction_session_timeout = 0",
+)
+
+
+@contextmanager
+def snapshot(url: str) -> Iterator["PostgresqlSource"]:
+    """A source; the transaction behind it is read-only by the server's own enforcement."""
+    with connected(url) as connection:
+        source = PostgresqlSource(url, connection)
+        with told("opening a read-only snapshot"):
+            for statement in _LIMITS:
+                source.session.execute(statement)
+            source.session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            source.session.execute("SET LOCAL row_security = off")
+            row = source.session.execute("SELECT pg_catalog.pg_export_snapshot()").fetchone()
+        source.name = str(row[0]) if row else None
+        yield source
+
+
+class PostgresqlSource(PostgresqlReader):
+    """See `connectors.engines.Source`; it has no method that writes."""
+
+    def __init__(self, url: str, connection: sa.Connection) -> None:
+        super().__init__(url, connection)
+        self.name: str | None = None
+        self._schema: Schema | None = None
+
+    def schema(self) -> Schema:
+        """See `Reader`; read once, since a snapshot does not change."""
+        if self._schema is None:
+            self._schema = super().schema()
+        return self._schema
+
+    def reading(self) -> Cursor:
+        """A cursor inside the snapshot."""
+        return Cursor(self.url, self.name)
+
+    def unreadable(self, schema: Schema) -> tuple[TableName, ...]:
+        """See `Source`."""
+        return tuple(t.name for t in schema.tables if not self._is_readable(t))
+
+    def _is_readable(self, table: Table) -> bool:
+        query = sql.SQL(
+            "SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')"
+            " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE n.nspname = {} AND c.relname = {}"
+        ).format(sql.Literal(table.name.schema), sql.Literal(table.name.name))
+        return bool(self.one(query, f"asking for privileges on {table.name}")[0])
+
+    def ddl(self, without: frozenset[TableName] = frozenset()) -> tuple[DdlItem, ...]:
+        """See `Source`."""
+        return read_ddl(self.url, self.session.info.server_version, self.name, without)
+
+    def profile(self, schema: Schema, split: Split, distinct: bool = False) -> Profile:
+        """See `Source`."""
+        return Profile(
+            {t.name: self._table_profile(schema, t, split, distinct) for t in schema.tables},
+            {(f.table, f.name): self._fan_out(schema, f, split) for f in schema.foreign_keys},
+        )
+
+    def training(self, table: Table, split: Split) -> Iterator[pa.RecordBatch]:
+        """See `Source`."""
+        query = sql.SQL("SELECT {}, u.unit AS unit FROM {} WHERE {}").format(
+            columns_as_arrow(table),
+            rows_with_units(self.schema(), table, split),
+            training(table, split),
+        )
+        return self.arrow(query, table)
+
+    def _table_profile(
+        self, schema: Schema, table: Table, split: Split, distinct: bool
+    ) -> TableProfile:
+        names = [c.name for c in table.written]
+        parts: list[sql.Composable] = [
+            sql.SQL("count({})").format(sql.Identifier("r0", n)) for n in names
+        ]
+        if distinct:
+            parts += [_distinct(c.name) for c in table.written]
+        query = sql.SQL("SELECT (SELECT count(*) FROM {}), count(*){} FROM {} WHERE {}").format(
+            rows_with_units(schema, table, split),
+            sql.SQL("").join(sql.SQL(", {}").format(p) for p in parts),
+            rows_with_units(schema, table, split),
+            training(table, split),
+        )
+        return _as_profile(names, self.one(query, f"measuring {table.name}"))
+
+    def _fan_out(self, schema: Schema, key: ForeignKey, split: Split) -> ForeignKeyProfile:
+        child, parent = schema.table(key.table), schema.table(key.parent)
+        columns = [sql.Identifier("r0", c) for c in key.columns]
+        query = sql.SQL(
+            "SELECT (SELECT count(*) FROM {} WHERE {}), count(*), coalesce(sum(n), 0),"
+            " coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM {} WHERE {} AND {}"
+            " GROUP BY {}) AS g"
+        ).format(
+            rows_with_units(schema, parent, split),
+            training(parent, split),
+            rows_with_units(schema, child, split),
+            training(child, split),
+            sql.SQL(" AND ").join(sql.SQL("{} IS NOT NULL").format(c) for c in columns),
+            sql.SQL(", ").join(columns),
+        )
+        found = self.one(query, f"measuring {key.table}")
+        return ForeignKeyProfile(*(int(v) for v in found))
+
+
+def _distinct(name: str) -> sql.Composable:
+    """Distinct values by their text, since not every type can be compared."""
+    return sql.SQL("count(DISTINCT {}::text)").format(sql.Identifier("r0", name))
+
+
+def _as_profile(names: list[str], found: tuple[Any, ...]) -> TableProfile:
+    rows, training_rows, *rest = (int(v) for v in found)
+    present, distinct = rest[: len(names)], rest[len(names) :]
+    columns = {
+        name: ColumnProfile(
+            1 - present[i] / training_rows if training_rows else 0.0,
+            distinct[i] if distinct else None,
+        )
+        for i, name in enumerate(names)
+    }
+    return TableProfile(rows, training_rows, columns)

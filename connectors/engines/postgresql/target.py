@@ -1,0 +1,210 @@
+"""Fills a PostgreSQL test database: schema, rows and the ledger of what is done."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import pyarrow as pa
+from psycopg import sql
+
+from connectors.batch import Batch
+from connectors.ddl import DdlItem
+from connectors.engines import Ledger, Mark
+from connectors.engines.postgresql.connection import connected, told
+from connectors.engines.postgresql.copy import (
+    BINARY_HEADER,
+    BINARY_TRAILER,
+    binary_copy,
+    has_binary_form,
+    text_copy,
+)
+from connectors.engines.postgresql.ddl import SETTINGS
+from connectors.engines.postgresql.reader import PostgresqlReader
+from connectors.errors import BusyTarget, NotEmptyTarget
+from connectors.prefetch import ahead
+from connectors.schema import Schema, Table
+
+_AHEAD = 8
+_LOCK = 0x70726F76
+_LEDGER = """
+CREATE SCHEMA provisioner;
+CREATE TABLE provisioner.plan (
+    fingerprint text PRIMARY KEY, plan text NOT NULL,
+    begun_at timestamptz NOT NULL DEFAULT now(), finished_at timestamptz);
+CREATE TABLE provisioner.shard (
+    tree integer, shard integer, rows bigint NOT NULL,
+    loaded_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (tree, shard));
+CREATE TABLE provisioner.step (
+    number integer PRIMARY KEY, done_at timestamptz NOT NULL DEFAULT now());
+"""
+_TABLES = (
+    "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE c.relkind IN ('r', 'p', 'f') AND n.nspname NOT LIKE 'pg\\_%'"
+    " AND n.nspname NOT IN ('information_schema', 'provisioner')"
+    " AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d"
+    " WHERE d.objid = c.oid AND d.deptype = 'e') ORDER BY 1, 2 LIMIT 1"
+)
+
+
+@contextmanager
+def filling(url: str) -> Iterator["PostgresqlTarget"]:
+    """A target, locked against a second run for as long as it is open.
+
+    Raises:
+        BusyTarget: another run holds the lock.
+    """
+    with connected(url) as connection:
+        target = PostgresqlTarget(url, connection)
+        query = sql.SQL("SELECT pg_catalog.pg_try_advisory_lock({})").format(sql.Literal(_LOCK))
+        if not target.one(query, "locking the target")[0]:
+            raise BusyTarget("another run is filling this target; wait for it or stop it")
+        target.session.execute("SET client_min_messages = warning")
+        for setting in SETTINGS:
+            target.session.execute(setting.encode())
+        yield target
+
+
+class PostgresqlTarget(PostgresqlReader):
+    """See `connectors.engines.Target`."""
+
+    def ledger(self) -> Ledger | None:
+        """See `Target`."""
+        query = sql.SQL("SELECT pg_catalog.to_regclass('provisioner.plan') IS NOT NULL")
+        if not self.one(query, "looking for a ledger")[0]:
+            return None
+        with told("reading the ledger"):
+            fingerprint, plan, finished = self.one(
+                sql.SQL("SELECT fingerprint, plan, finished_at IS NOT NULL FROM provisioner.plan"),
+                "reading the ledger",
+            )
+            marks = self.session.execute("SELECT tree, shard FROM provisioner.shard").fetchall()
+            steps = self.session.execute("SELECT number FROM provisioner.step").fetchall()
+        return Ledger(
+            str(fingerprint),
+            str(plan),
+            frozenset(Mark(int(str(t)), int(str(s))) for t, s in marks),
+            frozenset(int(str(n)) for (n,) in steps),
+            bool(finished),
+        )
+
+    def begin(self, fingerprint: str, plan: str, items: Sequence[DdlItem]) -> None:
+        """See `Target`."""
+        with told("looking for tables in the target"):
+            found = self.session.execute(_TABLES).fetchone()
+        if found is not None:
+            raise NotEmptyTarget(
+                f"the target holds tables, {found[0]}.{found[1]} for one; expected an empty "
+                "database: name another one, or empty it yourself"
+            )
+        with self._transaction():
+            with told("creating the ledger"):
+                self.session.execute(_LEDGER.encode())
+                self.session.execute(
+                    "INSERT INTO provisioner.plan (fingerprint, plan) VALUES (%s, %s)",
+                    (fingerprint, plan),
+                )
+            for item in items:
+                self._run(item)
+
+    def write(self, batches: Iterator[Batch], schema: Schema, mark: Mark) -> int:
+        """See `Target`."""
+        rows = 0
+        with self._transaction():
+            for batch in batches:
+                self._copy(schema.table(batch.table), batch.rows)
+                rows += batch.rows.num_rows
+            with told("marking a shard"):
+                self.session.execute(
+                    "INSERT INTO provisioner.shard (tree, shard, rows) VALUES (%s, %s, %s)",
+                    (mark.tree, mark.shard, rows),
+                )
+        return rows
+
+    def finish_step(self, item: DdlItem) -> None:
+        """See `Target`."""
+        with self._transaction():
+            self._run(item)
+            with told("marking a step"):
+                self.session.execute(
+                    "INSERT INTO provisioner.step (number) VALUES (%s)", (item.number,)
+                )
+
+    def settle(self, schema: Schema) -> None:
+        """See `Target`."""
+        with self._transaction():
+            for sequence in schema.sequences:
+                with told(f"setting sequence {sequence.name}"):
+                    self.session.execute(
+                        _advance(
+                            sql.Identifier(sequence.name.schema, sequence.name.name),
+                            sql.Identifier(sequence.table.schema, sequence.table.name),
+                            sql.Identifier(sequence.column),
+                        )
+                    )
+        self._refresh_views()
+        with told("collecting statistics"):
+            self.session.execute("VACUUM (ANALYZE)")
+        with told("marking the end"):
+            self.session.execute("UPDATE provisioner.plan SET finished_at = now()")
+
+    def _refresh_views(self) -> None:
+        """Refreshes materialised views, those that others are built on first."""
+        query = (
+            "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c"
+            " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE c.relkind = 'm' ORDER BY c.oid"
+        )
+        with told("refreshing materialised views"):
+            for schema, name in self.session.execute(query).fetchall():
+                self.session.execute(
+                    sql.SQL("REFRESH MATERIALIZED VIEW {}").format(
+                        sql.Identifier(str(schema), str(name))
+                    )
+                )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with told("writing to the target"), self.session.transaction():
+            yield
+
+    def _run(self, item: DdlItem) -> None:
+        with told(f"creating {item.kind.lower()} {item.name}"):
+            self.session.execute(item.statement.encode())
+
+    def _copy(self, table: Table, rows: pa.RecordBatch) -> None:
+        binary = all(has_binary_form(c.datatype) for c in table.written)
+        blocks = _binary(rows, table) if binary else text_copy(rows, table.written)
+        statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT {})").format(
+            sql.Identifier(table.name.schema, table.name.name),
+            sql.SQL(", ").join(sql.Identifier(c.name) for c in table.written),
+            sql.SQL("binary" if binary else "text"),
+        )
+        with (
+            told(f"loading {table.name}"),
+            self.session.cursor() as cursor,
+            cursor.copy(statement) as copy,
+        ):
+            for block in ahead(iter(blocks), _AHEAD):
+                copy.write(block)
+
+
+def _binary(rows: pa.RecordBatch, table: Table) -> Iterator[bytes]:
+    yield BINARY_HEADER
+    yield from binary_copy(rows, table.written)
+    yield BINARY_TRAILER
+
+
+def _advance(
+    sequence: sql.Composable, table: sql.Composable, column: sql.Composable
+) -> sql.Composed:
+    """Sets a sequence so that its next value follows the largest one in use."""
+    return sql.SQL(
+        "SELECT pg_catalog.setval({}::regclass, greatest(m.value, s.seqmin),"
+        " m.value IS NOT NULL) FROM (SELECT max({}) AS value FROM {}) AS m,"
+        " pg_catalog.pg_sequence AS s WHERE s.seqrelid = {}::regclass"
+    ).format(
+        sql.Literal(sequence.as_string(None)),
+        column,
+        table,
+        sql.Literal(sequence.as_string(None)),
+    )

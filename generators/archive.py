@@ -1,0 +1,191 @@
+"""The model archive: a zip of JSON, DDL and safetensors; no pickle, ever.
+
+Members: `manifest.json` (format, product version, SHA-256 of each other member), `schema.json`,
+`ddl.json`, `model.json` (structure and small values) and `tensors.safetensors` (arrays).
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pydantic import TypeAdapter, ValidationError
+from safetensors import SafetensorError
+from safetensors import numpy as tensors
+
+from connectors.ddl import DdlItem
+from connectors.schema import Schema
+from generators.errors import BrokenArchive, NewerArchive, NotAnArchive
+from generators.model import DatabaseModel
+from generators.privacy.support import Released
+from generators.states import restored_tables, table_states
+
+FORMAT = 1
+_MEMBERS = ("schema.json", "ddl.json", "model.json", "tensors.safetensors")
+_MOST_BYTES = 4 << 30
+_DDL = TypeAdapter(tuple[DdlItem, ...])
+_SCHEMA = TypeAdapter(Schema)
+
+
+def write_archive(model: DatabaseModel, path: Path) -> None:
+    """Writes a model to a file that only its owner may read, or leaves what was there.
+
+    Only `Released` values are written; anything else raises TypeError.
+    """
+    values, arrays = _parted(table_states(model))
+    header = {"identity": model.identity, "k": model.k, "values": values}
+    members = {
+        "schema.json": _SCHEMA.dump_json(model.schema),
+        "ddl.json": _DDL.dump_json(model.ddl),
+        "model.json": json.dumps(header, sort_keys=True).encode(),
+        "tensors.safetensors": tensors.save(arrays),
+    }
+    manifest = {
+        "format": FORMAT,
+        "product": product_version(),
+        "notice": "derived from personal data; see `provisioner show`",
+        "members": {name: hashlib.sha256(data).hexdigest() for name, data in members.items()},
+    }
+    with _replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name, data in {"manifest.json": json.dumps(manifest).encode(), **members}.items():
+            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            archive.writestr(entry, data, zipfile.ZIP_DEFLATED)
+
+
+def read_archive(path: Path) -> DatabaseModel:
+    """Reads a model; nothing in the file is executed.
+
+    Raises:
+        NotAnArchive: the file is no zip, or a zip without a manifest of ours.
+        BrokenArchive: the file is truncated, or its members do not match their checksums.
+        NewerArchive: the format is newer than this version reads.
+    """
+    members = _members(path)
+    try:
+        header = json.loads(members["model.json"])
+        schema = _SCHEMA.validate_json(members["schema.json"])
+        values = dict(_joined(header["values"], tensors.load(members["tensors.safetensors"])))
+        return DatabaseModel(
+            schema,
+            _DDL.validate_json(members["ddl.json"]),
+            restored_tables(schema, values),
+            str(header["identity"]),
+            int(header["k"]),
+        )
+    except (ValueError, KeyError, TypeError, ValidationError, SafetensorError) as error:
+        raise BrokenArchive(
+            f"{path.name} holds a member that cannot be read ({type(error).__name__}); "
+            "expected an archive written by `provisioner learn`: learn again"
+        ) from error
+
+
+def fingerprint(path: Path) -> str:
+    """SHA-256 of an archive's members, in hexadecimal; the manifest's own words do not count."""
+    return hashlib.sha256(json.dumps(_manifest(path)["members"]).encode()).hexdigest()
+
+
+def product_version() -> str:
+    """The installed version of the product."""
+    try:
+        return version("dbprovisioner")
+    except PackageNotFoundError:
+        return "0"
+
+
+def _parted(
+    states: Iterator[tuple[str, Released[Any]]],
+) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
+    """Values as JSON by path, with arrays apart."""
+    values: dict[str, Any] = {}
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
+    for path, released in states:
+        if not isinstance(released, Released):
+            raise TypeError(f"{path} was not released by generators.privacy.support")
+        if isinstance(released.value, np.ndarray):
+            arrays[path] = np.ascontiguousarray(released.value)
+        elif isinstance(released.value, pa.Array):
+            values[path] = {"texts": released.value.to_pylist()}
+        else:
+            values[path] = {"value": released.value}
+    return values, arrays
+
+
+def _joined(values: Mapping[str, Any], arrays: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for path, held in values.items():
+        yield path, pa.array(held["texts"], pa.string()) if "texts" in held else held["value"]
+    yield from arrays.items()
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A private temporary file that takes the path's place only when all went well."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _members(path: Path) -> dict[str, bytes]:
+    manifest = _manifest(path)
+    found = {}
+    with _opened(path) as archive:
+        for name in _MEMBERS:
+            found[name] = archive.read(name)
+            if hashlib.sha256(found[name]).hexdigest() != manifest["members"].get(name):
+                raise BrokenArchive(
+                    f"{path.name}: {name} differs from its checksum; the file was damaged or "
+                    "changed: copy it again or learn again"
+                )
+    return found
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    with _opened(path) as archive:
+        if "manifest.json" not in archive.namelist():
+            raise NotAnArchive(f"{path.name} is a zip file, but no model archive")
+        if sum(entry.file_size for entry in archive.infolist()) > _MOST_BYTES:
+            raise BrokenArchive(f"{path.name} unpacks to more than {_MOST_BYTES >> 30} GiB")
+        try:
+            manifest = json.loads(archive.read("manifest.json"))
+            newer = int(manifest["format"]) > FORMAT
+            members = dict(manifest["members"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise BrokenArchive(f"{path.name} has a manifest that cannot be read") from error
+    if newer:
+        raise NewerArchive(
+            f"{path.name} has format {manifest['format']}, this version reads up to {FORMAT}; "
+            "upgrade dbprovisioner"
+        )
+    return {**manifest, "members": members}
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """The zip file, with what zipfile raises told in our words."""
+    if not path.is_file():
+        raise NotAnArchive(f"found no file {path.name}; expected a model archive")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except (zipfile.BadZipFile, EOFError, OSError, KeyError, NotImplementedError) as error:
+        with path.open("rb") as file:
+            started = file.read(2) == b"PK"
+        if started:
+            raise BrokenArchive(
+                f"{path.name} is truncated or damaged; copy it again or learn again"
+            ) from error
+        raise NotAnArchive(
+            f"{path.name} is no model archive; expected a file written by `provisioner learn`"
+        ) from error

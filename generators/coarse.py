@@ -1,0 +1,65 @@
+"""Merges the codes of a column to few classes or bins, as a search for splits needs them."""
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+_TRUSTED_ROWS = 20
+"""Rows of a code from which on its own shares weigh more than the average's."""
+
+
+def merged(mass: Ints, ordered: bool, most: int) -> Ints:
+    """The class of each code: neighbours share one, or the least frequent codes do."""
+    if not ordered:
+        rank = np.empty(len(mass), np.int64)
+        rank[np.argsort(-mass, kind="stable")] = np.arange(len(mass))
+        return np.minimum(rank, most - 1)
+    if np.count_nonzero(mass) <= most:
+        return _by_quantile(mass, most)
+    # Code 0 may be null, and then is no neighbour of code 1.
+    return np.append(0, 1 + _by_quantile(mass[1:], most - 1))
+
+
+def _by_quantile(mass: Ints, most: int) -> Ints:
+    """Ascending groups of nearly equal mass; a code of large mass has its own."""
+    if np.count_nonzero(mass) <= most:
+        return np.asarray(np.maximum(np.cumsum(mass > 0) - 1, 0))
+    middle = (np.cumsum(mass) - mass / 2) / mass.sum()
+    return np.unique(np.floor(middle * most), return_inverse=True)[1].astype(np.int64)
+
+
+def by_association(counts: Ints, ordered: bool, most: int) -> tuple[Ints, float]:
+    """The bin of each row of a contingency table, rows of like shares sharing one, and a price.
+
+    The price is what a split has to gain in log-likelihood to beat noise: the best order of m
+    rows gains about the largest eigenvalue of a Wishart matrix there, of which the best cut keeps
+    2 / pi, and half of that is log-likelihood. `ordered` says whether the table's columns are.
+    """
+    mass = counts.sum(1)
+    score = np.where(mass > 0, _scores(counts, ordered), np.inf)
+    rank = np.argsort(score, kind="stable")
+    bins = np.empty(len(mass), np.int64)
+    bins[rank] = _by_quantile(mass[rank], most)
+    bins[mass == 0] = bins[mass.argmax()]
+    free = 0 if ordered else max(0, int(np.count_nonzero(counts.sum(0))) - 2)
+    rows = max(0, int(np.count_nonzero(mass)) - 1)
+    return bins, float((np.sqrt(rows) + np.sqrt(free)) ** 2 / np.pi)
+
+
+def _scores(counts: Ints, ordered: bool) -> Floats:
+    """A number per row of a contingency table, so that rows of like shares are neighbours.
+
+    The mean rank of ordered classes, else the first axis of a correspondence analysis (Greenacre
+    1984), drawn towards the middle where a row has few counts.
+    """
+    rows, columns = counts.sum(1), counts.sum(0)
+    trust = rows / (rows + _TRUSTED_ROWS)
+    expected = np.outer(rows, columns) / max(1, rows.sum())
+    if ordered:
+        ranks = np.cumsum(columns) - columns / 2
+        return np.asarray((counts - expected) @ ranks / np.maximum(rows, 1) * trust)
+    residuals = (counts - expected) / np.sqrt(np.maximum(expected, 1e-12))
+    axis = np.linalg.eigh(residuals.T @ residuals)[1][:, -1]
+    return np.asarray(residuals @ axis / np.sqrt(np.maximum(rows, 1)) * trust)

@@ -1,0 +1,95 @@
+"""Makes the rows of a shard differ where a unique key says so, moving as little as it can."""
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.datatypes import Kind
+from connectors.schema import Column
+
+Ints = npt.NDArray[np.int64]
+
+SPREADABLE = frozenset({Kind.INTEGER, Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ})
+"""Kinds whose values can move to the next free one."""
+
+
+def groups(columns: list[pa.Array]) -> Ints:
+    """A number per row, equal where all columns are; -1 where one is null."""
+    found = np.zeros(len(columns[0]) if columns else 0, np.int64)
+    for column in columns:
+        codes = column.dictionary_encode().indices
+        digits = pc.fill_null(codes, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+        base = int(digits.max(initial=0)) + 1
+        found = np.where((found < 0) | (digits < 0), -1, found * base + digits)
+        found[found >= 0] = np.unique(found[found >= 0], return_inverse=True)[1]
+    return found
+
+
+def surplus(columns: list[pa.Array]) -> Ints:
+    """Positions of the rows that repeat an earlier one; a null equals nothing."""
+    found = groups(columns)
+    order = np.argsort(found, kind="stable")
+    repeats = np.flatnonzero((np.diff(found[order], prepend=-2) == 0) & (found[order] >= 0))
+    return np.sort(order[repeats])
+
+
+def patched(values: pa.Array, positions: Ints, fresh: pa.Array) -> pa.Array:
+    """The values with those at some positions replaced."""
+    places = np.arange(len(values))
+    places[positions] = len(values) + np.arange(len(positions))
+    return pa.concat_arrays([values, fresh.cast(values.type)]).take(pa.array(places))
+
+
+def spread_out(others: list[pa.Array], values: pa.Array, column: Column) -> pa.Array:
+    """Moves values to the nearest later free ones, so that none repeats among equal others.
+
+    Values move on the grid that all of them lie on. A group with room inside the range of all
+    values stays inside it; a fuller one goes on beyond its end. Nulls stay.
+
+    Raises:
+        pa.ArrowInvalid: the column's type has no room for the values needed.
+    """
+    if column.datatype.kind not in SPREADABLE or not len(values) - values.null_count:
+        return values
+    present = np.flatnonzero(values.is_valid().to_numpy(zero_copy_only=False))
+    numbers = _numbers(values.take(pa.array(present)))
+    rows = [o.take(pa.array(present)) for o in others]
+    group = groups(rows) if rows else np.zeros(len(present), np.int64)
+    moved = _spread(group, numbers)
+    fresh = pc.cast(pa.array(moved).cast(_integer(values.type)), values.type)
+    return patched(values, present, fresh)
+
+
+def _spread(group: Ints, numbers: Ints) -> Ints:
+    """Makes numbers differ within each group, by a running maximum on the common grid."""
+    low = int(numbers.min())
+    step = max(1, int(np.gcd.reduce(numbers - low)))
+    grid = (numbers - low) // step
+    most = int(grid.max())
+    order = np.lexsort((grid, group))
+    place, size = _places(group[order])
+    wide = np.int64(most + len(grid) + 1)
+    climbing = grid[order] - place + group[order] * wide
+    raised = np.maximum.accumulate(climbing) - group[order] * wide + place
+    kept = np.where(size <= most + 1, np.minimum(raised, most - (size - 1 - place)), raised)
+    moved = np.empty_like(numbers)
+    moved[order] = low + kept * step
+    return moved
+
+
+def _places(group: Ints) -> tuple[Ints, Ints]:
+    """Each row's place within its group and the group's size; equal groups stand together."""
+    starts = np.flatnonzero(np.diff(group, prepend=-2))
+    sizes = np.diff(np.append(starts, len(group)))
+    return np.arange(len(group)) - np.repeat(starts, sizes), np.repeat(sizes, sizes)
+
+
+def _integer(kind: pa.DataType) -> pa.DataType:
+    return pa.int32() if pa.types.is_date32(kind) else pa.int64()
+
+
+def _numbers(values: pa.Array) -> Ints:
+    return np.asarray(
+        pc.cast(values.cast(_integer(values.type)), pa.int64()).to_numpy(zero_copy_only=False)
+    )

@@ -1,0 +1,358 @@
+"""Learns a database: columns, rows and foreign keys, from the rows of training units."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.datatypes import TIMES
+from connectors.ddl import DdlItem
+from connectors.profile import Profile, UnitPath
+from connectors.schema import Column, ForeignKey, Schema, Table, TableName, Unique
+from generators import keys as key_kinds
+from generators.columns import Codes, Sample, column_generators
+from generators.contexts import Rows, context
+from generators.encoding import FittedColumn, fit_column
+from generators.model import DatabaseModel, TableModel
+from generators.privacy.support import Floats, Ints, Released, Support
+from generators.relations.counts import count_column
+from generators.relations.links import parent_rows
+from generators.relations.owners import Owners, ancestors, choose_owners, trees
+from generators.relations.references import (
+    Clusters,
+    Mode,
+    Reference,
+    fit_clusters,
+    unclustered,
+)
+from generators.tables import Feature, Matrix, table_generators
+
+_SAME = 0.99
+"""Share of rows in which two paths must lead to one row to count as the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """The training rows of a table with their unit ids."""
+
+    rows: pa.Table
+    units: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """All that fitting looks at.
+
+    Attributes:
+        paths: each table's way to its privacy unit.
+        training: each table's training rows.
+    """
+
+    schema: Schema
+    ddl: tuple[DdlItem, ...]
+    identity: str
+    profile: Profile
+    paths: Mapping[TableName, UnitPath]
+    training: Mapping[TableName, Training]
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    source: Source
+    support: Support
+    kind: str
+    owners: Owners
+    links: Mapping[tuple[TableName, str], Ints]
+    references: Mapping[TableName, tuple[Reference, ...]] = field(default_factory=dict)
+    clusters: Mapping[TableName, tuple[Clusters, Codes]] = field(default_factory=dict)
+
+
+def fit_database(
+    source: Source, support: Support, kind: str = "trees"
+) -> Iterator[TableModel | DatabaseModel]:
+    """Yields each table's model as it is done, and the database's last.
+
+    Args:
+        source: what to learn from.
+        support: the rule of release.
+        kind: which table generator models the rows.
+    """
+    facts = _gathered(source, support, kind)
+    fitted: dict[TableName, TableModel] = {}
+    for tree in trees(source.schema, facts.owners):
+        seen: dict[TableName, Rows] = {}
+        for name in tree:
+            fitted[name], seen[name] = _fit_table(facts, source.schema.table(name), seen)
+            yield fitted[name]
+    yield DatabaseModel(source.schema, source.ddl, fitted, source.identity, support.k)
+
+
+def _gathered(source: Source, support: Support, kind: str) -> _Facts:
+    owners = choose_owners(source.schema, source.profile, source.paths, support.k)
+    links = {
+        (f.table, f.name): parent_rows(
+            source.training[f.table].rows, source.training[f.parent].rows, f
+        )
+        for f in source.schema.foreign_keys
+    }
+    facts = _Facts(source, support, kind, owners, links)
+    modes = {t.name: _modes(facts, t) for t in source.schema.tables}
+    clusters = {t.name: _clusters(facts, t.name, modes) for t in source.schema.tables}
+    references = {
+        name: tuple(_reference(facts, f, mode, clusters) for f, mode in found.items())
+        for name, found in modes.items()
+    }
+    return _Facts(source, support, kind, owners, links, references, clusters)
+
+
+def _modes(facts: _Facts, table: Table) -> Mapping[ForeignKey, Mode]:
+    owner = facts.owners.get(table.name)
+    return {f: _mode(facts, table, f) for f in table.foreign_keys if f != owner}
+
+
+def _mode(facts: _Facts, table: Table, key: ForeignKey) -> Mode:
+    if key.self_reference:
+        return Mode.SELF
+    if any(_whole(u) and set(u.columns) <= set(key.columns) for u in table.uniques):
+        return Mode.UNIQUE
+    if key.parent in ancestors(table.name, facts.owners)[1:] and _is_ancestor(facts, table, key):
+        return Mode.ANCESTOR
+    return Mode.CLUSTER
+
+
+def _is_ancestor(facts: _Facts, table: Table, key: ForeignKey) -> bool:
+    """Whether the key and the owner keys lead to the same row, in nearly all rows."""
+    line = ancestors(table.name, facts.owners)
+    above = np.arange(len(facts.source.training[table.name].rows))
+    for name in line[: line.index(key.parent)]:
+        step = facts.links[name, facts.owners[name].name]
+        above = np.where(above < 0, -1, step[above]) if len(step) else above
+    link = facts.links[key.table, key.name]
+    known = (link >= 0) & (above >= 0)
+    units = facts.source.training[table.name].units
+    return facts.support.share((link == above)[known], units[known]).value >= _SAME
+
+
+def _clusters(
+    facts: _Facts, name: TableName, modes: Mapping[TableName, Mapping[ForeignKey, Mode]]
+) -> tuple[Clusters, Codes]:
+    incoming = [
+        f
+        for found in modes.values()
+        for f, m in found.items()
+        if f.parent == name and m is Mode.CLUSTER
+    ]
+    training = facts.source.training
+    if not incoming:
+        return unclustered(facts.support), np.zeros(len(training[name].rows), np.int32)
+    links = np.concatenate([facts.links[f.table, f.name] for f in incoming])
+    units = np.concatenate([training[f.table].units for f in incoming])
+    known = links >= 0
+    public = facts.source.paths[name].unit is None
+    return fit_clusters(training[name].units, links[known], units[known], public, facts.support)
+
+
+def _reference(
+    facts: _Facts,
+    key: ForeignKey,
+    mode: Mode,
+    clusters: Mapping[TableName, tuple[Clusters, Codes]],
+) -> Reference:
+    nulls = facts.source.profile.tables[key.table].columns
+    nullable = any(nulls[c].null_frac > 0 for c in key.columns)
+    count = clusters[key.parent][0].count if mode is Mode.CLUSTER else 1
+    return Reference(key, mode, count, nullable)
+
+
+def _fit_table(
+    facts: _Facts, table: Table, seen: Mapping[TableName, Rows]
+) -> tuple[TableModel, Rows]:
+    """Fits one table whose owners' codes are in `seen`, and gives its own codes."""
+    training = facts.source.training[table.name]
+    learned, keyed = _divided(facts, table)
+    columns = tuple(
+        fit_column(table.name, c, _values(training, c.name), training.units, facts.support)
+        for c in learned
+    )
+    counts = _counts(facts, table.name)
+    target = _target(facts, table.name, columns, counts)
+    rows, known = _rows(facts, table, target, seen)
+    generator = table_generators()[facts.kind].fit(
+        Matrix(rows.context.features, rows.context.codes[known]),
+        Matrix(rows.target.features, rows.target.codes[known]),
+        training.units[known],
+        facts.support,
+    )
+    clusters, _ = facts.clusters[table.name]
+    owner = facts.owners.get(table.name)
+    model = TableModel(
+        table.name,
+        facts.support.counted(facts.source.profile.tables[table.name].rows),
+        facts.source.paths[table.name].unit,
+        columns,
+        {c.name: _fit_key(facts, table.name, c) for c in keyed},
+        owner.name if owner else None,
+        counts,
+        facts.references[table.name],
+        clusters,
+        generator,
+        _histograms(facts, columns, target, training.units),
+    )
+    return model, rows
+
+
+def _divided(facts: _Facts, table: Table) -> tuple[list[Column], list[Column]]:
+    """The columns to learn, and those that are keys; neither holds those of foreign keys."""
+    foreign = {c for f in table.foreign_keys for c in f.columns}
+    free = [c for c in table.written if c.name not in foreign]
+    keyed = [c for c in free if _is_key(facts, table, c)]
+    return [c for c in free if c not in keyed], keyed
+
+
+def _is_key(facts: _Facts, table: Table, column: Column) -> bool:
+    """Whether a column is unique by itself, declared or found so inside a longer key."""
+    uniques = [u for u in table.uniques if column.name in u.columns and _whole(u)]
+    if not uniques or key_kinds.choose(column) is None or _is_invented(facts, table, column):
+        return False
+    if any(u.columns == (column.name,) for u in uniques):
+        return True
+    values = _values(facts.source.training[table.name], column.name)
+    enough = len(values) >= facts.support.k and column.datatype.kind not in TIMES
+    return enough and int(pc.count_distinct(values, mode="all").as_py()) == len(values)
+
+
+def _is_invented(facts: _Facts, table: Table, column: Column) -> bool:
+    """Whether a personal generator already makes distinct values of the column."""
+    training = facts.source.training[table.name]
+    fitted = fit_column(
+        table.name, column, _values(training, column.name), training.units, facts.support
+    )
+    return fitted.generator.distinct
+
+
+def _fit_key(facts: _Facts, table: TableName, column: Column) -> key_kinds.KeyGenerator:
+    kind = key_kinds.choose(column)
+    if kind is None:
+        raise LookupError(column.name)
+    training = facts.source.training[table]
+    values = _values(training, column.name)
+    present = np.asarray(values.is_valid().to_numpy(zero_copy_only=False))
+    sample = Sample(pc.drop_null(values), training.units[present])
+    return kind.fit(column, sample, facts.support)
+
+
+def _whole(unique: Unique) -> bool:
+    return unique.predicate is None and not unique.expressions
+
+
+def _values(training: Training, column: str) -> pa.Array:
+    return training.rows[column].combine_chunks()
+
+
+def _counts(facts: _Facts, name: TableName) -> Mapping[TableName, FittedColumn]:
+    """A generator of the number of children, for each table that this one owns."""
+    units = facts.source.training[name].units
+    numeric = column_generators()["numeric"]
+    return {
+        child: FittedColumn(
+            count_column(child),
+            numeric.fit(
+                count_column(child),
+                Sample(_children(facts, name, key), units),
+                facts.support,
+            ),
+            nullable=False,
+        )
+        for child, key in sorted(facts.owners.items())
+        if key.parent == name
+    }
+
+
+def _children(facts: _Facts, name: TableName, key: ForeignKey) -> pa.Array:
+    link = facts.links[key.table, key.name]
+    rows = len(facts.source.training[name].rows)
+    return pa.array(np.bincount(link[link >= 0], minlength=rows).astype(np.int64))
+
+
+def _target(
+    facts: _Facts,
+    name: TableName,
+    columns: tuple[FittedColumn, ...],
+    counts: Mapping[TableName, FittedColumn],
+) -> Matrix:
+    """Codes of all that the table's generator models: counts, references, columns."""
+    training = facts.source.training[name]
+    features: list[Feature] = []
+    codes: list[Codes] = []
+    for child, fitted in counts.items():
+        features.append(fitted.feature)
+        codes.append(fitted.encode(_children(facts, name, facts.owners[child])))
+    for reference in facts.references[name]:
+        features.append(reference.feature)
+        codes.append(_reference_codes(facts, reference))
+    for fitted in columns:
+        features.append(fitted.feature)
+        codes.append(fitted.encode(_values(training, fitted.column.name)))
+    matrix = np.empty((len(training.rows), len(features)), np.int32)
+    for position, column in enumerate(codes):
+        matrix[:, position] = column
+    return Matrix(tuple(features), matrix)
+
+
+def _reference_codes(facts: _Facts, reference: Reference) -> Codes:
+    """Clusters of the referenced rows; a row whose parent was not read counts as the last one."""
+    key = reference.key
+    link = facts.links[key.table, key.name]
+    _, clusters = facts.clusters[key.parent]
+    if reference.mode is not Mode.CLUSTER or not len(clusters):
+        inside = np.zeros(len(link), np.int32)
+    else:
+        inside = np.where(link < 0, reference.clusters - 1, clusters[link])
+    null = _null_rows(facts.source.training[key.table], key) & reference.nullable
+    return np.where(null, 0, inside + reference.nullable).astype(np.int32)
+
+
+def _null_rows(training: Training, key: ForeignKey) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    masks = [_values(training, c).is_null().to_numpy(zero_copy_only=False) for c in key.columns]
+    return np.asarray(np.any(masks, axis=0))
+
+
+def _rows(
+    facts: _Facts, table: Table, target: Matrix, seen: Mapping[TableName, Rows]
+) -> tuple[Rows, Ints]:
+    """The rows' codes with their context, and which of them have an owner to learn from."""
+    owner = facts.owners.get(table.name)
+    clusters, codes = facts.clusters[table.name]
+    if owner is None:
+        everything = np.arange(len(target.codes))
+        return Rows(context(None, everything, codes, clusters.count), target), everything
+    link = facts.links[owner.table, owner.name]
+    order = _sibling_order(facts, table, link)
+    known = order[link[order] >= 0]
+    above = context(seen[owner.parent], link[known], codes[known], clusters.count)
+    full = np.zeros((len(target.codes), len(above.features)), np.int32)
+    full[known] = above.codes
+    return Rows(Matrix(above.features, full), target), known
+
+
+def _sibling_order(facts: _Facts, table: Table, link: Ints) -> Ints:
+    """Rows by owner, and among siblings by their first time."""
+    column = next((c for c in table.written if c.datatype.kind in TIMES), None)
+    if column is None:
+        return np.argsort(link, kind="stable")
+    values = _values(facts.source.training[table.name], column.name)
+    rank = pc.rank(values, sort_keys=[("", "ascending", "at_end")]).to_numpy(zero_copy_only=False)
+    return np.lexsort((rank, link))
+
+
+def _histograms(
+    facts: _Facts, columns: tuple[FittedColumn, ...], target: Matrix, units: Ints
+) -> dict[str, Released[Floats]]:
+    return {
+        c.column.name: facts.support.histogram(
+            target.column(c.column.name).astype(np.int64), units, c.feature.size
+        )
+        for c in columns
+    }

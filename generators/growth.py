@@ -1,0 +1,265 @@
+"""Grows a decision tree over binned inputs: which question parts the rows best, and when to stop.
+
+A split is worth the log-likelihood of the classes that it gains, less its price. The price covers
+what the added parameters would gain on noise, and leaves a margin for having picked the best of
+many candidates: the upper tail of a chi-square variable (Laurent and Massart 2000, lemma 1).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from generators.privacy.support import Support
+
+Bools = npt.NDArray[np.bool_]
+Bytes = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+# Chosen on census rows by the likelihood of a holdout, which hardly changes near these values.
+_CAUTION = 5.0
+_FEWEST_ROWS = 50
+_MOST_LEVELS = 14
+_MOST_LEAVES = 1024
+
+_NEVER = 255
+"""The threshold of a leaf: no bin is higher."""
+_ATTEMPTS = 3
+"""Inputs tried per node until one leaves enough units on both sides."""
+_CELLS = 4
+_FEWEST_ROWS_FOR_PAIRS = 1000
+_MOST_ROWS_FOR_PAIRS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a tree is grown from.
+
+    Attributes:
+        binned: the bin of each input in each row, of shape (inputs, rows).
+        widths: per input, the number of bins.
+        dues: per input, an additional price at the root, falling with a node's share of the rows.
+        classes: per row, what is to be told apart: 0 to class_count - 1.
+        class_count: at least 1.
+        units: per row, the privacy unit, numbered from 0.
+    """
+
+    binned: Bytes
+    widths: Ints
+    dues: Floats
+    classes: Ints
+    class_count: int
+    units: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """A tree over bins; node 0 is the root, and a leaf is its own left child.
+
+    Attributes:
+        split: per node, which input it asks; 0 for a leaf.
+        threshold: per node; rows with a higher bin go to the right child, next to the left one.
+        left: per node, the left child, which has a higher number than its parent.
+        node: per row of the sample, the leaf's node.
+    """
+
+    split: Ints
+    threshold: Ints
+    left: Ints
+    node: Ints
+
+    @property
+    def inner(self) -> Bools:
+        """Which nodes are no leaves."""
+        return np.asarray(self.left != np.arange(len(self.left)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """The nodes that may still be split; `place` says which of them holds each of `rows`."""
+
+    nodes: Ints
+    rows: Ints
+    place: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class _Cuts:
+    """The best threshold of each input in each open node, and what it is worth after its price."""
+
+    threshold: Ints
+    worth: Floats
+
+
+def grown(sample: Sample, support: Support) -> Growth:
+    """The tree, level by level; each leaf holds at least 50 rows of at least k units."""
+    rows = len(sample.classes)
+    root = np.zeros(1, np.int64)
+    growth = Growth(root, root + _NEVER, root, np.zeros(rows, np.int64))
+    level = _Level(root, np.arange(rows), growth.node)
+    terms = _terms(rows)
+    for _ in range(_MOST_LEVELS if rows and len(sample.widths) else 0):
+        cuts = _with_pairs(sample, level, _cuts(sample, level, terms), terms)
+        chosen = _within(growth, _chosen(sample, level, cuts, support), cuts.worth.max(1))
+        growth, level = _parted(sample, growth, level, chosen, cuts.threshold)
+        if not len(level.nodes):
+            break
+    return growth
+
+
+def _terms(rows: int) -> Floats:
+    """The values of x log x for x = 0 ... rows."""
+    counts = np.arange(rows + 1, dtype=np.float64)
+    counts[1:] *= np.log(counts[1:])
+    return counts
+
+
+def _likelihood(counts: Ints, terms: Floats) -> Floats:
+    """The log-likelihood of classes counted along the last axis, under their own shares."""
+    return np.asarray(terms[counts].sum(-1) - terms[counts.sum(-1)])
+
+
+def _price(parameters: npt.NDArray[Any]) -> Floats:
+    return np.asarray(parameters + np.sqrt(_CAUTION * parameters) + _CAUTION)
+
+
+def _cuts(sample: Sample, level: _Level, terms: Floats) -> _Cuts:
+    nodes, classes = len(level.nodes), sample.class_count
+    totals = np.bincount(
+        level.place * classes + sample.classes[level.rows], minlength=nodes * classes
+    ).reshape(nodes, classes)
+    threshold = np.zeros((nodes, len(sample.widths)), np.int64)
+    worth = np.full(threshold.shape, -np.inf)
+    for i in np.flatnonzero(sample.widths > 1):
+        threshold[:, i], worth[:, i] = _best_threshold(sample, level, int(i), totals, terms)
+    share = totals.sum(1, keepdims=True) / max(1, len(sample.classes))
+    worth -= _price(np.maximum((totals > 0).sum(1, keepdims=True) - 1, 1)) + sample.dues * share
+    return _Cuts(threshold, worth)
+
+
+def _best_threshold(
+    sample: Sample, level: _Level, i: int, totals: Ints, terms: Floats
+) -> tuple[Ints, Floats]:
+    """Per open node the threshold of input `i` with the highest gain, and the gain."""
+    shape = (len(level.nodes), int(sample.widths[i]), sample.class_count)
+    cell = level.place * shape[1] + sample.binned[i].take(level.rows)
+    flat = cell * shape[2] + sample.classes.take(level.rows)
+    below = np.bincount(flat, minlength=int(np.prod(shape))).reshape(shape).cumsum(1)[:, :-1]
+    above = totals[:, None] - below
+    gain = _likelihood(below, terms) + _likelihood(above, terms)
+    gain -= _likelihood(totals, terms)[:, None]
+    gain[np.minimum(below.sum(2), above.sum(2)) < _FEWEST_ROWS] = -np.inf
+    best = gain.argmax(1)
+    return best, gain[np.arange(len(best)), best]
+
+
+def _with_pairs(sample: Sample, level: _Level, cuts: _Cuts, terms: Floats) -> _Cuts:
+    """Adds, where no input alone is worth its price, the first half of a pair that is.
+
+    So that two inputs are found which say something only together, as in an exclusive or.
+    """
+    sizes = np.bincount(level.place, minlength=len(level.nodes))
+    stuck = (cuts.worth.max(1) <= 0) & (sizes >= _FEWEST_ROWS_FOR_PAIRS)
+    if len(sample.widths) < 2 or not stuck.any():
+        return cuts
+    grouped, ends = level.rows[np.argsort(level.place, kind="stable")], np.cumsum(sizes)
+    threshold, worth = cuts.threshold.copy(), cuts.worth.copy()
+    for place in np.flatnonzero(stuck):
+        rows = grouped[ends[place] - sizes[place] : ends[place]]
+        found = _first_of_pair(sample, rows[:: -(-len(rows) // _MOST_ROWS_FOR_PAIRS)], terms)
+        if found is not None:
+            threshold[place, found[0]], worth[place, found[0]] = found[1], np.inf
+    return _Cuts(threshold, worth)
+
+
+def _first_of_pair(sample: Sample, rows: Ints, terms: Floats) -> tuple[int, int] | None:
+    """An input and its threshold, where some pair of inputs is worth its price in these rows."""
+    tables = _pair_tables(sample, rows)
+    inputs = len(sample.widths)
+    blocks = (inputs, _CELLS, inputs, _CELLS)
+    gain = _likelihood(tables, terms).reshape(blocks).sum((1, 3))
+    gain -= _likelihood(np.bincount(sample.classes[rows]), terms)
+    cells = (tables.sum(-1) > 0).reshape(blocks).sum((1, 3))
+    worth = gain - _price((cells - 1) * (tables.shape[-1] - 1))
+    np.fill_diagonal(worth, -np.inf)
+    first, second = (int(i) for i in np.unravel_index(worth.argmax(), worth.shape))
+    if worth[first, second] <= 0:
+        return None
+    pair = tables.reshape(*blocks, -1)[first, :, second]
+    below = pair.cumsum(0)[:-1]
+    cut = (_likelihood(below, terms) + _likelihood(pair.sum(0) - below, terms)).sum(1).argmax()
+    return first, int(((cut + 1) * sample.widths[first] - 1) // _CELLS)
+
+
+def _pair_tables(sample: Sample, rows: Ints) -> Ints:
+    """Counts per cell of one input, cell of another and class that occurs."""
+    cells = sample.binned[:, rows].astype(np.int64) * _CELLS // sample.widths[:, None]
+    shown = (cells.T[:, :, None] == np.arange(_CELLS)).reshape(len(rows), -1).astype(np.float32)
+    classes = sample.classes[rows]
+    parts = [shown[classes == c] for c in np.unique(classes)]
+    return np.stack([p.T @ p for p in parts], axis=-1).astype(np.int64)
+
+
+def _chosen(sample: Sample, level: _Level, cuts: _Cuts, support: Support) -> Ints:
+    """Per open node the input to ask, or -1."""
+    worth = cuts.worth.copy()
+    for _ in range(_ATTEMPTS):
+        chosen = np.where(worth.max(1) > 0, worth.argmax(1), -1)
+        short = (chosen >= 0) & ~_supported(sample, level, chosen, cuts.threshold, support)
+        worth[short, chosen[short]] = -np.inf
+        chosen[short] = -1
+        if not short.any():
+            break
+    return chosen
+
+
+def _sides(sample: Sample, level: _Level, chosen: Ints, threshold: Ints) -> Ints:
+    """Per row twice its place, plus one where it lies above the threshold of the chosen input."""
+    asked = np.maximum(chosen, 0)
+    cut = threshold[np.arange(len(chosen)), asked]
+    above = sample.binned[asked[level.place], level.rows] > cut[level.place]
+    return 2 * level.place + above
+
+
+def _supported(
+    sample: Sample, level: _Level, chosen: Ints, threshold: Ints, support: Support
+) -> Bools:
+    """Which open nodes keep enough rows, of enough units, on both sides of their chosen cut."""
+    sides, units = _sides(sample, level, chosen, threshold), sample.units[level.rows]
+    rows = np.bincount(sides, minlength=2 * len(chosen))
+    # As many rows as k of the largest units hold cannot belong to fewer than k units.
+    doubtful = rows < support.k * int(np.bincount(sample.units).max())
+    looked = doubtful[sides]
+    held = ~doubtful | support.supported(sides[looked], units[looked], len(rows))
+    return np.asarray((held & (rows >= _FEWEST_ROWS)).reshape(-1, 2).all(1))
+
+
+def _within(growth: Growth, chosen: Ints, worth: Floats) -> Ints:
+    """`chosen`, but only as many splits, the best ones, as the tree may still have."""
+    room = _MOST_LEAVES - int((~growth.inner).sum())
+    asking = np.flatnonzero(chosen >= 0)
+    dropped = asking[np.argsort(-worth[asking], kind="stable")][room:]
+    return np.where(np.isin(np.arange(len(chosen)), dropped), -1, chosen)
+
+
+def _parted(
+    sample: Sample, growth: Growth, level: _Level, chosen: Ints, threshold: Ints
+) -> tuple[Growth, _Level]:
+    """The tree with the chosen splits made, and the level of their children."""
+    places = np.flatnonzero(chosen >= 0)
+    parents, born = level.nodes[places], len(growth.left) + np.arange(2 * len(places))
+    split = np.append(growth.split, np.zeros(len(born), np.int64))
+    cut = np.append(growth.threshold, np.full(len(born), _NEVER))
+    left = np.append(growth.left, born)
+    split[parents], left[parents] = chosen[places], born[::2]
+    cut[parents] = threshold[places, chosen[places]]
+    place = np.full(len(chosen), -1)
+    place[places] = np.arange(len(places))
+    moved = place[level.place] >= 0
+    child = 2 * place[level.place] + _sides(sample, level, chosen, threshold) % 2
+    rows, child = level.rows[moved], child[moved]
+    node = growth.node.copy()
+    node[rows] = born[child]
+    return Growth(split, cut, left, node), _Level(born, rows, child)

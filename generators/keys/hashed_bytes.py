@@ -1,0 +1,61 @@
+"""Binary keys: sixteen bytes that look like a digest, each a function of its row's index."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pyarrow as pa
+
+from connectors.datatypes import Kind
+from connectors.schema import Column
+from generators.columns import Sample, State
+from generators.feistel import LARGEST, Rows, mixed, salt_of
+from generators.keys import KeyGenerator
+from generators.privacy.support import Support
+
+_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class HashedBytes:
+    """Two bijective mixes of the row's index."""
+
+    column: Column
+
+    kind: ClassVar[str] = "hashed_bytes"
+
+    @classmethod
+    def claims(cls, column: Column) -> float:
+        """Every column of bytes."""
+        return 1.0 if column.datatype.kind is Kind.BYTES else 0.0
+
+    @classmethod
+    def fit(cls, column: Column, sample: Sample, support: Support) -> Self:  # noqa: ARG003 - digests have no look to learn
+        """Learns nothing."""
+        return cls(column)
+
+    @property
+    def capacity(self) -> int:
+        """All row indexes."""
+        return LARGEST
+
+    def at(self, rows: Rows) -> pa.Array:
+        """The sixteen bytes of each row."""
+        key, words = salt_of(self.column.name), rows.astype(np.uint64)
+        data = np.stack([mixed(words, key), mixed(words, key + 1)], axis=1).astype(">u8").tobytes()
+        offsets = np.arange(len(rows) + 1, dtype=np.int32) * _BYTES
+        buffers = [None, pa.py_buffer(offsets.tobytes()), pa.py_buffer(data)]
+        return pa.Array.from_buffers(pa.binary(), len(rows), buffers)
+
+    def released(self) -> State:
+        """Nothing."""
+        return {}
+
+    @classmethod
+    def restore(cls, column: Column, state: Mapping[str, Any]) -> Self:  # noqa: ARG003 - nothing was learned
+        """The generator of this column."""
+        return cls(column)
+
+
+generator: type[KeyGenerator] = HashedBytes

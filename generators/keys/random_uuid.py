@@ -1,0 +1,62 @@
+"""Random-looking UUIDs, each a function of its row's index."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pyarrow as pa
+
+from connectors.datatypes import Kind
+from connectors.schema import Column
+from generators.columns import Sample, State
+from generators.feistel import LARGEST, Rows, mixed, permute, salt_of
+from generators.keys import KeyGenerator
+from generators.privacy.support import Support
+
+_VERSION_MASK, _VERSION = np.uint64(0xFFFFFFFFFFFF0FFF), np.uint64(0x4000)
+_VARIANT = np.uint64(1 << 63)
+
+
+@dataclass(frozen=True, slots=True)
+class RandomUuid:
+    """UUIDs of version 4 (RFC 9562), whose last 62 bits are a permutation of the row's index."""
+
+    column: Column
+
+    kind: ClassVar[str] = "random_uuid"
+
+    @classmethod
+    def claims(cls, column: Column) -> float:
+        """Every UUID."""
+        return 1.0 if column.datatype.kind is Kind.UUID else 0.0
+
+    @classmethod
+    def fit(cls, column: Column, sample: Sample, support: Support) -> Self:  # noqa: ARG003 - random keys have no look to learn
+        """Learns nothing."""
+        return cls(column)
+
+    @property
+    def capacity(self) -> int:
+        """All that the last 62 bits tell apart."""
+        return LARGEST
+
+    def at(self, rows: Rows) -> pa.Array:
+        """The UUID of each row, as 16 bytes."""
+        key = salt_of(self.column.name)
+        high = mixed(rows.astype(np.uint64), key) & _VERSION_MASK | _VERSION
+        low = permute(rows, LARGEST, key).astype(np.uint64) | _VARIANT
+        data = np.stack([high, low], axis=1).astype(">u8").tobytes()
+        return pa.Array.from_buffers(pa.binary(16), len(rows), [None, pa.py_buffer(data)])
+
+    def released(self) -> State:
+        """Nothing."""
+        return {}
+
+    @classmethod
+    def restore(cls, column: Column, state: Mapping[str, Any]) -> Self:  # noqa: ARG003 - nothing was learned
+        """The generator of this column."""
+        return cls(column)
+
+
+generator: type[KeyGenerator] = RandomUuid

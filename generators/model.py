@@ -1,0 +1,75 @@
+"""What was learned of a database: this, and nothing else, leaves the production side."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from connectors.ddl import DdlItem
+from connectors.schema import ForeignKey, Schema, TableName
+from generators.encoding import FittedColumn
+from generators.keys import KeyGenerator
+from generators.privacy.support import Floats, Released
+from generators.relations.owners import Owners
+from generators.relations.references import Clusters, Reference
+from generators.tables import TableGenerator
+
+
+@dataclass(frozen=True, slots=True)
+class TableModel:
+    """What was learned of a table.
+
+    Attributes:
+        rows: rows in the source.
+        unit: the table of its privacy units; None where it belongs to nobody.
+        columns: generators of the columns that are neither keys nor taken from a parent.
+        keys: generators of the columns that are unique by themselves.
+        owner: name of its owner key.
+        counts: for each table that it owns, a generator of the number of children per row.
+        references: its keys that are not its owner.
+        clusters: groups of its rows by how often they are referenced.
+        generator: the joint model of columns, counts and references, given the owner's.
+        histograms: share of training rows per code of each column, for `verify`.
+    """
+
+    name: TableName
+    rows: Released[int]
+    unit: TableName | None
+    columns: tuple[FittedColumn, ...]
+    keys: Mapping[str, KeyGenerator]
+    owner: str | None
+    counts: Mapping[TableName, FittedColumn]
+    references: tuple[Reference, ...]
+    clusters: Clusters
+    generator: TableGenerator
+    histograms: Mapping[str, Released[Floats]]
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseModel:
+    """What was learned of a database.
+
+    Attributes:
+        identity: digest that tells the source from any other database.
+        k: distinct privacy units behind everything learned.
+    """
+
+    schema: Schema
+    ddl: tuple[DdlItem, ...]
+    tables: Mapping[TableName, TableModel]
+    identity: str
+    k: int
+
+    @property
+    def owners(self) -> Owners:
+        """The owner key of each table that has one."""
+        return {
+            name: self.foreign_key(name, model.owner)
+            for name, model in self.tables.items()
+            if model.owner is not None
+        }
+
+    def foreign_key(self, table: TableName, name: str) -> ForeignKey:
+        """A foreign key by its table and name; KeyError where there is none."""
+        for key in self.schema.table(table).foreign_keys:
+            if key.name == name:
+                return key
+        raise KeyError(name)

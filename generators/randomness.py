@@ -1,0 +1,28 @@
+"""Randomness keyed by what it is for, so that any shard can be drawn by anybody, alike."""
+
+import hashlib
+
+import numpy as np
+import numpy.typing as npt
+
+from generators.feistel import mixed
+
+
+def stream(seed: int, *purpose: object) -> np.random.Generator:
+    """A generator for one purpose: Philox (Salmon et al. 2011) with a key hashed from both."""
+    return np.random.Generator(np.random.Philox(key=_digest(seed, purpose, 16)))
+
+
+def number(seed: int, *purpose: object) -> int:
+    """A 63-bit number for one purpose."""
+    return _digest(seed, purpose, 8) >> 1
+
+
+def identities(seed: int, table: str, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
+    """A 64-bit identity per row index of a table."""
+    return mixed(rows.astype(np.uint64), number(seed, "identity", table))
+
+
+def _digest(seed: int, purpose: tuple[object, ...], size: int) -> int:
+    text = repr((seed, *map(str, purpose))).encode()
+    return int.from_bytes(hashlib.blake2b(text, digest_size=size).digest(), "little")

@@ -1,0 +1,61 @@
+"""How many children each parent of a shard has, made to add up to the plan's number."""
+
+import numpy as np
+import numpy.typing as npt
+
+from connectors.datatypes import DataType, Kind
+from connectors.schema import Column, TableName
+
+Ints = npt.NDArray[np.int64]
+
+
+def count_column(child: TableName) -> Column:
+    """The pseudo-column of a parent that holds its number of children in one table."""
+    return Column(f"#{child}", DataType(Kind.INTEGER, "bigint", bits=64), nullable=False)
+
+
+def to_quota(counts: Ints, quota: int, most: int | None, rng: np.random.Generator) -> Ints:
+    """Corrects sampled counts so that they add up to `quota`.
+
+    Children are dropped at random, and added to parents in proportion to what they have, so
+    that the distribution keeps its shape and childless parents stay childless.
+
+    Args:
+        counts: sampled children per parent.
+        quota: rows that the plan gives the child table in this shard.
+        most: the most children a parent may have; None for any number.
+        rng: source of randomness.
+    """
+    counts = counts if most is None else np.minimum(counts, most)
+    missing = quota - int(counts.sum())
+    if missing < 0:
+        return _dropped(counts, -missing, rng)
+    if missing > 0:
+        return _added(counts, missing, most, rng)
+    return counts
+
+
+def _dropped(counts: Ints, extra: int, rng: np.random.Generator) -> Ints:
+    slots = np.repeat(np.arange(len(counts)), counts)
+    gone = rng.choice(len(slots), extra, replace=False)
+    return counts - np.bincount(slots[gone], minlength=len(counts))
+
+
+def _added(counts: Ints, missing: int, most: int | None, rng: np.random.Generator) -> Ints:
+    if not len(counts):
+        return counts
+    if most is not None:
+        room = np.repeat(np.arange(len(counts)), np.maximum(most - counts, 0))
+        taken = rng.choice(len(room), min(missing, len(room)), replace=False)
+        return counts + np.bincount(room[taken], minlength=len(counts))
+    weights = counts if counts.sum() else np.ones_like(counts)
+    return counts + rng.multinomial(missing, weights / weights.sum())
+
+
+def bucket(counts: Ints) -> npt.NDArray[np.int32]:
+    """Counts as codes 0..23: themselves up to 8, then half powers of two."""
+    logs = np.floor(2 * np.log2(np.maximum(counts, 8) / 8)).astype(np.int32)
+    return np.where(counts < 8, counts, np.minimum(8 + logs, BUCKETS - 1)).astype(np.int32)
+
+
+BUCKETS = 24

@@ -1,0 +1,93 @@
+"""Which foreign key of a table is its owner: the one whose parent its rows are drawn under.
+
+Owner keys form trees. A root with all of its descendants is generated as one, so the choice
+decides which rules are local, what stays together, and what a shard is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from connectors.profile import ForeignKeyProfile, Profile, UnitPath
+from connectors.schema import ForeignKey, Schema, Table, TableName
+
+Owners = Mapping[TableName, ForeignKey]
+
+_WIDEST = 2000.0
+"""Children per parent above which a parent is a category of its children, not their owner."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    key: ForeignKey
+    profile: ForeignKeyProfile
+    depth: int
+    in_unique: bool
+
+    @property
+    def rank(self) -> tuple[object, ...]:
+        """Sorts the best first: nearest to the unit's leaves, part of a key, few children."""
+        fan_out = self.profile.children / max(1, self.profile.parents_with_children)
+        return (-self.depth, not self.in_unique, fan_out, self.key.name)
+
+
+def choose_owners(
+    schema: Schema, profile: Profile, paths: Mapping[TableName, UnitPath], k: int
+) -> Owners:
+    """The owner key of each table that has one.
+
+    A unit's table is a root. A key qualifies when every row has a parent, at least k parents
+    have children, and parents are entities rather than categories.
+    """
+    owners: dict[TableName, ForeignKey] = {}
+    for table in sorted(schema.tables, key=lambda t: t.name):
+        if paths[table.name].unit == table.name:
+            continue
+        for candidate in sorted(_candidates(table, profile, paths, k), key=lambda c: c.rank):
+            if table.name not in ancestors(candidate.key.parent, owners):
+                owners[table.name] = candidate.key
+                break
+    return owners
+
+
+def ancestors(table: TableName, owners: Owners) -> tuple[TableName, ...]:
+    """The table, its owner's table, that one's owner's table, and so on up to the root."""
+    line = [table]
+    while line[-1] in owners:
+        line.append(owners[line[-1]].parent)
+    return tuple(line)
+
+
+def trees(schema: Schema, owners: Owners) -> tuple[tuple[TableName, ...], ...]:
+    """The tables of each tree, root first and every parent before its children."""
+    names = [t.name for t in schema.tables]
+    by_root: dict[TableName, list[TableName]] = {n: [] for n in names if n not in owners}
+    for name in sorted(names, key=lambda n: (len(ancestors(n, owners)), n)):
+        by_root[ancestors(name, owners)[-1]].append(name)
+    return tuple(tuple(tree) for _, tree in sorted(by_root.items()))
+
+
+def _candidates(
+    table: Table, profile: Profile, paths: Mapping[TableName, UnitPath], k: int
+) -> list[_Candidate]:
+    nulls = profile.tables[table.name].columns
+    found = []
+    for key in table.foreign_keys:
+        fan_out = profile.fan_out(key)
+        if key.self_reference or any(nulls[c].null_frac > 0 for c in key.columns):
+            continue
+        if fan_out.parents_with_children < k:
+            continue
+        if fan_out.children > _WIDEST * fan_out.parents_with_children:
+            continue
+        found.append(_Candidate(key, fan_out, _depth(table, key, paths), _in_unique(table, key)))
+    return found
+
+
+def _depth(table: Table, key: ForeignKey, paths: Mapping[TableName, UnitPath]) -> int:
+    """Steps from the table to its unit through this key; 0 where the key does not lead there."""
+    unit, above = paths[table.name].unit, paths[key.parent]
+    return 1 + len(above.keys) if unit is not None and above.unit == unit else 0
+
+
+def _in_unique(table: Table, key: ForeignKey) -> bool:
+    return any(set(key.columns) <= set(u.columns) for u in table.uniques)

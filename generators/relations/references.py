@@ -1,0 +1,157 @@
+"""Which row a key points to that is not its row's owner, as a cluster and a place inside it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from connectors.schema import ForeignKey
+from generators.layout import gather, scatter, spread
+from generators.privacy.support import Floats, Ints, Released, Support, unit_counts
+from generators.tables import Feature
+
+_MOST_INDIVIDUALS = 200
+_BINS = 24
+
+
+class Mode(StrEnum):
+    """How the referenced row is found."""
+
+    CLUSTER = "cluster"
+    """A learned cluster of the parent's rows, and a row drawn inside it."""
+    ANCESTOR = "ancestor"
+    """The row above its owner in the same table: both paths lead to one row."""
+    UNIQUE = "unique"
+    """Another row each time, since the key is unique."""
+    SELF = "self"
+    """An earlier row of the same table, so that no cycle arises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A foreign key that is not its table's owner.
+
+    Attributes:
+        clusters: number of clusters of the parent's rows; 1 for all modes but CLUSTER.
+        nullable: whether code 0 stands for null.
+    """
+
+    key: ForeignKey
+    mode: Mode
+    clusters: int
+    nullable: bool
+
+    @property
+    def feature(self) -> Feature:
+        """The column of the child's matrix that holds its codes."""
+        return Feature(f"->{self.key.name}", self.clusters + self.nullable, ordered=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Clusters:
+    """Groups of a table's rows by how often they are referenced.
+
+    `shares` are the groups' shares of the table's rows; a row's cluster is a function of its
+    index and the number of rows alone, so whoever references it can find it without its shard.
+    """
+
+    shares: Released[Floats]
+
+    @property
+    def count(self) -> int:
+        """Number of clusters, at least 1."""
+        return len(self.shares.value)
+
+    def of(self, indexes: Ints, rows: int) -> npt.NDArray[np.int32]:
+        """The cluster of each row index, when the table has so many rows."""
+        places = gather(indexes, rows)
+        return np.searchsorted(self._bounds(rows), places, side="right").astype(np.int32)
+
+    def draw(self, codes: Ints, rows: int, rng: np.random.Generator) -> Ints:
+        """A row index inside each cluster; any row where the cluster is empty."""
+        ends = self._bounds(rows)
+        starts = np.concatenate([[0], ends[:-1]])
+        empty = starts[codes] == ends[codes]
+        low, high = np.where(empty, 0, starts[codes]), np.where(empty, rows, ends[codes])
+        return scatter(low + (rng.random(len(codes)) * (high - low)).astype(np.int64), rows)
+
+    def _bounds(self, rows: int) -> Ints:
+        """Where each cluster ends; one with a share keeps a row where there are enough."""
+        sizes = spread(rows, self.shares.value)
+        for small in np.flatnonzero((sizes == 0) & (self.shares.value > 0)):
+            if sizes.max() > 1:
+                sizes[small], sizes[sizes.argmax()] = 1, sizes.max() - 1
+        return np.cumsum(sizes)
+
+
+def fit_clusters(
+    parents: Ints, children: Ints, child_units: Ints, public: bool, support: Support
+) -> tuple[Clusters, npt.NDArray[np.int32]]:
+    """Groups a table's rows by degree, and tells the cluster of each.
+
+    Where the table belongs to no privacy unit, a row that enough units reference is a cluster
+    of its own; all else is binned so that each bin holds at least k of the table's units. How
+    many rows a table that belongs to nobody has in each group is not withheld.
+
+    Args:
+        parents: unit ids of the table's rows, of shape (rows,).
+        children: for each referencing row, the position of the row it references.
+        child_units: unit ids of the referencing rows.
+        public: whether the table's rows belong to no privacy unit.
+        support: the rule of release.
+    """
+    degrees = np.bincount(children, minlength=len(parents))
+    alone = _individuals(degrees, children, child_units, support) if public else np.empty(0, int)
+    codes = np.full(len(parents), -1, np.int32)
+    codes[alone] = np.arange(len(alone))
+    rest = np.flatnonzero(codes < 0)
+    codes[rest] = _bins(degrees[rest], parents[rest], support) + len(alone)
+    sizes = np.bincount(codes, minlength=1)
+    behind = (
+        support.k
+        if public
+        else int(unit_counts(codes.astype(np.int64), parents, len(sizes)).min(initial=0))
+    )
+    released = support.seal(sizes / max(1, sizes.sum()), behind)
+    if released is None or len(sizes) == 1:
+        return unclustered(support), np.zeros(len(parents), np.int32)
+    return Clusters(released), codes
+
+
+def unclustered(support: Support) -> Clusters:
+    """One cluster for all rows."""
+    return Clusters(support.declared(np.ones(1)))
+
+
+def _individuals(
+    degrees: Ints, children: Ints, child_units: Ints, support: Support
+) -> npt.NDArray[np.int64]:
+    known = support.supported(children, child_units, len(degrees))
+    order = np.argsort(-degrees, kind="stable")
+    return order[known[order]][:_MOST_INDIVIDUALS]
+
+
+def _bins(degrees: Ints, units: Ints, support: Support) -> npt.NDArray[np.int32]:
+    """Bins by falling degree, even in rows and children alike; too small ones join the next."""
+    order = np.argsort(-degrees, kind="stable")
+    weights = 1 / max(1, len(degrees)) + degrees[order] / max(1, degrees.sum())
+    raw = np.minimum((np.cumsum(weights) / 2 * _BINS).astype(np.int64), _BINS - 1)
+    _, raw = np.unique(raw, return_inverse=True)
+    merged = _merged(raw, units[order], support.k)
+    codes = np.empty(len(degrees), np.int32)
+    codes[order] = merged
+    return codes
+
+
+def _merged(raw: Ints, units: Ints, k: int) -> npt.NDArray[np.int32]:
+    counts = unit_counts(raw, units, int(raw.max(initial=-1)) + 1)
+    target, current, behind = np.zeros(len(counts), np.int32), 0, 0
+    for number, count in enumerate(counts):
+        target[number] = current
+        behind += count
+        if behind >= k:
+            current, behind = current + 1, 0
+    if behind and current:
+        target[target == current] = current - 1
+    return np.asarray(target[raw], dtype=np.int32) if len(raw) else np.empty(0, np.int32)

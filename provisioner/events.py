@@ -1,0 +1,46 @@
+"""What happened, for whoever shows progress."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """Something worth a line: a cost before it is paid, a choice that was made."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageStarted:
+    """A stage with a known amount of work began; `unit` names what is counted."""
+
+    stage: str
+    total: int
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """A stage went on by some amount, at a place such as a table's name."""
+
+    stage: str
+    amount: int
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageFinished:
+    """A stage ended."""
+
+    stage: str
+    amount: int
+    seconds: float
+
+
+Event = Stated | StageStarted | Advanced | StageFinished
+Listener = Callable[[Event], None]
+
+
+def silent(_: Event) -> None:
+    """A listener that shows nothing."""

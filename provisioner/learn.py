@@ -1,0 +1,156 @@
+"""Learns a source: schema, profile, training rows, model."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from connectors.datatypes import arrow_type
+from connectors.engines import Source
+from connectors.errors import EmptyDatabase, UnreadableTable
+from connectors.profile import Split, TableSize, UnitPath
+from connectors.schema import Schema, Table, TableName
+from generators import fit
+from generators.model import DatabaseModel
+from generators.privacy.support import Support
+from generators.privacy.units import unit_paths
+from generators.randomness import number
+from provisioner.errors import WrongRequest
+from provisioner.events import Advanced, Listener, StageFinished, StageStarted, Stated, silent
+
+_MOST_ROWS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """How to learn.
+
+    Attributes:
+        k: distinct privacy units behind everything released.
+        kind: the table generator: "trees" or "independent".
+        units: tables whose rows are the privacy units; empty to find them by their columns.
+        skip_unreadable: leave out tables that the role may not read, instead of stopping.
+        seed: chooses which units are held out.
+    """
+
+    k: int = 11
+    kind: str = "trees"
+    units: tuple[TableName, ...] = ()
+    skip_unreadable: bool = False
+    seed: int = 0
+
+
+def learn(source: Source, learning: Learning, listen: Listener = silent) -> DatabaseModel:
+    """Learns everything about a source that may leave it.
+
+    Raises:
+        EmptyDatabase: the source has no tables.
+        UnreadableTable: a table may not be read, and `skip_unreadable` was not asked for.
+        WrongRequest: a table named as a unit does not exist.
+    """
+    schema, without = _readable(source, learning, listen)
+    paths = _paths(schema, source.sizes(), learning)
+    listen(Stated(_cost(schema, source.sizes())))
+    split = Split(paths, number(learning.seed, "holdout"), shares=_shares(schema, source, paths))
+    training = _read(source, schema, split, listen)
+    facts = fit.Source(
+        schema,
+        source.ddl(without),
+        source.identity,
+        source.profile(schema, split),
+        paths,
+        training,
+    )
+    return _fitted(facts, learning, listen)
+
+
+def _readable(
+    source: Source, learning: Learning, listen: Listener
+) -> tuple[Schema, frozenset[TableName]]:
+    schema = source.schema()
+    if not schema.tables:
+        raise EmptyDatabase("the source holds no tables; expected at least one to learn from")
+    unreadable = source.unreadable(schema)
+    if unreadable and not learning.skip_unreadable:
+        raise UnreadableTable(
+            f"the role may not read {', '.join(map(str, unreadable))}; grant SELECT, or leave "
+            "them out with --skip-unreadable"
+        )
+    if unreadable:
+        listen(Stated(f"left out, not readable: {', '.join(map(str, unreadable))}"))
+    return schema.without(frozenset(unreadable)), frozenset(unreadable)
+
+
+def _paths(
+    schema: Schema, sizes: Mapping[TableName, TableSize], learning: Learning
+) -> Mapping[TableName, UnitPath]:
+    known = {t.name for t in schema.tables}
+    for name in learning.units:
+        if name not in known:
+            raise WrongRequest(f"no table {name} for --unit; expected a table of the source")
+    return unit_paths(schema, sizes, learning.units)
+
+
+def _cost(schema: Schema, sizes: Mapping[TableName, TableSize]) -> str:
+    known = [sizes[t.name] for t in schema.tables if t.name in sizes]
+    rows, size = sum(max(0, s.rows) for s in known), sum(s.bytes for s in known)
+    return (
+        f"reading {len(schema.tables)} tables, about {rows:,} rows ({size / 1e6:,.0f} MB), "
+        "in one read-only snapshot"
+    )
+
+
+def _shares(
+    schema: Schema, source: Source, paths: Mapping[TableName, UnitPath]
+) -> Mapping[TableName, float]:
+    """One share for all tables of a unit, so that the rows of a chosen unit are all read."""
+    sizes = source.sizes()
+    largest: dict[TableName | None, int] = {}
+    for table in schema.tables:
+        unit = paths[table.name].unit or table.name
+        rows = sizes[table.name].rows if table.name in sizes else 0
+        largest[unit] = max(largest.get(unit, 0), rows)
+    share = {unit: min(1.0, _MOST_ROWS / max(1, rows)) for unit, rows in largest.items()}
+    return {t.name: share[paths[t.name].unit or t.name] for t in schema.tables}
+
+
+def _read(
+    source: Source, schema: Schema, split: Split, listen: Listener
+) -> Mapping[TableName, fit.Training]:
+    began = time.monotonic()
+    listen(StageStarted("read", len(schema.tables), "tables"))
+    found = {}
+    for table in schema.tables:
+        found[table.name] = _training(source.training(table, split), table)
+        listen(Advanced("read", 1, str(table.name)))
+    rows = sum(len(t.rows) for t in found.values())
+    listen(StageFinished("read", rows, time.monotonic() - began))
+    return found
+
+
+def _training(batches: Iterator[pa.RecordBatch], table: Table) -> fit.Training:
+    fields = [pa.field(c.name, arrow_type(c.datatype)) for c in table.written]
+    expected = pa.schema([*fields, pa.field("unit", pa.int64())])
+    rows = pa.Table.from_batches([_named(b, expected) for b in batches], expected)
+    units = rows.column(rows.num_columns - 1)
+    return fit.Training(
+        rows.remove_column(rows.num_columns - 1),
+        np.asarray(units.to_numpy(), dtype=np.int64),
+    )
+
+
+def _named(batch: pa.RecordBatch, expected: pa.Schema) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays(batch.columns, schema=expected)
+
+
+def _fitted(facts: fit.Source, learning: Learning, listen: Listener) -> DatabaseModel:
+    began = time.monotonic()
+    listen(StageStarted("learn", len(facts.schema.tables), "tables"))
+    for part in fit.fit_database(facts, Support(learning.k), learning.kind):
+        if isinstance(part, DatabaseModel):
+            listen(StageFinished("learn", len(part.tables), time.monotonic() - began))
+            return part
+        listen(Advanced("learn", 1, str(part.name)))
+    raise LookupError("fitting ended without a model")

@@ -1,0 +1,93 @@
+"""Draws the rows of one shard, parents before children, each table complete before the next."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from connectors.batch import Batch
+from connectors.schema import TableName
+from generators.columns import Draw
+from generators.errors import Unmeetable
+from generators.model import DatabaseModel
+from generators.randomness import identities, stream
+from provisioner.drawing import Drawn, Setting, draw_table
+from provisioner.plan import Plan, most_children
+
+Ints = npt.NDArray[np.int64]
+
+
+class Synthesizer:
+    """Draws any shard of a plan; two of them with the same model and plan draw alike."""
+
+    def __init__(self, model: DatabaseModel, plan: Plan) -> None:
+        rows = {name: plan.layout(name).total for name in model.tables}
+        most = {name: most_children(model, name, rows) for name in model.owners}
+        self._setting = Setting(model, plan, most, self.keys)
+        self._whole: dict[TableName, Mapping[str, pa.Array]] = {}
+        self._open: set[TableName] = set()
+
+    def shard(self, tree: int, shard: int) -> Iterator[Batch]:
+        """The rows of every table of a shard, in load order.
+
+        Raises:
+            Unmeetable: a unique key cannot be met with the rows planned.
+        """
+        drawn: dict[TableName, Drawn] = {}
+        for name in self._setting.plan.trees[tree].tables:
+            drawn[name] = draw_table(self._setting, name, shard, drawn)
+            table = self._setting.model.schema.table(name)
+            names = [c.name for c in table.written]
+            arrays = [drawn[name].values[n] for n in names]
+            if len(drawn[name].indexes):
+                yield Batch(name, pa.RecordBatch.from_arrays(arrays, names=names))
+
+    def keys(self, name: TableName, columns: tuple[str, ...], indexes: Ints) -> list[pa.Array]:
+        """Values of some key columns of any rows of a table, by index, whatever their shard."""
+        return [self._key(name, column, indexes) for column in columns]
+
+    def _key(self, name: TableName, column: str, indexes: Ints) -> pa.Array:
+        model = self._setting.model.tables[name]
+        if column in model.keys:
+            return model.keys[column].at(indexes)
+        for fitted in model.columns:
+            if fitted.column.name == column and fitted.generator.distinct and not fitted.nullable:
+                seed = self._setting.plan.seed
+                people = identities(seed, str(name), indexes)
+                draw = Draw(stream(seed, name, column), indexes, people)
+                return fitted.decode(np.zeros(len(indexes), np.int32), draw)
+        return self._all(name)[column].take(pa.array(indexes))
+
+    def _all(self, name: TableName) -> Mapping[str, pa.Array]:
+        """The referenced columns of a table whose keys are no function of a row's index.
+
+        Drawn once from all shards and kept: the price of keys made of other keys.
+        """
+        if name in self._whole:
+            return self._whole[name]
+        if name in self._open:
+            raise Unmeetable(f"the keys of {name} depend on themselves through foreign keys")
+        self._open.add(name)
+        needed = {
+            column
+            for key in self._setting.model.schema.foreign_keys
+            if key.parent == name
+            for column in key.parent_columns
+        }
+        plan = self._setting.plan
+        shards = range(plan.trees[plan.tree(name)].shards)
+        parts = [self._line(name, shard).values for shard in shards]
+        self._whole[name] = {c: pa.concat_arrays([p[c] for p in parts]) for c in sorted(needed)}
+        self._open.discard(name)
+        return self._whole[name]
+
+    def _line(self, name: TableName, shard: int) -> Drawn:
+        """One table of a shard, with nothing drawn beside it but its owners."""
+        line = [name]
+        while line[0] in self._setting.model.owners:
+            line.insert(0, self._setting.model.owners[line[0]].parent)
+        drawn: dict[TableName, Drawn] = {}
+        for step in line:
+            drawn[step] = draw_table(self._setting, step, shard, drawn)
+        return drawn[name]

@@ -1,0 +1,155 @@
+"""Holds a target against its plan and model: integrity, row counts, marginals, leaks."""
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from connectors.datatypes import arrow_type
+from connectors.engines import Reader, Target
+from connectors.schema import Check, ForeignKey, Schema, Table, Unique
+from generators.encoding import FittedColumn
+from generators.model import DatabaseModel, TableModel
+from provisioner.errors import Unprovable
+from provisioner.events import Advanced, Listener, StageFinished, StageStarted, silent
+from provisioner.plan import Plan, read_plan
+from provisioner.report import Finding, Report, Severity, TableReport
+
+_SAMPLE = 200_000
+_LOWEST_MARGINAL = 0.8
+_FEWEST_ROWS = 200
+
+
+def verify(model: DatabaseModel, target: Target, listen: Listener = silent) -> Report:
+    """Checks everything that the target promises, by queries of our own.
+
+    Raises:
+        Unprovable: the target holds no finished load, so there is no plan to hold it against.
+    """
+    plan = _finished_plan(target)
+    began = time.monotonic()
+    listen(StageStarted("verify", len(model.schema.tables), "tables"))
+    found = target.schema()
+    tables: list[TableReport] = []
+    findings = list(_missing(model.schema, found))
+    for table in model.schema.tables:
+        if any(t.name == table.name for t in found.tables):
+            report = _table(target, table, model.tables[table.name], plan)
+            tables.append(report)
+            findings.extend(_findings(report))
+        listen(Advanced("verify", 1, str(table.name)))
+    listen(StageFinished("verify", len(tables), time.monotonic() - began))
+    return Report(tuple(tables), tuple(findings))
+
+
+def _finished_plan(target: Target) -> Plan:
+    ledger = target.ledger()
+    if ledger is None:
+        raise Unprovable(
+            "the target holds no load of this product; run `provisioner provision` first"
+        )
+    if not ledger.finished:
+        raise Unprovable(
+            "the target holds an unfinished load; repeat the `provisioner provision` that began it"
+        )
+    return read_plan(ledger.plan)
+
+
+def _missing(expected: Schema, found: Schema) -> Iterator[Finding]:
+    """Declared tables and constraints that the target lacks."""
+    there = {t.name: t for t in found.tables}
+    for table in expected.tables:
+        if table.name not in there:
+            yield Finding("missing", Severity.ERROR, str(table.name), "the table is not there")
+            continue
+        have = _names(there[table.name])
+        for name in sorted(_names(table) - have):
+            yield Finding(
+                "missing", Severity.ERROR, f"{table.name} {name}", "the constraint is not there"
+            )
+
+
+def _names(table: Table) -> set[str]:
+    parts = (table.uniques, table.foreign_keys, table.exclusions, table.checks, table.indexes)
+    return {thing.name for part in parts for thing in part}
+
+
+def _table(target: Target, table: Table, model: TableModel, plan: Plan) -> TableReport:
+    return TableReport(
+        str(table.name),
+        plan.layout(table.name).total,
+        target.rows(table),
+        _broken(target, table, [f for f in table.foreign_keys if f.validated]),
+        _broken(target, table, [u for u in table.uniques if u.columns or u.expressions]),
+        _broken(target, table, [c for c in table.checks if c.validated]),
+        _marginals(target, table, model),
+        _leaks(target, table, model),
+    )
+
+
+def _broken(
+    target: Reader, table: Table, constraints: list[ForeignKey] | list[Unique] | list[Check]
+) -> int:
+    return sum(target.violations(table, constraint) for constraint in constraints)
+
+
+def _marginals(target: Reader, table: Table, model: TableModel) -> dict[str, float]:
+    """1 - total variation distance between the codes learned and those found in a sample."""
+    fields = [pa.field(c.name, arrow_type(c.datatype)) for c in table.written]
+    batches = list(target.read(table, _SAMPLE))
+    if not sum(b.num_rows for b in batches):
+        return {}
+    rows = pa.Table.from_batches(
+        [pa.RecordBatch.from_arrays(b.columns, schema=pa.schema(fields)) for b in batches]
+    )
+    return {
+        fitted.column.name: _similarity(
+            fitted, model.histograms[fitted.column.name].value, rows[fitted.column.name]
+        )
+        for fitted in model.columns
+        if model.histograms[fitted.column.name].value.sum() > 0 and fitted.feature.size > 1
+    }
+
+
+def _similarity(fitted: FittedColumn, learned: object, values: pa.ChunkedArray) -> float:
+    codes = fitted.encode(values.combine_chunks())
+    found = np.bincount(codes, minlength=fitted.feature.size) / max(1, len(codes))
+    return float(1 - 0.5 * np.abs(found - np.asarray(learned)).sum())
+
+
+def _leaks(target: Reader, table: Table, model: TableModel) -> int:
+    """Values of invented contacts outside the space reserved for them."""
+    return sum(
+        target.unmatched(table, fitted.column.name, fitted.generator.reserved)
+        for fitted in model.columns
+        if fitted.generator.reserved is not None
+    )
+
+
+def _findings(table: TableReport) -> Iterator[Finding]:
+    if table.rows != table.planned:
+        yield Finding(
+            "row-count",
+            Severity.ERROR,
+            table.table,
+            f"{table.rows} rows found, {table.planned} planned",
+        )
+    counts = {
+        "orphan": (table.orphans, "rows reference a parent that is not there"),
+        "duplicate": (table.duplicates, "rows repeat a unique key"),
+        "violation": (table.violations, "rows break a check"),
+        "leak": (table.leaks, "values lie outside the space reserved for invented contacts"),
+    }
+    for kind, (count, text) in counts.items():
+        if count:
+            yield Finding(kind, Severity.ERROR, table.table, f"{count} {text}; expected 0")
+    for column, similarity in table.marginals.items():
+        if similarity < _LOWEST_MARGINAL and table.rows >= _FEWEST_ROWS:
+            yield Finding(
+                "marginal",
+                Severity.WARNING,
+                f"{table.table}.{column}",
+                f"its distribution is {similarity:.2f} similar to what was learned; "
+                f"expected at least {_LOWEST_MARGINAL}",
+            )

@@ -1,0 +1,224 @@
+"""What every key generator keeps to: distinct values of the exact type, as many as it says."""
+
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from connectors.datatypes import DataType, Kind, arrow_type
+from connectors.schema import Column
+from generators.columns import Sample
+from generators.errors import Unmeetable
+from generators.keys import KeyGenerator, choose, key_generators
+from generators.privacy.support import Support
+
+TYPES = [
+    DataType(Kind.INTEGER, "smallint", bits=16),
+    DataType(Kind.INTEGER, "integer", bits=32),
+    DataType(Kind.INTEGER, "bigint", bits=64),
+    DataType(Kind.FLOAT, "real", bits=32),
+    DataType(Kind.FLOAT, "double precision", bits=64),
+    DataType(Kind.DECIMAL, "numeric"),
+    DataType(Kind.DECIMAL, "numeric(5,2)", precision=5, scale=2),
+    DataType(Kind.DECIMAL, "numeric(38,30)", precision=38, scale=30),
+    DataType(Kind.DECIMAL, "numeric(30,0)", precision=30, scale=0),
+    DataType(Kind.TEXT, "text"),
+    DataType(Kind.TEXT, "character(1)", length=1, padded=True),
+    DataType(Kind.TEXT, "character varying(5)", length=5),
+    DataType(Kind.TEXT, "character varying(40)", length=40),
+    DataType(Kind.DATE, "date"),
+    DataType(Kind.TIMESTAMP, "timestamp"),
+    DataType(Kind.TIMESTAMPTZ, "timestamptz"),
+    DataType(Kind.UUID, "uuid"),
+    DataType(Kind.BYTES, "bytea"),
+]
+BY_SQL = [pytest.param(t, id=t.sql) for t in TYPES]
+TEXT = DataType(Kind.TEXT, "text")
+
+
+def sample(datatype: DataType, values: list[Any]) -> Sample:
+    return Sample(pa.array(values, arrow_type(datatype)), np.arange(len(values)))
+
+
+def fitted(datatype: DataType, values: list[Any]) -> KeyGenerator:
+    column = Column("key", datatype)
+    kind = choose(column)
+    assert kind is not None
+    return kind.fit(column, sample(datatype, values), Support())
+
+
+def keys(values: list[Any], datatype: DataType = TEXT, rows: int = 200) -> list[Any]:
+    key = fitted(datatype, values)
+    return list(key.at(np.arange(min(rows, key.capacity))).to_pylist())
+
+
+@pytest.mark.parametrize("datatype", BY_SQL)
+def test_keys_are_distinct_and_of_the_exact_type(datatype: DataType) -> None:
+    key = fitted(datatype, [])
+    values = key.at(np.arange(min(key.capacity, 200_000)))
+    assert key.capacity >= 36
+    assert values.type == arrow_type(datatype)
+    assert values.null_count == 0
+    assert len(values.unique()) == min(key.capacity, 200_000)
+
+
+@pytest.mark.parametrize("datatype", BY_SQL)
+def test_the_last_key_of_the_capacity_can_be_made(datatype: DataType) -> None:
+    key = fitted(datatype, [])
+    last = key.at(np.array([key.capacity - 1, 0]))
+    assert len(last.unique()) == 2
+    if datatype.length is not None:
+        assert all(len(v) <= datatype.length for v in last.to_pylist())
+
+
+@pytest.mark.parametrize("datatype", BY_SQL)
+def test_a_key_depends_on_its_own_row_alone(datatype: DataType) -> None:
+    key = fitted(datatype, [])
+    assert key.at(np.array([30, 3, 17])).equals(key.at(np.arange(36)).take(pa.array([30, 3, 17])))
+    assert len(key.at(np.array([], np.int64))) == 0
+
+
+LEARNED: list[tuple[DataType, list[Any]]] = [
+    (TEXT, [f"INV-{n:05d}" for n in range(50)]),
+    (DataType(Kind.INTEGER, "bigint", bits=64), [70_010 + 10 * n for n in range(50)]),
+    (DataType(Kind.DATE, "date"), [date(2021, 1, 1 + n % 28) for n in range(50)]),
+    (DataType(Kind.UUID, "uuid"), [bytes(16)] * 50),
+    (DataType(Kind.BYTES, "bytea"), [b"x"] * 50),
+]
+
+
+def test_the_restored_ones_below_are_all_kinds() -> None:
+    kinds = {fitted(datatype, values).kind for datatype, values in LEARNED}
+    assert kinds == set(key_generators())
+
+
+@pytest.mark.parametrize(("datatype", "values"), LEARNED)
+def test_a_restored_generator_makes_the_same_keys(datatype: DataType, values: list[Any]) -> None:
+    key = fitted(datatype, values)
+    state = {name: part.value for name, part in key.released().items()}
+    restored = type(key).restore(Column("key", datatype), state)
+    assert restored.at(np.arange(1_000)).equals(key.at(np.arange(1_000)))
+    assert restored.capacity == key.capacity
+    assert {name: part.value for name, part in restored.released().items()} == state
+
+
+@pytest.mark.parametrize("datatype", [BY_SQL[0], BY_SQL[6], BY_SQL[10], BY_SQL[13]])
+def test_more_rows_than_keys_are_refused_with_the_number_there_is(datatype: DataType) -> None:
+    key = fitted(datatype, [])
+    with pytest.raises(Unmeetable, match=str(key.capacity)):
+        key.at(np.array([key.capacity]))
+
+
+@pytest.mark.parametrize("kind", [Kind.BOOLEAN, Kind.ENUM, Kind.JSON, Kind.ARRAY, Kind.OTHER])
+def test_types_without_endless_values_have_no_key_generator(kind: Kind) -> None:
+    assert choose(Column("key", DataType(kind, "x"))) is None
+
+
+INTEGER = DataType(Kind.INTEGER, "integer", bits=32)
+
+
+def test_a_block_far_from_zero_keeps_its_round_start() -> None:
+    assert keys([10_001 + n for n in range(500)], INTEGER, 3) == [10_001, 10_002, 10_003]
+
+
+def test_a_block_from_one_on_starts_at_one() -> None:
+    assert keys([1 + n for n in range(500)], INTEGER, 3) == [1, 2, 3]
+
+
+def test_scattered_and_negative_keys_start_at_one() -> None:
+    assert keys([10**6 + 7_919 * n for n in range(500)], INTEGER, 2) == [1, 2]
+    assert keys([n - 250 for n in range(500)], INTEGER, 2) == [1, 2]
+
+
+def test_a_step_that_all_keys_keep_is_kept() -> None:
+    assert keys([50_000 + 10 * n for n in range(500)], INTEGER, 3) == [50_010, 50_020, 50_030]
+
+
+def test_keys_of_a_step_stay_its_multiples_after_a_round_start() -> None:
+    assert keys([70_000 + 7 * n for n in range(500)], INTEGER, 2) == [70_007, 70_014]
+
+
+def test_a_float_without_an_end_starts_at_one() -> None:
+    datatype = DataType(Kind.FLOAT, "double precision", bits=64)
+    assert keys([float("inf")] * 50, datatype, 2) == [1.0, 2.0]
+
+
+def test_a_few_keys_teach_nothing() -> None:
+    assert keys([50_000 + 10 * n for n in range(10)], INTEGER, 3) == [1, 2, 3]
+
+
+def test_whole_decimals_count_like_integers() -> None:
+    datatype = DataType(Kind.DECIMAL, "numeric(8,2)", precision=8, scale=2)
+    assert keys([Decimal(20_000 + n) for n in range(100)], datatype, 2) == [
+        Decimal("20001.00"),
+        Decimal("20002.00"),
+    ]
+
+
+def test_a_code_keeps_its_prefix_and_its_digits() -> None:
+    assert all(re.fullmatch(r"d\d{3}", v) for v in keys([f"d{n:03d}" for n in range(50)]))
+
+
+def test_a_prefix_ends_before_the_zeros_of_a_number() -> None:
+    found = keys([f"2024/INV-{n:06d}" for n in range(50)])
+    assert all(re.fullmatch(r"2024/INV-\d{6}", v) for v in found)
+    assert len({v[9] for v in found}) > 5
+
+
+def test_a_code_goes_on_with_longer_keys_when_its_shape_is_used_up() -> None:
+    found = keys([f"d{n:03d}" for n in range(50)], rows=1_200)
+    assert [len(v) for v in found] == [4] * 1_000 + [5] * 200
+    narrow = DataType(Kind.TEXT, "character(4)", length=4, padded=True)
+    assert fitted(narrow, [f"d{n:03d}" for n in range(50)]).capacity == 1_000
+
+
+def test_letters_of_a_natural_key_keep_their_case() -> None:
+    letters = np.random.default_rng(2).integers(65, 91, (200, 5)).astype(np.uint8)
+    found = keys([bytes(row).decode() for row in letters])
+    assert all(re.fullmatch(r"[A-Z]{5}", v) for v in found)
+
+
+def test_hexadecimal_keys_stay_hexadecimal() -> None:
+    rng = np.random.default_rng(2)
+    found = keys([rng.bytes(16).hex() for _ in range(300)])
+    assert all(re.fullmatch(r"[0-9a-f]{32}", v) for v in found)
+
+
+def test_trailing_blanks_of_a_padded_key_are_no_part_of_it() -> None:
+    padded = DataType(Kind.TEXT, "character(8)", length=8, padded=True)
+    assert all(
+        re.fullmatch(r"d\d{3}", v) for v in keys([f"d{n:03d}    " for n in range(50)], padded)
+    )
+
+
+def test_no_literal_of_fewer_than_k_units_stays() -> None:
+    column, values = Column("key", TEXT), pa.array([f"secret{n:03d}" for n in range(10)] * 20)
+    kind = key_generators()["code"]
+    key = kind.fit(column, Sample(values, np.arange(200) % 10), Support())
+    assert {name: part.value for name, part in key.released().items()} == {
+        "prefix": "",
+        "shape": "",
+    }
+
+
+def test_days_follow_the_first_day_that_has_support() -> None:
+    days = [date(2021, 3, 1) for _ in range(20)] + [date(2021, 4, n) for n in range(1, 21)]
+    assert keys(days, DataType(Kind.DATE, "date"), 2) == [date(2021, 3, 1), date(2021, 3, 2)]
+
+
+def test_timestamps_advance_by_the_unit_that_all_of_them_keep() -> None:
+    datatype = DataType(Kind.TIMESTAMPTZ, "timestamptz")
+    hours = [datetime(2021, 3, 1, n % 24, tzinfo=UTC) for n in range(48)]
+    first, second = keys(hours, datatype, 2)
+    assert first == datetime(2021, 3, 1, tzinfo=UTC)
+    assert second == datetime(2021, 3, 1, 1, tzinfo=UTC)
+
+
+def test_uuids_say_that_they_are_random_ones() -> None:
+    values = fitted(DataType(Kind.UUID, "uuid"), []).at(np.arange(500)).to_pylist()
+    assert {v[6] >> 4 for v in values} == {4}
+    assert {v[8] >> 6 for v in values} == {2}

@@ -1,0 +1,159 @@
+"""Numbers keep their distribution, their step and their spikes."""
+
+import decimal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pytest
+from scipy.stats import ks_2samp
+
+from connectors.datatypes import DataType, Kind, arrow_type
+from connectors.schema import Column
+from generators.columns import Draw, Sample
+from generators.columns.numeric import CONTINUOUS, Numeric
+from generators.privacy.support import Support
+
+ROWS = 40_000
+INTEGER = DataType(Kind.INTEGER, "integer", bits=32)
+DOUBLE = DataType(Kind.FLOAT, "double precision", bits=64)
+REAL = DataType(Kind.FLOAT, "real", bits=32)
+PRICE = DataType(Kind.DECIMAL, "numeric(10,2)", precision=10, scale=2)
+SEGMENT = 1 / 800
+"""Mass between two knots of a hundred bins of eight segments: the most that binning may move."""
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(7)
+
+
+def fitted(values: pa.Array, datatype: DataType) -> Numeric:
+    sample = Sample(values, np.arange(len(values)))
+    return Numeric.fit(Column("c", datatype), sample, Support())
+
+
+def redrawn(generator: Numeric, values: pa.Array) -> pa.Array:
+    rows = np.arange(len(values))
+    draw = Draw(np.random.default_rng(11), rows, rows.astype(np.uint64))
+    return generator.decode(generator.encode(values), draw)
+
+
+def dkw(rows: int, risk: float = 1e-6) -> float:
+    """How far an empirical distribution strays from its own law (Dvoretzky-Kiefer-Wolfowitz).
+
+    P(sup |F_n - F| > e) <= 2 exp(-2 n e^2), with Massart's constant (Ann. Probab. 1990).
+    """
+    return float(np.sqrt(np.log(2 / risk) / (2 * rows)))
+
+
+def numbers(values: pa.Array) -> npt.NDArray[np.float64]:
+    return np.array([float(v) for v in values.to_pylist()])
+
+
+SHAPES = {
+    "normal": rng().normal(100, 15, ROWS),
+    "lognormal": rng().lognormal(3, 2, ROWS),
+    "uniform": rng().uniform(-1, 1, ROWS),
+    "two hills": np.where(
+        rng().random(ROWS) < 0.3, rng().normal(0, 1, ROWS), 500 + rng().normal(0, 1, ROWS)
+    ),
+    "mostly zero": np.where(rng().random(ROWS) < 0.7, 0, rng().exponential(10, ROWS)),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("datatype", [DOUBLE, INTEGER, PRICE], ids=["float", "integer", "decimal"])
+def test_a_redrawn_column_follows_the_learned_distribution(name: str, datatype: DataType) -> None:
+    digits = 2 if datatype is PRICE else 0
+    shaped = SHAPES[name] if datatype is DOUBLE else np.round(SHAPES[name], digits)
+    values = (
+        pa.array([decimal.Decimal(f"{v:.2f}") for v in shaped], arrow_type(datatype))
+        if datatype is PRICE
+        else pa.array(shaped, pa.float64()).cast(arrow_type(datatype))
+    )
+    distance = ks_2samp(numbers(values), numbers(redrawn(fitted(values, datatype), values)))
+    assert distance.statistic <= dkw(ROWS) + SEGMENT
+
+
+def test_few_values_keep_their_exact_shares() -> None:
+    values = pa.array(rng().integers(0, 200, ROWS), pa.int32())
+    assert redrawn(fitted(values, INTEGER), values).equals(values)
+
+
+def test_a_spike_between_other_values_keeps_its_share() -> None:
+    column = rng().normal(0, 100, ROWS)
+    column[: ROWS // 5] = 42.5
+    values = pa.array(column)
+    drawn = redrawn(fitted(values, DOUBLE), values).to_numpy()
+    assert (drawn == 42.5).mean() == (column == 42.5).mean()
+
+
+@pytest.mark.parametrize("step", [1, 5, 50, 250])
+def test_integers_stay_on_their_step(step: int) -> None:
+    values = pa.array(rng().integers(1, 5000, ROWS) * step, pa.int32())
+    drawn = redrawn(fitted(values, INTEGER), values).to_numpy()
+    assert (drawn % step == 0).all()
+
+
+@pytest.mark.parametrize("digits", [0, 1, 2, 3])
+@pytest.mark.parametrize("datatype", [DOUBLE, REAL], ids=["double", "real"])
+def test_floats_keep_their_digits_after_the_point(digits: int, datatype: DataType) -> None:
+    values = pa.array(np.round(rng().normal(50, 20, ROWS), digits), arrow_type(datatype))
+    drawn = redrawn(fitted(values, datatype), values)
+    spelled = np.round(drawn.to_numpy().astype(np.float64), digits)
+    np.testing.assert_array_equal(spelled.astype(drawn.to_numpy().dtype), drawn.to_numpy())
+
+
+def test_floats_without_a_pattern_are_continuous() -> None:
+    values = pa.array(rng().normal(size=ROWS))
+    assert fitted(values, DOUBLE).lattice.scale == CONTINUOUS
+
+
+def test_free_decimals_learn_their_scale() -> None:
+    free = DataType(Kind.DECIMAL, "numeric")
+    cents = rng().integers(0, 10**7, ROWS)
+    values = pa.array([decimal.Decimal(int(c)) / 1000 for c in cents], arrow_type(free))
+    assert fitted(values, free).lattice.scale == 3
+
+
+def test_a_free_decimal_beyond_64_bits_is_kept_in_range() -> None:
+    free = DataType(Kind.DECIMAL, "numeric")
+    values = pa.array([decimal.Decimal(10) ** 20 + i for i in range(500)], arrow_type(free))
+    assert redrawn(fitted(values, free), values).null_count == 0
+
+
+def test_codes_ascend_with_values() -> None:
+    values = pa.array(np.sort(rng().lognormal(3, 2, ROWS)))
+    assert (np.diff(fitted(values, DOUBLE).encode(values)) >= 0).all()
+
+
+def test_no_extreme_of_a_single_unit_is_drawn() -> None:
+    column = np.append(rng().uniform(0, 1000, ROWS), [1e9, -1e9])
+    values = pa.array(column)
+    drawn = redrawn(fitted(values, DOUBLE), values).to_numpy()
+    assert np.abs(drawn).max() <= (1e9 + 10 * 1000) / 11 + 1
+
+
+def test_one_unit_with_many_rows_makes_no_spike() -> None:
+    column = rng().uniform(0, 100, ROWS)
+    column[: ROWS // 10] = 77.123456789
+    units = np.arange(ROWS)
+    units[: ROWS // 10] = 0
+    sample = Sample(pa.array(column), units)
+    generator = Numeric.fit(Column("c", DOUBLE), sample, Support())
+    assert 77.123456789 not in generator.bins.lows
+
+
+def test_infinity_and_nan_get_the_outermost_codes() -> None:
+    column = rng().normal(size=ROWS)
+    column[:30] = np.nan
+    column[30:60] = np.inf
+    generator = fitted(pa.array(column), DOUBLE)
+    found = generator.encode(pa.array([-np.inf, np.inf, np.nan]))
+    assert found.tolist() == [0, generator.size - 1, generator.size - 1]
+
+
+def test_large_integers_keep_all_their_digits() -> None:
+    bigint = DataType(Kind.INTEGER, "bigint", bits=64)
+    values = pa.array(2**62 - 1 - rng().integers(0, 100, ROWS), pa.int64())
+    assert redrawn(fitted(values, bigint), values).equals(values)
