@@ -19,7 +19,8 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 # Chosen on census rows by the likelihood of a holdout, which hardly changes near these values.
-_CAUTION = 5.0
+_COST = 0.7
+_CAUTION = 4.0
 _FEWEST_ROWS = 50
 _MOST_LEVELS = 14
 _MOST_LEAVES = 1024
@@ -122,7 +123,7 @@ def _likelihood(counts: Ints, terms: Floats) -> Floats:
 
 
 def _price(parameters: npt.NDArray[Any]) -> Floats:
-    return np.asarray(parameters + np.sqrt(_CAUTION * parameters) + _CAUTION)
+    return np.asarray(_COST * parameters + np.sqrt(_CAUTION * parameters) + _CAUTION)
 
 
 def _cuts(sample: Sample, level: _Level, terms: Floats) -> _Cuts:

@@ -14,7 +14,7 @@ from connectors.profile import Split, TableSize, UnitPath
 from connectors.schema import Schema, Table, TableName
 from generators import fit
 from generators.model import DatabaseModel
-from generators.privacy.support import Support
+from generators.privacy.support import Support, dense
 from generators.privacy.units import unit_paths
 from generators.randomness import number
 from provisioner.errors import WrongRequest
@@ -127,7 +127,11 @@ def _read(
         listen(Advanced("read", 1, str(table.name)))
     rows = sum(len(t.rows) for t in found.values())
     listen(StageFinished("read", rows, time.monotonic() - began))
-    return found
+    units = dense([t.units for t in found.values()])
+    return {
+        name: fit.Training(part.rows, numbers)
+        for (name, part), numbers in zip(found.items(), units, strict=True)
+    }
 
 
 def _training(batches: Iterator[pa.RecordBatch], table: Table) -> fit.Training:

@@ -17,6 +17,7 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 _SEAL = object()
+_WORD = (1 << 32) - 1
 
 
 class Released(Generic[T]):
@@ -84,7 +85,7 @@ class Support:
         """
         order = np.argsort(values, kind="stable")
         ordered, owners = values[order], units[order]
-        if len(np.unique(units)) < self.k:
+        if distinct(units) < self.k:
             return Released(np.empty(0), _SEAL)
         centres = np.rint(probabilities * (len(ordered) - 1)).astype(np.int64)
         found = np.array([self._window_mean(ordered, owners, int(c)) for c in centres])
@@ -92,7 +93,7 @@ class Support:
 
     def share(self, holds: npt.NDArray[np.bool_], units: Ints) -> Released[float]:
         """Releases the share of rows with a property; 0 or 1 where either side lacks support."""
-        sides = [len(np.unique(units[holds == side])) for side in (True, False)]
+        sides = [distinct(units[holds == side]) for side in (True, False)]
         if sides[0] < self.k:
             return Released(0.0, _SEAL)
         return Released(1.0 if sides[1] < self.k else float(holds.mean()), _SEAL)
@@ -109,16 +110,33 @@ class Support:
         reach = self.k // 2
         while True:
             low, high = max(0, centre - reach), min(len(ordered), centre + reach + 1)
-            if len(np.unique(owners[low:high])) >= self.k:
+            if distinct(owners[low:high]) >= self.k:
                 return float(ordered[low:high].mean())
             reach *= 2
 
 
 def unit_counts(codes: Ints, units: Ints, size: int) -> Ints:
-    """How many distinct units stand behind each code 0..size-1."""
-    _, dense = np.unique(units, return_inverse=True)
-    pairs = np.unique(codes.astype(np.int64) * (int(dense.max(initial=0)) + 1) + dense)
-    return np.bincount(pairs // (int(dense.max(initial=0)) + 1), minlength=size).astype(np.int64)
+    """How many distinct units stand behind each code 0..size-1.
+
+    Fast where units are small numbers, as `dense` makes them.
+    """
+    if len(units) and not 0 <= int(units.min()) <= int(units.max()) <= _WORD:
+        (units,) = dense([units])
+    pairs = np.sort((codes.astype(np.int64) << 32) | units)
+    firsts = np.concatenate([pairs[:1], pairs[1:][pairs[1:] != pairs[:-1]]])
+    return np.bincount(firsts >> 32, minlength=size).astype(np.int64)
+
+
+def distinct(units: Ints) -> int:
+    """How many distinct units there are; a sort is much faster here than numpy's hashing."""
+    ordered = np.sort(units)
+    return int(np.count_nonzero(ordered[1:] != ordered[:-1])) + min(1, len(ordered))
+
+
+def dense(units: list[Ints]) -> list[Ints]:
+    """Unit ids of several tables as numbers from 0, the same unit the same number everywhere."""
+    _, numbers = np.unique(np.concatenate([np.empty(0, np.int64), *units]), return_inverse=True)
+    return np.split(numbers.astype(np.int64), np.cumsum([len(u) for u in units])[:-1])
 
 
 def _text_order(values: pa.Array) -> Any:

@@ -42,14 +42,14 @@ def _dropped(counts: Ints, extra: int, rng: np.random.Generator) -> Ints:
 
 
 def _added(counts: Ints, missing: int, most: int | None, rng: np.random.Generator) -> Ints:
-    if not len(counts):
-        return counts
-    if most is not None:
-        room = np.repeat(np.arange(len(counts)), np.maximum(most - counts, 0))
-        taken = rng.choice(len(room), min(missing, len(room)), replace=False)
-        return counts + np.bincount(room[taken], minlength=len(counts))
-    weights = counts if counts.sum() else np.ones_like(counts)
-    return counts + rng.multinomial(missing, weights / weights.sum())
+    """Adds children in proportion to what parents have, as long as any has room."""
+    room = np.full(len(counts), missing) if most is None else most - counts
+    while missing > 0 and (room > 0).any():
+        weights = np.where(room > 0, counts, 0)
+        weights = weights if weights.sum() else (room > 0).astype(np.int64)
+        extra = np.minimum(rng.multinomial(missing, weights / weights.sum()), room)
+        counts, room, missing = counts + extra, room - extra, missing - int(extra.sum())
+    return counts
 
 
 def bucket(counts: Ints) -> npt.NDArray[np.int32]:

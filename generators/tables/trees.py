@@ -28,10 +28,12 @@ _BLOCK = 16_384
 """Rows drawn at a time, so that a block stays in the processor's cache."""
 
 _MOST_PREDECESSORS = 24
-_MOST_BINS = 32
+_MOST_BINS = 64
 _MOST_CLASSES = 32
 _SHRINKAGE = 4.0
-"""Rows of its parent's distribution that a node is given, per distinct code that it holds."""
+"""Rows of its parent's distribution that a node is given, per distinct code but the first."""
+_DOUBT = 0.2
+"""The same for the first, so that nothing is impossible that a parent has seen."""
 _MOST_PAIR_CLASSES = 16
 _MOST_PAIR_ROWS = 50_000
 _PAIR_WORK = 200_000_000
@@ -320,7 +322,8 @@ def _shares(growth: Growth, own: Ints, size: int) -> Floats:
     for parent in parents[::-1]:
         counts[parent] = counts[growth.left[parent]] + counts[growth.left[parent] + 1]
     shares = counts / counts.sum(1, keepdims=True)
-    weight = _SHRINKAGE * np.count_nonzero(counts, axis=1) / counts.sum(1)
+    further = np.count_nonzero(counts, axis=1) - 1
+    weight = (_SHRINKAGE * further + _DOUBT) / counts.sum(1)
     for parent in parents:
         for child in (growth.left[parent], growth.left[parent] + 1):
             mixed = shares[child] + weight[child] * shares[parent]

@@ -1,0 +1,197 @@
+"""What the chain of trees keeps of the dependences between columns, and what it does not invent."""
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from generators.growth import Sample, grown
+from generators.privacy.support import Support, unit_counts
+from generators.tables import Feature, Matrix
+from generators.tables.trees import Trees
+
+Ints = npt.NDArray[np.int64]
+ROWS = 4000
+
+
+def matrix(*columns: Ints, ordered: bool = False) -> Matrix:
+    names = (f"c{j}" for j in range(len(columns)))
+    features = tuple(
+        Feature(name, int(c.max()) + 1, ordered) for name, c in zip(names, columns, strict=True)
+    )
+    return Matrix(features, np.stack(columns, axis=1).astype(np.int32))
+
+
+def nothing(rows: int = ROWS) -> Matrix:
+    return Matrix((), np.empty((rows, 0), np.int32))
+
+
+def fitted(context: Matrix, target: Matrix, units: Ints | None = None) -> Trees:
+    rows = len(target.codes)
+    return Trees.fit(context, target, np.arange(rows) if units is None else units, Support())
+
+
+def drawn(model: Trees, context: Matrix, times: int = 1) -> Ints:
+    codes = np.repeat(context.codes, times, axis=0)
+    return model.sample(codes, {}, np.random.default_rng(3)).astype(np.int64)
+
+
+def joint(one: Ints, other: Ints, shape: tuple[int, int]) -> npt.NDArray[np.float64]:
+    flat = np.bincount(one * shape[1] + other, minlength=shape[0] * shape[1])
+    return flat.reshape(shape) / len(one)
+
+
+def five_deviations(rows: int = ROWS) -> float:
+    """Of a share among so many rows learned, and as many drawn, at its widest."""
+    return float(5 * np.sqrt(2 * 0.25 / rows))
+
+
+def association(one: Ints, other: Ints) -> float:
+    """Pearson's chi-square over its degrees of freedom: about 1 where nothing depends."""
+    table = joint(one, other, (int(one.max()) + 1, int(other.max()) + 1)) * len(one)
+    expected = np.outer(table.sum(1), table.sum(0)) / len(one)
+    free = (table.shape[0] - 1) * (table.shape[1] - 1)
+    return float(((table - expected) ** 2 / expected).sum() / free)
+
+
+def test_a_dependence_of_two_columns_is_kept() -> None:
+    rng = np.random.default_rng(0)
+    one = rng.integers(0, 6, ROWS)
+    other = np.where(rng.random(ROWS) < 0.7, (one * 5) % 6, rng.integers(0, 6, ROWS))
+    shown = drawn(fitted(nothing(), matrix(one, other)), nothing())
+    difference = joint(one, other, (6, 6)) - joint(shown[:, 0], shown[:, 1], (6, 6))
+    # A cell holds at most 1/6 of the rows, so that five deviations are fewer than at one half.
+    assert np.abs(difference).max() <= five_deviations() * np.sqrt(4 * (1 / 6) * (5 / 6))
+
+
+def test_a_function_of_another_column_is_kept() -> None:
+    rng = np.random.default_rng(1)
+    one = rng.integers(0, 12, ROWS)
+    function = rng.permutation(12) // 3
+    shown = drawn(fitted(nothing(), matrix(one, function[one])), nothing())
+    assert (function[shown[:, 0]] == shown[:, 1]).mean() >= 1 - 20 / ROWS
+
+
+def test_a_dependence_on_the_context_is_kept() -> None:
+    rng = np.random.default_rng(2)
+    context = rng.integers(0, 20, ROWS)
+    own = np.clip(context + rng.integers(-1, 2, ROWS), 0, 19)
+    given = matrix(context, ordered=True)
+    shown = drawn(fitted(given, matrix(own, ordered=True)), given)[:, 0]
+    assert abs((shown - context).mean() - (own - context).mean()) <= 5 * np.sqrt(2 / ROWS)
+    assert np.corrcoef(shown, context)[0, 1] >= np.corrcoef(own, context)[0, 1] - 0.01
+
+
+def test_an_exclusive_or_with_the_context_is_kept() -> None:
+    rng = np.random.default_rng(3)
+    context, one, noise = (rng.integers(0, 2, ROWS) for _ in range(3))
+    flipped = (rng.random(ROWS) < 0.05).astype(np.int64)
+    given, target = matrix(context, noise), matrix(one, context ^ one ^ flipped)
+    shown = drawn(fitted(given, target), given)
+    assert (shown[:, 0] ^ shown[:, 1] ^ context).mean() == pytest.approx(
+        flipped.mean(), abs=5 * np.sqrt(2 * 0.05 * 0.95 / ROWS)
+    )
+
+
+def test_an_exclusive_or_of_coarse_parts_is_kept() -> None:
+    rng = np.random.default_rng(4)
+    one, other = rng.integers(0, 16, ROWS), rng.integers(0, 16, ROWS)
+    given = matrix(one, other, ordered=True)
+    own = (one >= 8) ^ (other >= 8)
+    shown = drawn(fitted(given, matrix(own.astype(np.int64))), given)[:, 0]
+    assert (shown == own).mean() >= 1 - 40 / ROWS
+
+
+def test_independent_columns_stay_independent() -> None:
+    rng = np.random.default_rng(5)
+    columns = [rng.integers(0, size, ROWS) for size in (2, 5, 30, 100)]
+    model = fitted(nothing(), matrix(*columns))
+    assert max(len(tree.cumulative) for tree in model.trees) <= 2
+    shown = drawn(model, nothing())
+    deviation = np.sqrt(2 / (1 * 4))  # of chi-square over its degrees of freedom, at the fewest
+    for a, b in ((0, 1), (1, 2), (0, 3)):
+        assert association(shown[:, a], shown[:, b]) <= 1 + 5 * deviation
+
+
+def test_many_categories_without_an_order_do_not_explain_noise() -> None:
+    rng = np.random.default_rng(6)
+    context, own = rng.integers(0, 200, 5 * ROWS), rng.integers(0, 2, 5 * ROWS)
+    model = fitted(matrix(context), matrix(own))
+    assert len(model.trees[0].cumulative) == 1
+
+
+def test_categories_of_a_hierarchy_are_grouped_whatever_their_codes() -> None:
+    rng = np.random.default_rng(7)
+    group_of = rng.permutation(np.repeat(np.arange(4), 15))
+    city = rng.integers(0, 60, ROWS)
+    country = group_of[city]
+    shown = drawn(fitted(matrix(city), matrix(country)), matrix(city))[:, 0]
+    assert (shown == country).mean() >= 1 - 20 / ROWS
+    back = drawn(fitted(matrix(country), matrix(city)), matrix(country))[:, 0]
+    assert (group_of[back] == country).mean() >= 1 - 20 / ROWS
+
+
+def test_null_is_no_neighbour_of_the_lowest_value() -> None:
+    rng = np.random.default_rng(8)
+    amount = np.where(rng.random(ROWS) < 0.03, 0, rng.integers(1, 90, ROWS))
+    own = np.where(amount == 0, 1, (rng.random(ROWS) < 0.1).astype(np.int64))
+    given = matrix(amount, ordered=True)
+    shown = drawn(fitted(given, matrix(own)), given, times=10)[:, 0]
+    null = np.repeat(amount == 0, 10)
+    assert shown[null].mean() >= 1 - 5 * np.sqrt(0.25 / (amount == 0).sum()) / 5
+    assert shown[~null].mean() == pytest.approx(own[amount > 0].mean(), abs=five_deviations())
+
+
+def test_an_outlying_unit_of_many_rows_makes_no_leaf() -> None:
+    rng = np.random.default_rng(9)
+    context, own = rng.integers(0, 2, ROWS), rng.integers(0, 2, ROWS)
+    units = np.arange(ROWS)
+    units[:600], context[:600], own[:600] = 0, 2, 1
+    model = fitted(matrix(context), matrix(own), units)
+    assert len(model.trees[0].cumulative) == 1
+
+
+def test_every_leaf_stands_for_k_units_and_fifty_rows() -> None:
+    rng = np.random.default_rng(10)
+    inputs = rng.integers(0, 8, (5, ROWS)).astype(np.uint8)
+    classes = (inputs[:3].sum(0) + rng.integers(0, 3, ROWS)).astype(np.int64)
+    units = np.sort(rng.integers(0, 150, ROWS))
+    units = np.unique(units, return_inverse=True)[1].astype(np.int64)
+    widths = np.full(5, 8, np.int64)
+    sample = Sample(inputs, widths, np.zeros(5), classes, int(classes.max()) + 1, units)
+    growth = grown(sample, Support(k=40))
+    leaves = np.flatnonzero(~growth.inner)
+    assert len(leaves) > 2
+    assert unit_counts(growth.node, units, len(growth.left))[leaves].min() >= 40
+    assert np.bincount(growth.node)[leaves].min() >= 50
+    assert set(np.unique(growth.node)) == set(leaves)
+
+
+def test_later_columns_follow_the_evidence() -> None:
+    rng = np.random.default_rng(11)
+    first = (rng.random(ROWS) < 0.3).astype(np.int64)
+    second = np.where(rng.random(ROWS) < 0.9, first, rng.integers(0, 8, ROWS))
+    model = fitted(nothing(), matrix(first, second))
+    assert list(model.order) == [0, 1]
+    ones = np.ones(ROWS, np.int32)
+    shown = model.sample(nothing().codes, {"c0": ones}, np.random.default_rng(1))
+    learned = (second[first == 1] == 1).mean()
+    assert (shown[:, 1] == 1).mean() == pytest.approx(learned, abs=five_deviations(first.sum()))
+
+
+def test_a_row_does_not_depend_on_how_many_follow() -> None:
+    rng = np.random.default_rng(12)
+    columns = [rng.integers(0, 5, ROWS) for _ in range(3)]
+    model = fitted(nothing(), matrix(*columns))
+    long = model.sample(nothing(40_000).codes, {}, np.random.default_rng(1))
+    short = model.sample(nothing(100).codes, {}, np.random.default_rng(1))
+    assert np.array_equal(long[:100], short)
+
+
+def test_a_wide_table_is_learned_from_few_predecessors() -> None:
+    rng = np.random.default_rng(13)
+    hidden = rng.integers(0, 4, (10, 600))
+    columns = [hidden[j % 10] for j in range(120)]
+    model = fitted(nothing(600), matrix(*columns))
+    assert max(len(tree.inputs) for tree in model.trees) <= 24
+    shown = drawn(model, nothing(600))
+    assert (shown[:, :10] == shown[:, 110:]).mean() >= 1 - 20 / 600
