@@ -1,0 +1,175 @@
+"""Fidelity and privacy of learned rows, told by a judge that knows nothing of this product.
+
+`python -m benchmarks.fidelity DIR` loads DIR/train/TABLE.csv into a source database, learns it,
+provisions a target at scale 1, exports the target and runs the judge against DIR/holdout. DIR
+also holds metadata.json, as in `../shared/judge/data`. Prints the judge's overall figures with
+seconds and rows/s as JSON.
+"""
+
+import argparse
+import csv
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import psycopg
+from psycopg import sql
+
+from benchmarks.servers import database, server
+from connectors.engines import open_source, open_target
+from connectors.engines.postgresql.seed import seed
+from connectors.schema import TableName
+from generators.archive import fingerprint, read_archive, write_archive
+from provisioner.learn import Learning, learn
+from provisioner.load import load
+from provisioner.plan import Request, plan
+
+_JUDGE = Path(__file__).parents[2] / "shared" / "judge" / "judge.py"
+_SQL = {
+    "categorical": "text",
+    "datetime": "timestamp",
+    "boolean": "text",
+    "id": "text",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds spent learning and provisioning, and rows written."""
+
+    learn_s: float
+    provision_s: float
+    rows: int
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Prints one JSON object."""
+    options = _options(arguments)
+    metadata = json.loads((options.folder / "metadata.json").read_text())
+    with tempfile.TemporaryDirectory() as scratch, server() as url:
+        out = Path(scratch)
+        with database(url) as source, database(url) as target:
+            _load_csv(source, options.folder / "train", metadata)
+            timing = _provisioned(source, target, out, options)
+            _export(target, out, metadata)
+        figures = _judged(options, out)
+    rate = timing.rows / timing.provision_s
+    print(
+        json.dumps(
+            {
+                "dataset": options.folder.name,
+                "table_model": options.table_model,
+                "seed": options.seed,
+                "learn_s": round(timing.learn_s, 2),
+                "provision_s": round(timing.provision_s, 2),
+                "rows_per_s": round(rate),
+                **figures,
+            },
+            indent=1,
+        )
+    )
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.fidelity", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--judge", type=Path, default=_JUDGE)
+    parser.add_argument("--table-model", default="trees")
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args(arguments)
+
+
+def _provisioned(source: str, target: str, out: Path, options: argparse.Namespace) -> Timing:
+    began = time.perf_counter()
+    with open_source(source) as opened:
+        model = learn(opened, Learning(kind=options.table_model, seed=options.seed))
+    write_archive(model, out / "bench.model")
+    learned = time.perf_counter()
+    model = read_archive(out / "bench.model")
+    planned = plan(model, fingerprint(out / "bench.model"), Request(seed=options.seed))
+    with open_target(target) as opened_target:
+        loaded = load(model, planned, opened_target)
+    return Timing(learned - began, time.perf_counter() - learned, loaded.rows)
+
+
+def _load_csv(url: str, folder: Path, metadata: dict[str, Any]) -> None:
+    with seed(url) as opened:
+        for name, table in metadata["tables"].items():
+            frame = pd.read_csv(folder / f"{name}.csv", dtype=str, keep_default_na=True)
+            types = {c: _sql_type(frame[c], kind) for c, kind in table["columns"].items()}
+            opened.run(_create(name, types, table["primary_key"]))
+            data = frame[list(types)].to_csv(index=False, header=False, quoting=csv.QUOTE_MINIMAL)
+            opened.copy_csv(TableName("public", name), list(types), memoryview(data.encode()))
+        for key in metadata["foreign_keys"]:
+            parent = metadata["tables"][key["parent"]]["primary_key"]
+            opened.run(_reference(key["table"], key["column"], key["parent"], parent))
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("ANALYZE")
+
+
+def _sql_type(values: "pd.Series[str]", kind: str) -> str:
+    if kind != "numeric":
+        whole = kind == "id" and values.dropna().str.fullmatch(r"\d{1,18}").all()
+        return "bigint" if whole else _SQL[kind]
+    whole = values.dropna().str.fullmatch(r"-?\d{1,9}(\.0)?").all()
+    return "numeric" if not whole else "double precision" if _pointed(values) else "integer"
+
+
+def _pointed(values: "pd.Series[str]") -> bool:
+    return bool(values.dropna().str.contains(".", regex=False).any())
+
+
+def _create(name: str, types: dict[str, str], key: str | None) -> str:
+    columns = [sql.SQL("{} {}").format(sql.Identifier(c), sql.SQL(t)) for c, t in types.items()]
+    if key:
+        columns.append(sql.SQL("PRIMARY KEY ({})").format(sql.Identifier(key)))
+    statement = sql.SQL("CREATE TABLE public.{} ({})").format(
+        sql.Identifier(name), sql.SQL(", ").join(columns)
+    )
+    return statement.as_string(None)
+
+
+def _reference(table: str, column: str, parent: str, key: str) -> str:
+    statement = sql.SQL(
+        "ALTER TABLE public.{} ADD FOREIGN KEY ({}) REFERENCES public.{} ({})"
+    ).format(*(sql.Identifier(n) for n in (table, column, parent, key)))
+    return statement.as_string(None)
+
+
+def _export(url: str, out: Path, metadata: dict[str, Any]) -> None:
+    with psycopg.connect(url) as connection, connection.cursor() as cursor:
+        for name in metadata["tables"]:
+            order = sql.SQL("COPY public.{} TO STDOUT (FORMAT csv, HEADER)").format(
+                sql.Identifier(name)
+            )
+            with (out / f"{name}.csv").open("wb") as file, cursor.copy(order) as copy:
+                for block in copy:
+                    file.write(block)
+
+
+def _judged(options: argparse.Namespace, out: Path) -> dict[str, Any]:
+    folder: Path = options.folder
+    command = [
+        sys.executable,
+        str(options.judge),
+        str(folder / "train"),
+        str(out),
+        str(folder / "metadata.json"),
+        "--holdout",
+        str(folder / "holdout"),
+        "--brief",
+    ]
+    done = subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - fixed program
+    figures: dict[str, Any] = json.loads(done.stdout)
+    return figures
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
