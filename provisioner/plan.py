@@ -10,7 +10,6 @@ from pydantic import TypeAdapter
 from connectors.datatypes import Kind
 from connectors.graph import load_order
 from connectors.schema import ForeignKey, Schema, Table, TableName, Unique
-from generators.distinct import SPREADABLE
 from generators.layout import KeyLayout, spread
 from generators.model import DatabaseModel, TableModel
 from generators.relations.owners import trees
@@ -22,6 +21,8 @@ _SHARD_ROWS = 100_000
 _BYTES = {Kind.BOOLEAN: 1, Kind.INTEGER: 5, Kind.FLOAT: 8, Kind.DATE: 4, Kind.UUID: 16}
 _OTHER_BYTES = 18
 _ROW_BYTES = 28
+_LABELS = {Kind.BOOLEAN: 2, Kind.ENUM: 0}
+"""Values of the kinds that have few; 0 where the type's labels tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,8 @@ def _room(
     """How many rows under one owner a unique key tells apart; None where that has no bound."""
     owner = next(f for f in table.foreign_keys if f.name == model.owner)
     rest = set(unique.columns) - set(owner.columns)
-    if unique.expressions or not set(owner.columns) <= set(unique.columns):
+    partial = unique.expressions or unique.predicate
+    if partial or not set(owner.columns) <= set(unique.columns):
         return None
     room = 1
     for reference in model.references:
@@ -179,9 +181,10 @@ def _room(
             rest -= set(reference.key.columns)
     for fitted in model.columns:
         if fitted.column.name in rest:
-            if fitted.column.datatype.kind in SPREADABLE or fitted.generator.distinct:
+            labels = _LABELS.get(fitted.column.datatype.kind)
+            if labels is None:
                 return None
-            room *= fitted.generator.size
+            room *= labels or len(fitted.column.datatype.labels)
             rest.discard(fitted.column.name)
     return None if rest else room
 
@@ -207,7 +210,7 @@ def _tree(model: DatabaseModel, tables: tuple[TableName, ...], request: Request)
         is_local(model.schema.table(n), model.tables[n], u)
         for n in tables
         for u in model.schema.table(n).uniques
-        if u.columns and not u.expressions
+        if u.columns and not u.expressions and u.predicate is None
     ):
         shards = 1
     layouts: dict[TableName, KeyLayout] = {}
