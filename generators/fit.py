@@ -109,7 +109,18 @@ def _gathered(source: Source, support: Support, kind: str) -> _Facts:
 
 def _modes(facts: _Facts, table: Table) -> Mapping[ForeignKey, Mode]:
     owner = facts.owners.get(table.name)
-    return {f: _mode(facts, table, f) for f in table.foreign_keys if f != owner}
+    return {
+        f: _mode(facts, table, f)
+        for f in table.foreign_keys
+        if f != owner and not any(implies(other, f) for other in table.foreign_keys)
+    }
+
+
+def implies(wide: ForeignKey, narrow: ForeignKey) -> bool:
+    """Whether a key to the same parent over more columns makes another one hold by itself."""
+    pairs = [set(zip(f.columns, f.parent_columns, strict=True)) for f in (wide, narrow)]
+    more = pairs[1] < pairs[0] or (pairs[1] == pairs[0] and wide.name < narrow.name)
+    return wide.parent == narrow.parent and more
 
 
 def _mode(facts: _Facts, table: Table, key: ForeignKey) -> Mode:

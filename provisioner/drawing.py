@@ -1,6 +1,6 @@
 """Draws one table in one shard: how many, under whom, with which codes, keys and values."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,7 @@ from provisioner.plan import Plan
 Ints = npt.NDArray[np.int64]
 Values = dict[str, pa.Array]
 Keys = Callable[[TableName, tuple[str, ...], Ints], list[pa.Array]]
+Matching = Callable[[TableName, Mapping[str, pa.Array], np.random.Generator], Ints]
 
 _RESAMPLES = 6
 _REDRAWS = 60
@@ -36,12 +37,14 @@ class Setting:
     Attributes:
         most: the most rows under one owner that a table's unique keys allow.
         keys: values of key columns of any rows of a table, by index.
+        matching: index of some row of a table that holds given values in some key columns.
     """
 
     model: DatabaseModel
     plan: Plan
     most: Mapping[TableName, int | None]
     keys: Keys
+    matching: Matching
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +176,11 @@ def _values(job: _Job, codes: Codes, rows: Ints, attempt: int) -> Values:
     for reference in job.model.references:
         if reference.mode is not Mode.SELF:
             column = codes[:, features.index(reference.feature.name)]
-            values |= _reference_values(job, reference, column, rows, attempt)
+            shared = {c: values[c] for c in reference.key.columns if c in values}
+            if shared:
+                values |= _matched_values(job, reference, shared, column, attempt)
+            else:
+                values |= _reference_values(job, reference, column, rows, attempt)
     return values
 
 
@@ -192,7 +199,7 @@ def _reference_values(
     if reference.mode is Mode.ANCESTOR:
         above, places = _ancestor(job, key.parent, rows)
         found = [above.values[c].take(pa.array(places)) for c in key.parent_columns]
-        return _with_nulls(job, key, found, (codes == 0) & reference.nullable)
+        return _with_nulls(job, key.columns, found, (codes == 0) & reference.nullable)
     parents = job.setting.plan.layout(key.parent).total
     null = ((codes == 0) & reference.nullable) | np.full(len(rows), parents == 0)
     if reference.mode is Mode.UNIQUE:
@@ -206,21 +213,50 @@ def _reference_values(
     return _referenced(job, key, indexes, null)
 
 
+def _matched_values(
+    job: _Job, reference: Reference, shared: Values, codes: Codes, attempt: int
+) -> Values:
+    """The free columns of a key whose other columns were already given by another key.
+
+    Raises:
+        Unmeetable: no referenced row holds the given values, and no free column may be null.
+    """
+    key = reference.key
+    free = [c for c in key.columns if c not in shared]
+    targets = dict(zip(key.columns, key.parent_columns, strict=True))
+    rng = job.randomness("->", key.name, attempt)
+    found = job.setting.matching(key.parent, {targets[c]: v for c, v in shared.items()}, rng)
+    given = np.all([v.is_valid().to_numpy(zero_copy_only=False) for v in shared.values()], axis=0)
+    if not _can_be_null(job, free) and bool((given & (found < 0)).any()):
+        raise Unmeetable(
+            f"{job.table.name} {key.name}: shares a column with another key, whose value no row "
+            f"of {key.parent} holds; expected one, or a column that may be null"
+        )
+    null = ((codes == 0) & reference.nullable) | ~given | (found < 0)
+    columns = tuple(targets[c] for c in free)
+    fresh = job.setting.keys(key.parent, columns, np.maximum(found, 0))
+    return _with_nulls(job, free, fresh, null)
+
+
+def _can_be_null(job: _Job, columns: list[str]) -> bool:
+    return any(job.table.column(c).nullable for c in columns)
+
+
 def _referenced(job: _Job, key: ForeignKey, indexes: Ints, null: npt.NDArray[np.bool_]) -> Values:
     if null.all():
         return {c: empty(job.table.column(c), len(null)) for c in key.columns}
     found = job.setting.keys(key.parent, key.parent_columns, np.where(null, 0, indexes))
-    return _with_nulls(job, key, found, null)
+    return _with_nulls(job, key.columns, found, null)
 
 
 def _with_nulls(
-    job: _Job, key: ForeignKey, found: list[pa.Array], null: npt.NDArray[np.bool_]
+    job: _Job, columns: Sequence[str], found: list[pa.Array], null: npt.NDArray[np.bool_]
 ) -> Values:
     """Values of a key's columns; in a null key, those that may be null are."""
     places = np.arange(len(null))
     return {
         name: values.take(pa.array(places, mask=null if job.table.column(name).nullable else None))
-        for name, values in zip(key.columns, found, strict=True)
+        for name, values in zip(columns, found, strict=True)
     }
 
 
@@ -317,4 +353,4 @@ def _reference_selves(job: _Job, codes: Codes, values: Values) -> None:
             earlier = (rng.random(len(column)) * places).astype(np.int64)
             null = ((column == 0) & reference.nullable) | (places == 0)
             found = [values[c].take(pa.array(earlier)) for c in reference.key.parent_columns]
-            values |= _with_nulls(job, reference.key, found, null)
+            values |= _with_nulls(job, reference.key.columns, found, null)

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from connectors.datatypes import Kind
 from connectors.graph import load_order
-from connectors.schema import ForeignKey, Schema, Table, TableName, Unique
+from connectors.schema import Schema, Table, TableName, Unique
 from generators.layout import KeyLayout, spread
 from generators.model import DatabaseModel, TableModel
 from generators.relations.owners import trees
@@ -249,7 +249,6 @@ def _findings(model: DatabaseModel, layouts: Mapping[TableName, KeyLayout]) -> I
         fitted = model.tables[table.name]
         yield from _too_many_keys(table, fitted, rows)
         yield from _too_few_parents(table, fitted, rows)
-        yield from _shared_columns(table)
         for exclusion in table.exclusions:
             yield Finding(
                 "left-to-server",
@@ -288,21 +287,6 @@ def _too_few_parents(
                 f"{rows[table.name]} rows asked for, each with a row of "
                 f"{reference.key.parent} of its own, which has {parents}",
             )
-
-
-def _shared_columns(table: Table) -> Iterator[Finding]:
-    seen: dict[str, ForeignKey] = {}
-    for key in table.foreign_keys:
-        for column in key.columns:
-            other = seen.setdefault(column, key)
-            if other != key:
-                yield Finding(
-                    "unmeetable",
-                    Severity.ERROR,
-                    f"{table.name} {key.name}",
-                    f"shares column {column} with {other.name}; two foreign keys over one "
-                    "column are not supported yet",
-                )
 
 
 def _unmodelled(schema: Schema) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ import pyarrow as pa
 from connectors.batch import Batch
 from connectors.schema import TableName
 from generators.columns import Draw
+from generators.distinct import groups
 from generators.errors import Unmeetable
 from generators.model import DatabaseModel
 from generators.randomness import identities, stream
@@ -24,7 +25,7 @@ class Synthesizer:
     def __init__(self, model: DatabaseModel, plan: Plan) -> None:
         rows = {name: plan.layout(name).total for name in model.tables}
         most = {name: most_children(model, name, rows) for name in model.owners}
-        self._setting = Setting(model, plan, most, self.keys)
+        self._setting = Setting(model, plan, most, self.keys, self.matching)
         self._whole: dict[TableName, Mapping[str, pa.Array]] = {}
         self._open: set[TableName] = set()
 
@@ -46,6 +47,27 @@ class Synthesizer:
     def keys(self, name: TableName, columns: tuple[str, ...], indexes: Ints) -> list[pa.Array]:
         """Values of some key columns of any rows of a table, by index, whatever their shard."""
         return [self._key(name, column, indexes) for column in columns]
+
+    def matching(
+        self, name: TableName, wanted: Mapping[str, pa.Array], rng: np.random.Generator
+    ) -> Ints:
+        """The index of some row of a table with the values wanted in some key columns; else -1."""
+        everything = np.arange(self._setting.plan.layout(name).total)
+        known = self.keys(name, tuple(wanted), everything)
+        rows = len(next(iter(wanted.values())))
+        both = groups(
+            [
+                pa.concat_arrays([k, w.cast(k.type)])
+                for k, w in zip(known, wanted.values(), strict=True)
+            ]
+        )
+        have, want = both[: len(everything)], both[len(everything) :]
+        order = np.argsort(have, kind="stable")
+        low, high = (np.searchsorted(have[order], want, side) for side in ("left", "right"))
+        place = low + (rng.random(rows) * (high - low)).astype(np.int64)
+        missing = (want < 0) | (low == high)
+        found = order[np.minimum(place, max(0, len(order) - 1))] if len(order) else place
+        return np.asarray(np.where(missing, -1, found))
 
     def _key(self, name: TableName, column: str, indexes: Ints) -> pa.Array:
         model = self._setting.model.tables[name]
