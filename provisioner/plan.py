@@ -33,12 +33,13 @@ class Request:
         scale: factor on the rows of every tree that is not reference data.
         seed: the same seed gives the same rows.
         rows: exact numbers of rows for root tables, over the scale.
-        without: tables to leave empty.
+        cold: rows of each table that is empty in the source, so that no scale applies.
     """
 
     scale: float = 1.0
     seed: int = 0
     rows: Mapping[TableName, int] = field(default_factory=dict)
+    cold: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +230,8 @@ def _totals(
     factor = 1.0 if is_reference_data(model, tables) else request.scale
     if root in request.rows:
         factor = request.rows[root] / max(1, learned)
+    if not learned:
+        return {root: request.rows.get(root, request.cold)} | dict.fromkeys(tables[1:], 0)
     totals: dict[TableName, int] = {}
     for name in tables:
         rows = model.tables[name].rows.value
