@@ -56,12 +56,12 @@ def spread_out(others: list[pa.Array], values: pa.Array, column: Column) -> pa.A
     numbers = _numbers(values.take(pa.array(present)))
     rows = [o.take(pa.array(present)) for o in others]
     group = groups(rows) if rows else np.zeros(len(present), np.int64)
-    moved = _spread(group, numbers)
+    moved = spread(group, numbers)
     fresh = pc.cast(pa.array(moved).cast(_integer(values.type)), values.type)
     return patched(values, present, fresh)
 
 
-def _spread(group: Ints, numbers: Ints) -> Ints:
+def spread(group: Ints, numbers: Ints) -> Ints:
     """Makes numbers differ within each group, by a running maximum on the common grid."""
     low = int(numbers.min())
     step = max(1, int(np.gcd.reduce(numbers - low)))

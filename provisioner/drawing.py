@@ -10,7 +10,7 @@ import pyarrow as pa
 from connectors.schema import ForeignKey, Table, TableName, Unique
 from generators.columns import Codes, Draw
 from generators.contexts import Rows, context
-from generators.distinct import SPREADABLE, patched, spread_out, surplus
+from generators.distinct import SPREADABLE, groups, patched, spread_out, surplus
 from generators.encoding import FittedColumn, empty
 from generators.errors import Unmeetable
 from generators.layout import scatter
@@ -18,6 +18,7 @@ from generators.model import DatabaseModel, TableModel
 from generators.randomness import identities, stream
 from generators.relations.counts import to_quota
 from generators.relations.references import Mode, Reference
+from generators.spans import apart, overlap
 from generators.tables import Feature, Matrix
 from provisioner.plan import Plan
 
@@ -106,6 +107,7 @@ def draw_table(
         fresh = _values(job, codes[repeats], repeats, attempt)
         values = {c: patched(v, repeats, fresh[c]) for c, v in values.items()}
     _settle(job, values)
+    _separate(job, values)
     _reference_selves(job, codes, values)
     target = Matrix(_features(job.model), codes)
     return Drawn(job.indexes, job.parents, Rows(job.context, target), values)
@@ -302,6 +304,17 @@ def _settle(job: _Job, values: Values) -> None:
             f"({', '.join(u.name for u in _uniques(job, values))}) and no free value is left; "
             "lower the scale or its rows"
         )
+
+
+def _separate(job: _Job, values: Values) -> None:
+    """Keeps apart the ranges that an exclusion constraint forbids to overlap."""
+    for exclusion in job.table.exclusions:
+        found = overlap(job.table, exclusion)
+        if found is not None and len(job.indexes):
+            equal = [values[c] for c in found.equal]
+            group = groups(equal) if equal else np.zeros(len(job.indexes), np.int64)
+            sql = job.table.column(found.span).datatype.sql
+            values[found.span] = apart(group, values[found.span], sql)
 
 
 def _spread(job: _Job, unique: Unique, values: Values) -> None:

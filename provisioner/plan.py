@@ -14,6 +14,7 @@ from generators.layout import KeyLayout, spread
 from generators.model import DatabaseModel, TableModel
 from generators.relations.owners import trees
 from generators.relations.references import Mode
+from generators.spans import overlap
 from provisioner.errors import WrongRequest
 from provisioner.report import Finding, Severity
 
@@ -212,7 +213,7 @@ def _tree(model: DatabaseModel, tables: tuple[TableName, ...], request: Request)
         for n in tables
         for u in model.schema.table(n).uniques
         if u.columns and not u.expressions and u.predicate is None
-    ):
+    ) or not all(_is_apart(model, name) for name in tables):
         shards = 1
     layouts: dict[TableName, KeyLayout] = {}
     for name in tables:
@@ -220,6 +221,13 @@ def _tree(model: DatabaseModel, tables: tuple[TableName, ...], request: Request)
         weights = [1.0] * shards if key is None else [float(r) for r in layouts[key.parent].rows]
         layouts[name] = KeyLayout(tuple(int(n) for n in spread(totals[name], weights)))
     return TreePlan(tables, tuple(layouts[name] for name in tables))
+
+
+def _is_apart(model: DatabaseModel, name: TableName) -> bool:
+    """Whether a shard alone can keep every exclusion of a table: each holds the owner's key."""
+    table, owner = model.schema.table(name), model.owners.get(name)
+    found = [overlap(table, exclusion) for exclusion in table.exclusions]
+    return all(owner is not None and set(owner.columns) <= set(one.equal) for one in found if one)
 
 
 def _totals(
@@ -253,6 +261,8 @@ def _findings(model: DatabaseModel, layouts: Mapping[TableName, KeyLayout]) -> I
         yield from _too_many_keys(table, fitted, rows)
         yield from _too_few_parents(table, fitted, rows)
         for exclusion in table.exclusions:
+            if overlap(table, exclusion) is not None:
+                continue
             yield Finding(
                 "left-to-server",
                 Severity.WARNING,

@@ -1,0 +1,122 @@
+"""Ranges of numbers and times: where they start, how long they are, which have no end."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pyarrow as pa
+
+from connectors.schema import Column
+from generators.binning import Binning, Bins, declared_bins, restored_bins
+from generators.columns import Codes, ColumnGenerator, Draw, Sample, State, Traits
+from generators.privacy.support import Floats, Released, Support
+from generators.spans import NUMBERS, SCALES, bounds, literals
+
+_DAY = 86_400_000_000
+_MOST_STARTS = 100
+_MOST_LENGTHS = 60
+_PLAIN_STARTS = {"daterange": [18_993.0, 20_088.0], "number": [1.0, 1000.0]}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Range:
+    """Codes are bins of the start, twice where some ranges have no end; the length is drawn."""
+
+    kind: ClassVar[str] = "range"
+    personal: ClassVar[bool] = False
+    reserved: ClassVar[str | None] = None
+    distinct: ClassVar[bool] = False
+
+    column: Column
+    starts: Bins
+    lengths: Bins
+    reach: Floats
+    endless: bool
+    state: State
+
+    @classmethod
+    def claims(cls, traits: Traits) -> float:
+        """Certain of the built-in range types."""
+        return 0.9 if traits.column.datatype.sql in SCALES else 0.0
+
+    @classmethod
+    def fit(cls, column: Column, sample: Sample, support: Support) -> Self:
+        """Learns starts, lengths and whether ranges without an end have support."""
+        low, high = bounds(sample.values, column.datatype.sql)
+        closed = ~np.isnan(low) & ~np.isnan(high)
+        started = ~np.isnan(low)
+        ints = [low[started].astype(np.int64), (high - low)[closed].astype(np.int64)]
+        starts = Binning(support, most=_MOST_STARTS).fit(ints[0], sample.units[started])
+        lengths = Binning(support, most=_MOST_LENGTHS).fit(ints[1], sample.units[closed])
+        state: dict[str, Released[Any]] = {}
+        state |= _prefixed("starts.", starts or _plain_starts(column.datatype.sql, support))
+        plain = declared_bins([1.0, 100.0], support)
+        state |= _prefixed("lengths.", lengths or plain)
+        codes = restored_bins(lengths or plain).encode(ints[1]).astype(np.int64)
+        size = restored_bins(lengths or plain).size
+        shares = support.histogram(codes, sample.units[closed], size)
+        state["shares"] = shares if shares.value.any() else support.declared(np.ones(size) / size)
+        state["endless"] = support.share(np.isnan(high), sample.units)
+        return cls._assembled(column, state)
+
+    @classmethod
+    def _assembled(cls, column: Column, state: State) -> Self:
+        starts, lengths = (restored_bins(_part(state, p)) for p in ("starts.", "lengths."))
+        reach = np.cumsum(state["shares"].value)
+        return cls(column, starts, lengths, reach, state["endless"].value > 0, state)
+
+    @property
+    def size(self) -> int:
+        """Bins of the start, for ranges with an end and without."""
+        return self.starts.size * (2 if self.endless else 1)
+
+    @property
+    def ordered(self) -> bool:
+        """Starts ascend, unless they do so twice."""
+        return not self.endless
+
+    def encode(self, values: pa.Array) -> Codes:
+        """The bin of the start; a range without a start counts as the first."""
+        low, high = bounds(values, self.column.datatype.sql)
+        known = np.where(np.isnan(low), 0, low).astype(np.int64)
+        codes = np.where(np.isnan(low), 0, self.starts.encode(known))
+        doubled = self.starts.size * (np.isnan(high) & self.endless)
+        return np.asarray(codes + doubled, dtype=np.int32)
+
+    def decode(self, codes: Codes, draw: Draw) -> pa.Array:
+        """A range that starts in each code's bin, closed below and open above."""
+        low = self.starts.draw((codes % self.starts.size).astype(np.int32), draw.rng)
+        inner = np.searchsorted(self.reach, draw.rng.random(len(codes)) * self.reach[-1], "right")
+        drawn = self.lengths.draw(
+            np.minimum(inner, self.lengths.size - 1).astype(np.int32), draw.rng
+        )
+        high = low + np.maximum(1, drawn)
+        ends = np.where(codes >= self.starts.size, np.nan, high)
+        return literals(low.astype(np.float64), ends, self.column.datatype.sql)
+
+    def released(self) -> State:
+        """Bins of starts and lengths, shares of lengths, and whether some have no end."""
+        return self.state
+
+    @classmethod
+    def restore(cls, column: Column, state: Mapping[str, Any]) -> Self:
+        """The generator with these bins."""
+        return cls._assembled(column, {n: Support().declared(v) for n, v in state.items()})
+
+
+def _plain_starts(sql: str, support: Support) -> State:
+    knots = _PLAIN_STARTS["number" if sql in NUMBERS else "daterange"]
+    scale = SCALES[sql] if sql in NUMBERS else _DAY // SCALES[sql]
+    return declared_bins([knot * scale for knot in knots], support)
+
+
+def _prefixed(prefix: str, state: State) -> State:
+    return {prefix + name: part for name, part in state.items()}
+
+
+def _part(state: State, prefix: str) -> State:
+    return {n.removeprefix(prefix): v for n, v in state.items() if n.startswith(prefix)}
+
+
+generator: type[ColumnGenerator] = Range

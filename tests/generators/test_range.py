@@ -1,0 +1,62 @@
+"""Claims about ranges: literals of six types, learned starts and lengths, open ends."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from connectors.datatypes import DataType, Kind
+from connectors.schema import Column
+from generators.columns import Draw, Sample
+from generators.columns.range import Range
+from generators.privacy.support import Support
+
+TYPES = ("int4range", "int8range", "numrange", "daterange", "tsrange", "tstzrange")
+
+
+def column(sql: str) -> Column:
+    return Column("span", DataType(Kind.OTHER, sql), nullable=False)
+
+
+def draw(count: int) -> Draw:
+    rows = np.arange(count, dtype=np.int64)
+    return Draw(np.random.default_rng(7), rows, rows.astype(np.uint64))
+
+
+def days(count: int) -> Sample:
+    starts = np.datetime64("2020-01-01") + np.arange(count) % 500
+    texts = [f"[{s},{s + np.timedelta64(30, 'D')})" for s in starts]
+    return Sample(pa.array(texts), np.arange(count, dtype=np.int64))
+
+
+@pytest.mark.parametrize("sql", TYPES)
+def test_an_unseen_range_keeps_the_law(sql: str) -> None:
+    made = Range.fit(column(sql), Sample(pa.array([], pa.string()), np.empty(0, int)), Support())
+    codes = np.arange(made.size, dtype=np.int32).repeat(50)
+    assert (made.encode(made.decode(codes, draw(len(codes)))) == codes).all()
+
+
+def test_starts_and_lengths_stay_within_what_was_seen() -> None:
+    made = Range.fit(column("daterange"), days(5000), Support())
+    codes = made.encode(days(5000).values)
+    drawn = made.decode(codes, draw(5000)).to_pylist()
+    lows = np.array([t[1:11] for t in drawn], dtype="datetime64[D]")
+    highs = np.array([t[12:22] for t in drawn], dtype="datetime64[D]")
+    assert lows.min() >= np.datetime64("2020-01-01")
+    assert lows.max() <= np.datetime64("2020-01-01") + 500
+    assert set((highs - lows).astype(int)) == {30}
+
+
+def test_ranges_without_an_end_come_back_without_one() -> None:
+    texts = ["[2020-01-01,)" if i % 4 == 0 else "[2020-01-01,2020-02-01)" for i in range(400)]
+    sample = Sample(pa.array(texts), np.arange(400, dtype=np.int64))
+    made = Range.fit(column("daterange"), sample, Support())
+    drawn = made.decode(made.encode(sample.values), draw(400)).to_pylist()
+    assert sum(t.endswith(",)") for t in drawn) == 100
+
+
+def test_a_range_type_of_one_person_releases_no_bound() -> None:
+    sample = Sample(pa.array(["[1987-06-05,1999-04-03)"] * 1000), np.zeros(1000, np.int64))
+    made = Range.fit(column("daterange"), sample, Support())
+    text = str({name: part.value for name, part in made.released().items()})
+    days_since_1970 = np.datetime64("1987-06-05").astype(int)
+    assert str(days_since_1970) not in text
