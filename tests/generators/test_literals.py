@@ -1,5 +1,7 @@
 """Literals of types without a form of their own are read by the server they are meant for."""
 
+from xml.etree import ElementTree
+
 import numpy as np
 import psycopg
 import pyarrow as pa
@@ -13,7 +15,7 @@ from generators.privacy.support import Support
 
 TYPES = [
     *("inet", "cidr", "macaddr", "macaddr8", "money", "bit(7)", "bit", "bit varying(5)", "varbit"),
-    *("xml", "tsvector", "tsquery", "name", "jsonpath", "point", "lseg", "box", "path", "polygon"),
+    *("tsvector", "tsquery", "name", "jsonpath", "point", "lseg", "box", "path", "polygon"),
     *("line", "circle", "interval", "time with time zone", "pg_lsn", "oid", "xid", "tid"),
     *("int4range", "int8range", "numrange", "daterange", "tsrange", "tstzrange"),
     *("int4multirange", "nummultirange", "datemultirange", "tsmultirange", "tstzmultirange"),
@@ -38,6 +40,12 @@ def test_the_server_reads_every_invented_literal(database: str) -> None:
             order = f"SELECT count(v::{sql}) FROM unnest(%s::text[]) AS t (v)"  # noqa: S608 - a type of the list above
             row = connection.execute(order.encode(), [invented(sql, [])]).fetchone()
             assert row == (300,), sql
+
+
+def test_every_invented_xml_is_well_formed() -> None:
+    # The embedded server is built without XML, so that the server cannot be asked.
+    for literal in invented("xml", []):
+        ElementTree.fromstring(literal)  # noqa: S314 - our own literals, not a stranger's
 
 
 @pytest.mark.parametrize("sql", ["public.inet", "pg_catalog.inet", '"inet"'])
