@@ -1,6 +1,6 @@
 """Literals of types without a form of their own are read by the server they are meant for."""
 
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import psycopg
@@ -45,7 +45,7 @@ def test_the_server_reads_every_invented_literal(database: str) -> None:
 def test_every_invented_xml_is_well_formed() -> None:
     # The embedded server is built without XML, so that the server cannot be asked.
     for literal in invented("xml", []):
-        ElementTree.fromstring(literal)  # noqa: S314 - our own literals, not a stranger's
+        ET.fromstring(literal)  # noqa: S314 - our own literals, not a stranger's
 
 
 @pytest.mark.parametrize("sql", ["public.inet", "pg_catalog.inet", '"inet"'])

@@ -141,13 +141,14 @@ def test_null_is_no_neighbour_of_the_lowest_value() -> None:
     assert shown[~null].mean() == pytest.approx(own[amount > 0].mean(), abs=five_deviations())
 
 
-def test_an_outlying_unit_of_many_rows_makes_no_leaf() -> None:
+def test_a_code_of_a_single_unit_has_no_leaf_of_its_own() -> None:
     rng = np.random.default_rng(9)
     context, own = rng.integers(0, 2, ROWS), rng.integers(0, 2, ROWS)
     units = np.arange(ROWS)
     units[:600], context[:600], own[:600] = 0, 2, 1
-    model = fitted(matrix(context), matrix(own), units)
-    assert len(model.trees[0].cumulative) == 1
+    tree = fitted(matrix(context), matrix(own), units).trees[0]
+    leaf = tree.leaves(np.arange(3, dtype=np.int32)[None])
+    assert leaf[2] in leaf[:2]
 
 
 def test_every_leaf_stands_for_k_units_and_fifty_rows() -> None:
@@ -195,3 +196,13 @@ def test_a_wide_table_is_learned_from_few_predecessors() -> None:
     assert max(len(tree.inputs) for tree in model.trees) <= 24
     shown = drawn(model, nothing(600))
     assert (shown[:, :10] == shown[:, 110:]).mean() >= 1 - 20 / 600
+
+
+def test_rows_that_repeat_their_unit_count_less() -> None:
+    rng = np.random.default_rng(14)
+    units = np.arange(ROWS) // 10
+    context = [rng.integers(0, 30, len(np.unique(units)))[units] for _ in range(6)]
+    own = rng.integers(0, 2, len(np.unique(units)))[units]
+    given = matrix(*context, ordered=True)
+    assert len(fitted(given, matrix(own), units).trees[0].cumulative) == 1
+    assert len(fitted(given, matrix(own)).trees[0].cumulative) > 5

@@ -58,9 +58,9 @@ class PostgresqlReader:
         """See `Reader`."""
         limit = sql.SQL("") if most is None else sql.SQL(" LIMIT {}").format(sql.Literal(most))
         query = sql.SQL("SELECT {} FROM {} AS r0{}").format(
-            columns_as_arrow(table), relation(table), limit
+            sql.SQL(", ").join(columns_as_arrow(table)), relation(table), limit
         )
-        return self.arrow(query, table)
+        return self.arrow(query, table) if table.written else iter(())
 
     def violations(self, table: Table, constraint: Constraint) -> int:
         """See `Reader`."""
@@ -132,11 +132,9 @@ class Cursor:
         self._connection.close()
 
 
-def columns_as_arrow(table: Table) -> sql.Composable:
+def columns_as_arrow(table: Table) -> list[sql.Composable]:
     """SELECT list of a table's written columns from alias `r0`, each in a form ADBC reads."""
-    return sql.SQL(", ").join(
-        sql.SQL("{} AS {}").format(_readable(c), sql.Identifier(c.name)) for c in table.written
-    )
+    return [sql.SQL("{} AS {}").format(_readable(c), sql.Identifier(c.name)) for c in table.written]
 
 
 _CASTS = {

@@ -87,8 +87,8 @@ class PostgresqlSource(PostgresqlReader):
 
     def training(self, table: Table, split: Split) -> Iterator[pa.RecordBatch]:
         """See `Source`."""
-        query = sql.SQL("SELECT {}, u.unit AS unit FROM {} WHERE {}").format(
-            columns_as_arrow(table),
+        query = sql.SQL("SELECT {} FROM {} WHERE {}").format(
+            sql.SQL(", ").join([*columns_as_arrow(table), sql.SQL("u.unit AS unit")]),
             rows_with_units(self.schema(), table, split),
             training(table, split),
         )

@@ -174,9 +174,10 @@ class PostgresqlTarget(PostgresqlReader):
     def _copy(self, table: Table, rows: pa.RecordBatch) -> None:
         binary = all(has_binary_form(c.datatype) for c in table.written)
         blocks = _binary(rows, table) if binary else text_copy(rows, table.written)
-        statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT {})").format(
+        names = sql.SQL(", ").join(sql.Identifier(c.name) for c in table.written)
+        statement = sql.SQL("COPY {} {} FROM STDIN (FORMAT {})").format(
             sql.Identifier(table.name.schema, table.name.name),
-            sql.SQL(", ").join(sql.Identifier(c.name) for c in table.written),
+            sql.SQL("({})").format(names) if table.written else sql.SQL(""),
             sql.SQL("binary" if binary else "text"),
         )
         with (
