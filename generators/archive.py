@@ -7,8 +7,10 @@ Members: `manifest.json` (format, product version, SHA-256 of each other member)
 import hashlib
 import json
 import os
+import struct
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -17,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from safetensors import SafetensorError
 from safetensors import numpy as tensors
 
@@ -31,6 +33,16 @@ from generators.states import restored_tables, table_states
 FORMAT = 1
 _MEMBERS = ("schema.json", "ddl.json", "model.json", "tensors.safetensors")
 _MOST_BYTES = 4 << 30
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, struct.error),
+    *(EOFError, OSError, ValueError, LookupError, RuntimeError, NotImplementedError),
+)
+"""What zipfile raises over bytes that were changed; RuntimeError where they claim encryption."""
+_NONSENSE = (
+    *(ValueError, LookupError, TypeError, AttributeError, ArithmeticError),
+    *(RuntimeError, StopIteration, SafetensorError),
+)
+"""What members raise that pass their checksums and yet are not ours; pydantic's are ValueErrors."""
 _DDL = TypeAdapter(tuple[DdlItem, ...])
 _SCHEMA = TypeAdapter(Schema)
 
@@ -80,7 +92,7 @@ def read_archive(path: Path) -> DatabaseModel:
             str(header["identity"]),
             int(header["k"]),
         )
-    except (ValueError, KeyError, TypeError, ValidationError, SafetensorError) as error:
+    except _NONSENSE as error:
         raise BrokenArchive(
             f"{path.name} holds a member that cannot be read ({type(error).__name__}); "
             "expected an archive written by `provisioner learn`: learn again"
@@ -179,7 +191,7 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
-    except (zipfile.BadZipFile, EOFError, OSError, KeyError, NotImplementedError) as error:
+    except _DAMAGE as error:
         with path.open("rb") as file:
             started = file.read(2) == b"PK"
         if started:

@@ -45,33 +45,37 @@ def spread_out(others: list[pa.Array], values: pa.Array, column: Column) -> pa.A
     """Moves values to the nearest later free ones, so that none repeats among equal others.
 
     Values move on the grid that all of them lie on. A group with room inside the range of all
-    values stays inside it; a fuller one goes on beyond its end. Nulls stay.
+    values stays inside it; a fuller one goes on beyond its end. Nulls stay, and so does what
+    stands beside a null, since that equals nothing.
 
     Raises:
         pa.ArrowInvalid: the column's type has no room for the values needed.
     """
     if column.datatype.kind not in SPREADABLE or not len(values) - values.null_count:
         return values
-    present = np.flatnonzero(values.is_valid().to_numpy(zero_copy_only=False))
-    numbers = _numbers(values.take(pa.array(present)))
-    rows = [o.take(pa.array(present)) for o in others]
-    group = groups(rows) if rows else np.zeros(len(present), np.int64)
-    moved = spread(group, numbers)
+    group = groups(others) if others else np.zeros(len(values), np.int64)
+    present = np.flatnonzero(values.is_valid().to_numpy(zero_copy_only=False) & (group >= 0))
+    if not len(present):
+        return values
+    moved = spread(group[present], _numbers(values.take(pa.array(present))))
     fresh = pc.cast(pa.array(moved).cast(_integer(values.type)), values.type)
     return patched(values, present, fresh)
 
 
 def spread(group: Ints, numbers: Ints) -> Ints:
-    """Makes numbers differ within each group, by a running maximum on the common grid."""
+    """Makes numbers differ within each group, by a running maximum on the common grid.
+
+    The maximum runs over ranks, since a product of groups and microseconds would not fit a word.
+    """
     low = int(numbers.min())
     step = max(1, int(np.gcd.reduce(numbers - low)))
     grid = (numbers - low) // step
     most = int(grid.max())
     order = np.lexsort((grid, group))
     place, size = _places(group[order])
-    wide = np.int64(most + len(grid) + 1)
-    climbing = grid[order] - place + group[order] * wide
-    raised = np.maximum.accumulate(climbing) - group[order] * wide + place
+    heights, ranks = np.unique(grid[order] - place, return_inverse=True)
+    above = np.cumsum(place == 0) * len(heights)
+    raised = heights[np.maximum.accumulate(ranks + above) - above] + place
     kept = np.where(size <= most + 1, np.minimum(raised, most - (size - 1 - place)), raised)
     moved = np.empty_like(numbers)
     moved[order] = low + kept * step

@@ -32,6 +32,7 @@ _ATTEMPTS = 3
 _CELLS = 4
 _FEWEST_ROWS_FOR_PAIRS = 1000
 _MOST_ROWS_FOR_PAIRS = 4096
+_MOST_ROWS_FOR_EFFECTS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +101,43 @@ def grown(sample: Sample, support: Support) -> Growth:
     root = np.zeros(1, np.int64)
     growth = Growth(root, root + _NEVER, root, np.zeros(rows, np.int64))
     level = _Level(root, np.arange(rows), growth.node)
-    terms = _terms(rows)
+    terms, effects = _terms(rows), _effects(sample)
     for _ in range(_MOST_LEVELS if rows and len(sample.widths) else 0):
-        cuts = _with_pairs(sample, level, _cuts(sample, level, terms), terms)
+        cuts = _cuts(sample, level, terms, effects)
+        cuts = _with_pairs(sample, level, cuts, terms, effects)
         chosen = _within(growth, _chosen(sample, level, cuts, support), cuts.worth.max(1))
         growth, level = _parted(sample, growth, level, chosen, cuts.threshold)
         if not len(level.nodes):
             break
     return growth
+
+
+def _effects(sample: Sample) -> Floats:
+    """Per input, how many rows of a unit weigh as one: its design effect, at least 1.
+
+    Rows of a unit repeat each other, so that gains are divided by 1 + (m - 1) r s, where m is the
+    size of the unit of a row, and r and s are the intra-class correlations of the input and the
+    classes (Scott and Holt 1982).
+    """
+    sizes = np.bincount(sample.units)
+    if sizes.max() == 1:
+        return np.ones(len(sample.widths))
+    enough = np.searchsorted(np.cumsum(sizes), _MOST_ROWS_FOR_EFFECTS)
+    rows = np.flatnonzero(sample.units <= enough)
+    units, size = sample.units[rows], sizes[: enough + 1]
+    alike = [_alikeness(b, units, size) for b in sample.binned[:, rows]]
+    own = _alikeness(sample.classes[rows], units, size)
+    return 1 + (float((size**2).sum() / size.sum()) - 1) * own * np.array(alike)
+
+
+def _alikeness(values: npt.NDArray[Any], units: Ints, sizes: Ints) -> float:
+    """The intra-class correlation of categories: how far rows of a unit agree beyond chance."""
+    pairs = float((sizes * (sizes - 1)).sum())
+    width = int(values.max()) + 1
+    held = np.unique(units * width + values, return_counts=True)[1]
+    chance = float(((np.bincount(values) / len(values)) ** 2).sum())
+    agreed = float((held * (held - 1)).sum()) / max(1.0, pairs)
+    return max(0.0, agreed - chance) / max(1e-12, 1 - chance)
 
 
 def _terms(rows: int) -> Floats:
@@ -126,7 +156,7 @@ def _price(parameters: npt.NDArray[Any]) -> Floats:
     return np.asarray(_COST * parameters + np.sqrt(_CAUTION * parameters) + _CAUTION)
 
 
-def _cuts(sample: Sample, level: _Level, terms: Floats) -> _Cuts:
+def _cuts(sample: Sample, level: _Level, terms: Floats, effects: Floats) -> _Cuts:
     nodes, classes = len(level.nodes), sample.class_count
     totals = np.bincount(
         level.place * classes + sample.classes[level.rows], minlength=nodes * classes
@@ -136,6 +166,7 @@ def _cuts(sample: Sample, level: _Level, terms: Floats) -> _Cuts:
     for i in np.flatnonzero(sample.widths > 1):
         threshold[:, i], worth[:, i] = _best_threshold(sample, level, int(i), totals, terms)
     share = totals.sum(1, keepdims=True) / max(1, len(sample.classes))
+    worth /= effects
     worth -= _price(np.maximum((totals > 0).sum(1, keepdims=True) - 1, 1)) + sample.dues * share
     return _Cuts(threshold, worth)
 
@@ -156,7 +187,9 @@ def _best_threshold(
     return best, gain[np.arange(len(best)), best]
 
 
-def _with_pairs(sample: Sample, level: _Level, cuts: _Cuts, terms: Floats) -> _Cuts:
+def _with_pairs(
+    sample: Sample, level: _Level, cuts: _Cuts, terms: Floats, effects: Floats
+) -> _Cuts:
     """Adds, where no input alone is worth its price, the first half of a pair that is.
 
     So that two inputs are found which say something only together, as in an exclusive or.
@@ -169,13 +202,16 @@ def _with_pairs(sample: Sample, level: _Level, cuts: _Cuts, terms: Floats) -> _C
     threshold, worth = cuts.threshold.copy(), cuts.worth.copy()
     for place in np.flatnonzero(stuck):
         rows = grouped[ends[place] - sizes[place] : ends[place]]
-        found = _first_of_pair(sample, rows[:: -(-len(rows) // _MOST_ROWS_FOR_PAIRS)], terms)
+        thinned = rows[:: -(-len(rows) // _MOST_ROWS_FOR_PAIRS)]
+        found = _first_of_pair(sample, thinned, terms, effects)
         if found is not None:
             threshold[place, found[0]], worth[place, found[0]] = found[1], np.inf
     return _Cuts(threshold, worth)
 
 
-def _first_of_pair(sample: Sample, rows: Ints, terms: Floats) -> tuple[int, int] | None:
+def _first_of_pair(
+    sample: Sample, rows: Ints, terms: Floats, effects: Floats
+) -> tuple[int, int] | None:
     """An input and its threshold, where some pair of inputs is worth its price in these rows."""
     tables = _pair_tables(sample, rows)
     inputs = len(sample.widths)
@@ -183,7 +219,10 @@ def _first_of_pair(sample: Sample, rows: Ints, terms: Floats) -> tuple[int, int]
     gain = _likelihood(tables, terms).reshape(blocks).sum((1, 3))
     gain -= _likelihood(np.bincount(sample.classes[rows]), terms)
     cells = (tables.sum(-1) > 0).reshape(blocks).sum((1, 3))
-    worth = gain - _price((cells - 1) * (tables.shape[-1] - 1))
+    worth = gain / np.minimum(effects[:, None], effects) - _price(
+        (cells - 1) * (tables.shape[-1] - 1)
+    )
+    worth -= 2 * (sample.dues[:, None] + sample.dues) * len(rows) / len(sample.classes)
     np.fill_diagonal(worth, -np.inf)
     first, second = (int(i) for i in np.unravel_index(worth.argmax(), worth.shape))
     if worth[first, second] <= 0:

@@ -111,7 +111,7 @@ def fit_clusters(
     behind = (
         support.k
         if public
-        else int(unit_counts(codes.astype(np.int64), parents, len(sizes)).min(initial=0))
+        else int(unit_counts(codes.astype(np.int64), parents, len(sizes)).min())
     )
     released = support.seal(sizes / max(1, sizes.sum()), behind)
     if released is None or len(sizes) == 1:

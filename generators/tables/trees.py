@@ -30,10 +30,11 @@ _BLOCK = 16_384
 _MOST_PREDECESSORS = 24
 _MOST_BINS = 64
 _MOST_CLASSES = 32
-_SHRINKAGE = 4.0
-"""Rows of its parent's distribution that a node is given, per distinct code but the first."""
+_SHRINKAGE = 8.0
+"""Rows of its parent's distribution that a node is given, per code that it holds just once; one
+that it holds n times counts as 1 / n, so that what is certain stays certain."""
 _DOUBT = 0.2
-"""The same for the first, so that nothing is impossible that a parent has seen."""
+"""Such rows given to every node, so that nothing is impossible that its parent has seen."""
 _MOST_PAIR_CLASSES = 16
 _MOST_PAIR_ROWS = 50_000
 _PAIR_WORK = 200_000_000
@@ -290,6 +291,7 @@ def _tree(table: _Table, j: int, inputs: Ints) -> tuple[int, Tree]:
     ]
     bins = [b for b, _ in binnings]
     binned = np.array([b[c] for b, c in zip(bins, asked, strict=True)], np.uint8)
+    binned = binned.reshape(asked.shape)
     widths = np.array([int(b.max()) + 1 for b in bins], np.int64)
     dues = np.array([due for _, due in binnings])
     sample = Sample(binned, widths, dues, classes, int(classes.max()) + 1, units)
@@ -314,7 +316,7 @@ def _binning(
 
 
 def _shares(growth: Growth, own: Ints, size: int) -> Floats:
-    """The distribution of codes in each leaf, drawn towards its parent's (Witten and Bell 1991)."""
+    """The distribution of codes in each leaf, drawn towards its parent's where counts are low."""
     nodes = len(growth.left)
     flat = np.bincount(growth.node * size + own, minlength=nodes * size)
     counts = flat.reshape(nodes, size).astype(np.float64)
@@ -322,8 +324,8 @@ def _shares(growth: Growth, own: Ints, size: int) -> Floats:
     for parent in parents[::-1]:
         counts[parent] = counts[growth.left[parent]] + counts[growth.left[parent] + 1]
     shares = counts / counts.sum(1, keepdims=True)
-    further = np.count_nonzero(counts, axis=1) - 1
-    weight = (_SHRINKAGE * further + _DOUBT) / counts.sum(1)
+    scarcity = ((counts > 0) / np.maximum(counts, 1)).sum(1)
+    weight = (_SHRINKAGE * scarcity + _DOUBT) / counts.sum(1)
     for parent in parents:
         for child in (growth.left[parent], growth.left[parent] + 1):
             mixed = shares[child] + weight[child] * shares[parent]
