@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import adbc_driver_postgresql.dbapi as adbc
@@ -26,6 +27,8 @@ class PostgresqlReader:
         self.url = url
         self.connection = connection
         self.session = driver(connection)
+        self.snapshot: str | None = None
+        self._arrow: ArrowSession | None = None
 
     @property
     def identity(self) -> str:
@@ -93,43 +96,72 @@ class PostgresqlReader:
     def arrow(self, query: sql.SQL | sql.Composed, table: Table) -> Iterator[pa.RecordBatch]:
         """Streams a query of `columns_as_arrow`, and more columns after those, as exact Arrow."""
         written = {c.name: c.datatype for c in table.written}
-        with self.reading() as cursor, told(f"reading {table.name}"):
+        with self.arrow_session.cursor() as cursor, told(f"reading {table.name}"):
             cursor.execute(query.as_string(self.session))
             for batch in cursor.fetch_record_batch():
                 yield _exact_batch(batch, written)
 
-    def reading(self) -> "Cursor":
-        """A cursor for reading Arrow, on a connection of its own."""
-        return Cursor(self.url, snapshot=None)
+    @property
+    def arrow_session(self) -> "ArrowSession":
+        """The connection for reading Arrow."""
+        if self._arrow is None:
+            self._arrow = ArrowSession(self.url, self.snapshot)
+        return self._arrow
+
+    def close(self) -> None:
+        """Closes the connection for reading Arrow; the other one belongs to the caller."""
+        if self._arrow is not None:
+            self._arrow.close()
 
 
-class Cursor:
-    """An ADBC cursor on a connection of its own; within a snapshot where one is given."""
+class ArrowSession:
+    """An ADBC connection of its own, opened when first needed, since opening one takes long.
+
+    Within a snapshot one transaction lasts; without, each use ends its own.
+    """
 
     def __init__(self, url: str, snapshot: str | None) -> None:
         self._url = libpq(url)
         self._snapshot = snapshot
+        self._connection: Any = None
 
-    def __enter__(self) -> Any:
-        """Opens the connection."""
+    @contextmanager
+    def cursor(self) -> Iterator[Any]:
+        """A cursor in a read-only transaction."""
+        if self._connection is None:
+            self._open()
+        cursor = self._connection.cursor()
+        try:
+            if self._snapshot is None:
+                self._begin(cursor)
+            yield cursor
+        finally:
+            cursor.close()
+            if self._snapshot is None:
+                self._connection.rollback()
+
+    def close(self) -> None:
+        """Closes the connection, where one was opened."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _open(self) -> None:
         try:
             self._connection = adbc.connect(self._url.render_as_string(hide_password=False))
         except adbc.Error as error:
             raise unopened(str(error), self._url) from None
-        cursor = self._connection.cursor()
+        if self._snapshot is not None:
+            with self._connection.cursor() as cursor:
+                self._begin(cursor)
+
+    def _begin(self, cursor: Any) -> None:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         if self._snapshot is not None:
             literal = sql.Literal(self._snapshot).as_string(None)
             cursor.execute(f"SET TRANSACTION SNAPSHOT {literal}")
             cursor.execute("SET LOCAL row_security = off")
         cursor.execute("SET LOCAL search_path = ''")
-        self._cursor = cursor
-        return cursor
-
-    def __exit__(self, *_: object) -> None:
-        """Closes cursor and connection."""
-        self._cursor.close()
-        self._connection.close()
 
 
 def columns_as_arrow(table: Table) -> list[sql.Composable]:

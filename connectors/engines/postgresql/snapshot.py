@@ -1,7 +1,7 @@
 """Reads a production database in one read-only snapshot that several sessions share."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -11,7 +11,7 @@ from psycopg import sql
 from connectors.ddl import DdlItem
 from connectors.engines.postgresql.connection import connected, told
 from connectors.engines.postgresql.ddl import read_ddl
-from connectors.engines.postgresql.reader import Cursor, PostgresqlReader, columns_as_arrow
+from connectors.engines.postgresql.reader import PostgresqlReader, columns_as_arrow
 from connectors.engines.postgresql.units import rows_with_units, training
 from connectors.profile import (
     ColumnProfile,
@@ -40,8 +40,9 @@ def snapshot(url: str) -> Iterator["PostgresqlSource"]:
             source.session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             source.session.execute("SET LOCAL row_security = off")
             row = source.session.execute("SELECT pg_catalog.pg_export_snapshot()").fetchone()
-        source.name = str(row[0]) if row else None
-        yield source
+        source.snapshot = str(row[0]) if row else None
+        with closing(source):
+            yield source
 
 
 class PostgresqlSource(PostgresqlReader):
@@ -49,7 +50,6 @@ class PostgresqlSource(PostgresqlReader):
 
     def __init__(self, url: str, connection: sa.Connection) -> None:
         super().__init__(url, connection)
-        self.name: str | None = None
         self._schema: Schema | None = None
 
     def schema(self) -> Schema:
@@ -57,10 +57,6 @@ class PostgresqlSource(PostgresqlReader):
         if self._schema is None:
             self._schema = super().schema()
         return self._schema
-
-    def reading(self) -> Cursor:
-        """A cursor inside the snapshot."""
-        return Cursor(self.url, self.name)
 
     def unreadable(self, schema: Schema) -> tuple[TableName, ...]:
         """See `Source`."""
@@ -76,7 +72,7 @@ class PostgresqlSource(PostgresqlReader):
 
     def ddl(self, without: frozenset[TableName] = frozenset()) -> tuple[DdlItem, ...]:
         """See `Source`."""
-        return read_ddl(self.url, self.session.info.server_version, self.name, without)
+        return read_ddl(self.url, self.session.info.server_version, self.snapshot, without)
 
     def profile(self, schema: Schema, split: Split, distinct: bool = False) -> Profile:
         """See `Source`."""

@@ -1,7 +1,7 @@
 """Fills a PostgreSQL test database: schema, rows and the ledger of what is done."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pyarrow as pa
 from psycopg import sql
@@ -61,7 +61,8 @@ def filling(url: str) -> Iterator["PostgresqlTarget"]:
         target.session.execute("SET client_min_messages = warning")
         for setting in SETTINGS:
             target.session.execute(setting.encode())
-        yield target
+        with closing(target):
+            yield target
 
 
 class PostgresqlTarget(PostgresqlReader):
