@@ -46,6 +46,7 @@ class DataType:
         labels: the labels of an enum, in their order.
         element: the type of an array's elements.
         domain: the domain's qualified name, where the column's type is one.
+        base: the type that a domain stands on, as the engine spells it.
     """
 
     kind: Kind
@@ -58,6 +59,12 @@ class DataType:
     labels: tuple[str, ...] = ()
     element: "DataType | None" = None
     domain: str | None = None
+    base: str | None = None
+
+    @property
+    def plain(self) -> str:
+        """The type's spelling, without any domain over it."""
+        return self.base or self.sql
 
 
 _FIXED = {

@@ -109,10 +109,18 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """A leaf or a branch of a partitioned table, with its bound as SQL."""
+    """A leaf or a branch of a partitioned table.
+
+    Attributes:
+        bound: its bound as SQL.
+        rule: the expression that its rows keep; None where every row does.
+        leaf: whether it holds rows itself.
+    """
 
     name: TableName
     bound: str
+    rule: str | None = None
+    leaf: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +130,23 @@ class Sequence:
     name: TableName
     table: TableName
     column: str
+
+
+@dataclass(frozen=True, slots=True)
+class SqlFunction:
+    """A user's function whose body is one SELECT of one expression.
+
+    Attributes:
+        name: its qualified name, as the catalog prints it.
+        parameters: the names of its parameters; an empty name where it has none.
+        sql: its body.
+        strict: whether a null argument makes the result null (RETURNS NULL ON NULL INPUT).
+    """
+
+    name: str
+    parameters: tuple[str, ...]
+    sql: str
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +198,7 @@ class Schema:
 
     tables: tuple[Table, ...]
     sequences: tuple[Sequence, ...] = ()
+    functions: tuple[SqlFunction, ...] = ()
     unmodelled: tuple[Unmodelled, ...] = ()
 
     def table(self, name: TableName) -> Table:

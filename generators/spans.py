@@ -41,7 +41,7 @@ def overlap(table: Table, exclusion: Exclusion) -> Overlap | None:
     pairs = [(_unquoted(m["column"]), m["operator"]) for m in found if m is not None]
     spans = [c for c, operator in pairs if operator == "&&"]
     equal = tuple(c for c, operator in pairs if operator == "=")
-    known = {c.name: c.datatype.sql for c in table.written}
+    known = {c.name: c.datatype.plain for c in table.written}
     if len(equal) + 1 != len(found) or len(spans) != 1 or known.get(spans[0]) not in SCALES:
         return None
     return Overlap(equal, spans[0]) if set(equal) <= set(known) else None

@@ -92,6 +92,10 @@ def _steps(model: DatabaseModel, target: Target, listen: Listener) -> None:
         target.finish_step(item)
         listen(Advanced("finish", 1, f"{item.kind.lower()} {item.name}"))
     if ledger is None or not ledger.finished:
-        target.settle(model.schema)
+        stale = target.settle(model.schema)
+        if stale:
+            listen(
+                Stated(f"left empty, since the rows break an index of theirs: {', '.join(stale)}")
+            )
     listen(Advanced("finish", 1, "sequences and statistics"))
     listen(StageFinished("finish", len(steps) + 1, time.monotonic() - began))

@@ -13,8 +13,10 @@ from generators.distinct import groups
 from generators.errors import Unmeetable
 from generators.model import DatabaseModel
 from generators.randomness import identities, stream
-from provisioner.drawing import Drawn, Setting, draw_table
+from provisioner.drawing import draw_table
+from provisioner.keeping import Keeper, keeper
 from provisioner.plan import Plan, most_children
+from provisioner.values import Drawn, Setting
 
 Ints = npt.NDArray[np.int64]
 
@@ -25,9 +27,10 @@ class Synthesizer:
     def __init__(self, model: DatabaseModel, plan: Plan) -> None:
         rows = {name: plan.layout(name).total for name in model.tables}
         most = {name: most_children(model, name, rows) for name in model.owners}
-        self._setting = Setting(model, plan, most, self.keys, self.matching)
+        self._setting = Setting(model, plan, most, self.keys, self.matching, self.keeper)
         self._whole: dict[TableName, Mapping[str, pa.Array]] = {}
         self._open: set[TableName] = set()
+        self._keepers: dict[TableName, Keeper] = {}
 
     def shard(self, tree: int, shard: int) -> Iterator[Batch]:
         """The rows of every table of a shard, in load order.
@@ -68,6 +71,13 @@ class Synthesizer:
         missing = (want < 0) | (low == high)
         found = order[np.minimum(place, max(0, len(order) - 1))] if len(order) else place
         return np.asarray(np.where(missing, -1, found))
+
+    def keeper(self, name: TableName) -> Keeper:
+        """The rules of a table, made ready once."""
+        if name not in self._keepers:
+            schema = self._setting.model.schema
+            self._keepers[name] = keeper(schema.table(name), schema.functions)
+        return self._keepers[name]
 
     def _key(self, name: TableName, column: str, indexes: Ints) -> pa.Array:
         model = self._setting.model.tables[name]

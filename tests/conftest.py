@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from urllib.parse import quote, urlsplit
 
 import psycopg
@@ -30,6 +31,19 @@ def server_url() -> Iterator[str]:
 @pytest.fixture
 def new_database(server_url: str) -> Iterator[Callable[[], str]]:
     """Makes fresh, empty databases and answers their URLs; they are dropped after the test."""
+    with _databases(server_url) as create:
+        yield create
+
+
+@pytest.fixture(scope="module")
+def lasting_database(server_url: str) -> Iterator[Callable[[], str]]:
+    """As `new_database`, for databases that all tests of a module share."""
+    with _databases(server_url) as create:
+        yield create
+
+
+@contextmanager
+def _databases(server_url: str) -> Iterator[Callable[[], str]]:
     names: list[str] = []
 
     def create() -> str:
@@ -38,9 +52,11 @@ def new_database(server_url: str) -> Iterator[Callable[[], str]]:
         _order(server_url, order, names[-1])
         return urlsplit(server_url)._replace(path=f"/{quote(names[-1])}").geturl()
 
-    yield create
-    for name in names:
-        _order(server_url, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+    try:
+        yield create
+    finally:
+        for name in names:
+            _order(server_url, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 A `Reader` reads, a `Source` is a reader and nothing more, a `Target` is a reader that also
 writes. No method takes SQL text. Each folder has a module `engine` with `open_source(url)` and
-`open_target(url)`, which are context managers.
+`open_target(url)`, which are context managers, and `server_facts(url)`.
 """
 
 import importlib
@@ -19,6 +19,7 @@ from connectors.ddl import DdlItem
 from connectors.errors import UnknownEngine
 from connectors.profile import Profile, Split, TableSize
 from connectors.schema import Check, ForeignKey, Schema, Table, TableName, Unique
+from connectors.server import ServerFacts
 
 Constraint = ForeignKey | Unique | Check
 
@@ -138,8 +139,11 @@ class Target(Reader, Protocol):
         """Runs one post-data item and marks it, in one transaction."""
         ...
 
-    def settle(self, schema: Schema) -> None:
-        """Sets sequences, refreshes materialised views, collects statistics, marks the end."""
+    def settle(self, schema: Schema) -> tuple[str, ...]:
+        """Sets sequences, refreshes materialised views, collects statistics, marks the end.
+
+        Returns the materialised views that stay empty, since the rows break an index of theirs.
+        """
         ...
 
 
@@ -154,6 +158,10 @@ class Engine(Protocol):
         """A target, locked against a second run; closing it releases the lock."""
         ...
 
+    def server_facts(self, url: str) -> ServerFacts:
+        """What the server and the database offer to the URL's role."""
+        ...
+
 
 def open_source(url: str) -> AbstractContextManager[Source]:
     """Opens the production database of a URL for reading; see `connectors.errors`."""
@@ -165,13 +173,19 @@ def open_target(url: str) -> AbstractContextManager[Target]:
     return _engine(url).open_target(url)
 
 
+def server_facts(url: str) -> ServerFacts:
+    """What the server and the database of a URL offer; see `connectors.errors`."""
+    return _engine(url).server_facts(url)
+
+
 def _engine(url: str) -> Engine:
     dialect = url.partition(":")[0].partition("+")[0]
     known = sorted(m.name for m in pkgutil.iter_modules(__path__))
     name = {"postgres": "postgresql"}.get(dialect, dialect)
     if name not in known:
+        # What is no URL may be a connection string that starts with its password.
+        start = f"starts with {dialect[:20]!r}" if "://" in url else "names no database product"
         raise UnknownEngine(
-            f"the URL starts with {dialect[:20]!r}; expected one of: "
-            + ", ".join(f"{k}://" for k in known)
+            f"the URL {start}; expected one of: " + ", ".join(f"{k}://" for k in known)
         )
     return cast("Engine", importlib.import_module(f"{__name__}.{name}.engine"))

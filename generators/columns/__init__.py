@@ -109,7 +109,10 @@ class ColumnGenerator(Protocol):
         ...
 
     def decode(self, codes: Codes, draw: Draw) -> pa.Array:
-        """A value per code, of the exact type `arrow_type(column.datatype)`, none of them null."""
+        """A value per code, of the exact type `arrow_type(column.datatype)`.
+
+        None is null, but for those of `nothing`, which has no other.
+        """
         ...
 
     def released(self) -> State:

@@ -1,6 +1,6 @@
 """Types without a form of their own, as literals: addresses of networks, ranges, shapes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -8,14 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.datatypes import DataType, Kind
+from connectors.datatypes import Kind
 from connectors.schema import Column
 from generators.columns import MOST_CODES, Codes, ColumnGenerator, Draw, Sample, State, Traits
+from generators.literals import invented_literals
 from generators.privacy.support import Support
-from generators.words import neutral_words
 
 _WHOLE = 0.9
-Literals = Callable[[int, np.random.Generator, DataType], pa.Array]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,13 +68,13 @@ class Other:
     def decode(self, codes: Codes, draw: Draw) -> pa.Array:
         """The released literal, or an invented one of the column's type.
 
-        A type that is not in the table below gets any released literal, else an empty one.
+        A type that nobody here knows gets any released literal, else an empty one.
         """
         if self.whole:
             return self.literals.take(pa.array(codes))
-        invent = _INVENTED.get(_type_name(self.column.datatype))
-        if invent is not None:
-            return invent(len(codes), draw.rng, self.column.datatype).cast(pa.string())
+        invented = invented_literals(self.column.datatype, len(codes), draw.rng)
+        if invented is not None:
+            return invented
         pool = self.literals if len(self.literals) else pa.array([""])
         return pool.take(pa.array(draw.rng.integers(len(pool), size=len(codes))))
 
@@ -87,177 +86,6 @@ class Other:
     def restore(cls, column: Column, state: Mapping[str, Any]) -> Self:
         """The generator with these literals."""
         return cls._assembled(column, {n: Support().declared(v) for n, v in state.items()})
-
-
-def _type_name(datatype: DataType) -> str:
-    """The type's name without schema, quotes and modifiers."""
-    bare = datatype.sql.split("(")[0] + datatype.sql.rpartition(")")[2] * ("(" in datatype.sql)
-    return bare.rpartition(".")[2].replace('"', "").strip().lower()
-
-
-def _joined(*parts: Any) -> pa.Array:
-    """Texts put together from texts and whole numbers, entry by entry."""
-    texts = [p if isinstance(p, str) else pa.array(p).cast(pa.string()) for p in parts]
-    return pc.binary_join_element_wise(*texts, "")
-
-
-def _constant(literal: str) -> Literals:
-    return lambda count, _rng, _datatype: pa.repeat(literal, count)
-
-
-def _words(count: int, rng: np.random.Generator) -> pa.Array:
-    pool = neutral_words()
-    return pa.array(pool).take(pa.array(rng.integers(len(pool), size=count)))
-
-
-def _numbers(count: int, rng: np.random.Generator, _datatype: DataType) -> pa.Array:
-    return _joined(rng.integers(1, 10_000, size=count))
-
-
-def _networks(mask: str) -> Literals:
-    """Addresses of 198.18.0.0/15, which RFC 2544 keeps for tests and no network routes."""
-
-    def literals(count: int, rng: np.random.Generator, _datatype: DataType) -> pa.Array:
-        third, fourth = rng.integers(256, size=count), rng.integers(1, 255, size=count)
-        last = ["0"] * count if mask else fourth
-        return _joined("198.", rng.integers(18, 20, size=count), ".", third, ".", last, mask)
-
-    return literals
-
-
-def _hardware(groups: int) -> Literals:
-    """Locally administered hardware addresses, which no maker hands out."""
-
-    def literals(count: int, rng: np.random.Generator, _datatype: DataType) -> pa.Array:
-        pairs = pa.array([f":{byte:02x}" for byte in range(256)])
-        drawn = (pairs.take(pa.array(rng.integers(256, size=count))) for _ in range(groups - 1))
-        return _joined("02", *drawn)
-
-    return literals
-
-
-def _bits(count: int, rng: np.random.Generator, datatype: DataType) -> pa.Array:
-    """Exactly n bits for bit(n), at most n for bit varying(n); 1 and 8 where n is not said."""
-    digits = "".join(c for c in datatype.sql if c.isdigit())
-    length = int(digits) if digits else (8 if "var" in datatype.sql else 1)
-    drawn = rng.integers(48, 50, size=(count, length)).astype(np.uint8)
-    return pa.array([bytes(row).decode("ascii") for row in drawn], pa.string())
-
-
-def _points(before: str, between: str, after: str, pairs: int) -> Literals:
-    """Points with ascending coordinates, so that boxes and segments are none of them empty."""
-
-    def literals(count: int, rng: np.random.Generator, _datatype: DataType) -> pa.Array:
-        parts: list[Any] = [before]
-        for pair in range(pairs):
-            low = 100 * pair
-            x, y = (
-                rng.integers(low, low + 100, size=count),
-                rng.integers(low, low + 100, size=count),
-            )
-            parts += ["(", x, ",", y, ")", between if pair < pairs - 1 else after]
-        return _joined(*parts)
-
-    return literals
-
-
-def _ranges(before: str, after: str) -> Literals:
-    def literals(count: int, rng: np.random.Generator, _datatype: DataType) -> pa.Array:
-        low = rng.integers(0, 1000, size=count)
-        return _joined(before, "[", low, ",", low + rng.integers(1, 100, size=count), ")", after)
-
-    return literals
-
-
-def _date_ranges(before: str, clock: str, after: str) -> Literals:
-    def literals(count: int, rng: np.random.Generator, _datatype: DataType) -> pa.Array:
-        first = rng.integers(18_993, 20_000, size=count)
-        days = [
-            pa.array(day.astype(np.int32)).view(pa.date32()).cast(pa.string())
-            for day in (first, first + rng.integers(1, 60, size=count))
-        ]
-        return _joined(before, '["', days[0], clock, '","', days[1], clock, '")', after)
-
-    return literals
-
-
-def _worded(before: str, after: str) -> Literals:
-    return lambda count, rng, _datatype: _joined(before, _words(count, rng), after)
-
-
-def _lines(count: int, rng: np.random.Generator, _datatype: DataType) -> pa.Array:
-    first, constant = rng.integers(1, 10, size=count), rng.integers(0, 100, size=count)
-    return _joined("{", first, ",-1,", constant, "}")
-
-
-def _circles(count: int, rng: np.random.Generator, _datatype: DataType) -> pa.Array:
-    x, y, radius = (rng.integers(1, 100, size=count) for _ in range(3))
-    return _joined("<(", x, ",", y, "),", radius, ">")
-
-
-def _clock_times(count: int, rng: np.random.Generator, _datatype: DataType) -> pa.Array:
-    tens, minutes = rng.integers(10, 20, size=count), rng.integers(10, 60, size=count)
-    return _joined(tens, ":", minutes, ":00+00")
-
-
-def _log_positions(count: int, rng: np.random.Generator, _datatype: DataType) -> pa.Array:
-    return _joined("0/", rng.integers(1_000_000, 10_000_000, size=count))
-
-
-def _amounts(count: int, rng: np.random.Generator, _datatype: DataType) -> pa.Array:
-    """Two digits after the point; a currency sign is not needed to read money."""
-    return _joined(rng.integers(1, 1000, size=count), ".", rng.integers(10, 100, size=count))
-
-
-_NUMBER_RANGES = ("int4range", "int8range", "numrange")
-_DATE_RANGES = {"daterange": "", "tsrange": " 00:00:00", "tstzrange": " 00:00:00+00"}
-
-_INVENTED: Mapping[str, Literals] = {
-    "inet": _networks(""),
-    "cidr": _networks("/24"),
-    "macaddr": _hardware(6),
-    "macaddr8": _hardware(8),
-    "money": _amounts,
-    "bit": _bits,
-    "varbit": _bits,
-    "bit varying": _bits,
-    "xml": _worded("<note>", "</note>"),
-    "tsvector": _worded("'", "':1"),
-    "tsquery": _worded("'", "'"),
-    "hstore": _worded('"note"=>"', '"'),
-    "ltree": _worded("top.", ""),
-    "lquery": _worded("top.", ""),
-    "citext": _worded("", ""),
-    "name": _worded("", ""),
-    "jsonpath": _worded('$."', '"'),
-    "point": _points("", "", "", 1),
-    "lseg": _points("[", ",", "]", 2),
-    "box": _points("", ",", "", 2),
-    "path": _points("[", ",", "]", 3),
-    "polygon": _points("(", ",", ")", 3),
-    "line": _lines,
-    "circle": _circles,
-    "interval": _constant("1 day"),
-    "timetz": _clock_times,
-    "time with time zone": _clock_times,
-    "pg_lsn": _log_positions,
-    "oid": _numbers,
-    "xid": _numbers,
-    "xid8": _numbers,
-    "cid": _numbers,
-    "tid": _constant("(0,1)"),
-    '"char"': _constant("a"),
-    "char": _constant("a"),
-    "pg_snapshot": _constant("10:20:10,14,15"),
-    "txid_snapshot": _constant("10:20:10,14,15"),
-    **{name: _ranges("", "") for name in _NUMBER_RANGES},
-    **{n.replace("range", "multirange"): _ranges("{", "}") for n in _NUMBER_RANGES},
-    **{name: _date_ranges("", clock, "") for name, clock in _DATE_RANGES.items()},
-    **{
-        n.replace("range", "multirange"): _date_ranges("{", clock, "}")
-        for n, clock in _DATE_RANGES.items()
-    },
-}
 
 
 generator: type[ColumnGenerator] = Other

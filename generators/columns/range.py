@@ -38,19 +38,19 @@ class Range:
     @classmethod
     def claims(cls, traits: Traits) -> float:
         """Certain of the built-in range types."""
-        return 0.9 if traits.column.datatype.sql in SCALES else 0.0
+        return 0.9 if traits.column.datatype.plain in SCALES else 0.0
 
     @classmethod
     def fit(cls, column: Column, sample: Sample, support: Support) -> Self:
         """Learns starts, lengths and whether ranges without an end have support."""
-        low, high = bounds(sample.values, column.datatype.sql)
+        low, high = bounds(sample.values, column.datatype.plain)
         closed = ~np.isnan(low) & ~np.isnan(high)
         started = ~np.isnan(low)
         ints = [low[started].astype(np.int64), (high - low)[closed].astype(np.int64)]
         starts = Binning(support, most=_MOST_STARTS).fit(ints[0], sample.units[started])
         lengths = Binning(support, most=_MOST_LENGTHS).fit(ints[1], sample.units[closed])
         state: dict[str, Released[Any]] = {}
-        state |= _prefixed("starts.", starts or _plain_starts(column.datatype.sql, support))
+        state |= _prefixed("starts.", starts or _plain_starts(column.datatype.plain, support))
         plain = declared_bins([1.0, 100.0], support)
         state |= _prefixed("lengths.", lengths or plain)
         codes = restored_bins(lengths or plain).encode(ints[1]).astype(np.int64)
@@ -78,7 +78,7 @@ class Range:
 
     def encode(self, values: pa.Array) -> Codes:
         """The bin of the start; a range without a start counts as the first."""
-        low, high = bounds(values, self.column.datatype.sql)
+        low, high = bounds(values, self.column.datatype.plain)
         known = np.where(np.isnan(low), 0, low).astype(np.int64)
         codes = np.where(np.isnan(low), 0, self.starts.encode(known))
         doubled = self.starts.size * (np.isnan(high) & self.endless)
@@ -93,7 +93,7 @@ class Range:
         )
         high = low + np.maximum(1, drawn)
         ends = np.where(codes >= self.starts.size, np.nan, high)
-        return literals(low.astype(np.float64), ends, self.column.datatype.sql)
+        return literals(low.astype(np.float64), ends, self.column.datatype.plain)
 
     def released(self) -> State:
         """Bins of starts and lengths, shares of lengths, and whether some have no end."""

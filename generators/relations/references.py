@@ -109,9 +109,7 @@ def fit_clusters(
     codes[rest] = _bins(degrees[rest], parents[rest], support) + len(alone)
     sizes = np.bincount(codes, minlength=1)
     behind = (
-        support.k
-        if public
-        else int(unit_counts(codes.astype(np.int64), parents, len(sizes)).min())
+        support.k if public else int(unit_counts(codes.astype(np.int64), parents, len(sizes)).min())
     )
     released = support.seal(sizes / max(1, sizes.sum()), behind)
     if released is None or len(sizes) == 1:

@@ -9,8 +9,9 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from connectors.datatypes import DataType, Kind, arrow_type
-from connectors.engines.postgresql.catalog import TableSize, read_schema, read_sizes
+from connectors.engines.postgresql.catalog import read_schema, read_sizes
 from connectors.graph import cycles
+from connectors.profile import TableSize
 from connectors.schema import Schema, Sequence, Table, TableName, Unmodelled
 
 DATABASES = Path(__file__).parents[1] / "databases"

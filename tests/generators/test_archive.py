@@ -244,7 +244,9 @@ def assert_noticed_where_it_matters(archive: Path, content: bytearray) -> None:
 
 
 @given(st.data())
-def test_a_flipped_bit_of_a_member_is_noticed_where_it_matters(archive: Path, data: st.DataObject) -> None:
+def test_a_flipped_bit_of_a_member_is_noticed_where_it_matters(
+    archive: Path, data: st.DataObject
+) -> None:
     place = data.draw(st.sampled_from(compressed_bytes(archive)))
     content = bytearray(archive.read_bytes())
     content[place] ^= 1 << data.draw(st.integers(0, 7))
@@ -261,9 +263,7 @@ def test_a_changed_byte_anywhere_is_an_error_of_ours_or_does_not_matter(
 
 
 @pytest.mark.parametrize("member", ["schema", "ddl", "model", "tensors"])
-def test_a_member_that_was_replaced_is_noticed(
-    archive: Path, tmp_path: Path, member: str
-) -> None:
+def test_a_member_that_was_replaced_is_noticed(archive: Path, tmp_path: Path, member: str) -> None:
     path = rewritten(archive, tmp_path, **{member: b"{}"})
     with pytest.raises(BrokenArchive, match="differs from its checksum"):
         read_archive(path)

@@ -25,7 +25,7 @@ from connectors.engines.postgresql.records import read_records
 from connectors.engines.postgresql.relations import Found, RelationCatalog, read_relations
 from connectors.engines.postgresql.types import TypeCatalog, read_types
 from connectors.profile import TableSize
-from connectors.schema import Column, Schema, Sequence, Table, TableName, Unmodelled
+from connectors.schema import Column, Schema, Sequence, SqlFunction, Table, TableName, Unmodelled
 
 
 def read_schema(connection: Connection) -> Schema:
@@ -40,6 +40,7 @@ def read_schema(connection: Connection) -> Schema:
     """
     with _one_spelling(connection):
         catalog = _read_catalog(connection)
+        functions = read_records(connection, records.FunctionRecord, records.FUNCTIONS)
         oddities = read_records(connection, records.OddityRecord, records.ODDITIES)
     tables = catalog.relations.tables
     unmodelled = {
@@ -50,6 +51,9 @@ def read_schema(connection: Connection) -> Schema:
     return Schema(
         tables=tuple(_table(table, catalog) for table in tables),
         sequences=_sequences(catalog),
+        functions=tuple(
+            SqlFunction(f.name, tuple(f.parameters), f.sql, f.strict) for f in functions
+        ),
         unmodelled=tuple(sorted(unmodelled, key=lambda found: (found.kind, found.name, found.why))),
     )
 

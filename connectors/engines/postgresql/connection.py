@@ -26,9 +26,15 @@ def connected(url: str) -> Iterator[sa.Connection]:
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",
     )
-    with engine.connect() as connection:
+    connection = engine.connect()
+    session = driver(connection)
+    try:
         yield connection
-    engine.dispose()
+    finally:
+        # SQLAlchemy would roll back first, and hide an error behind that of a lost session.
+        session.close()
+        connection.invalidate()
+        connection.close()
 
 
 def libpq(url: str) -> URL:

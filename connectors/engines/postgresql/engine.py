@@ -1,6 +1,7 @@
 """PostgreSQL, as the rest of the product opens it."""
 
+from connectors.engines.postgresql.facts import server_facts
 from connectors.engines.postgresql.snapshot import snapshot as open_source
 from connectors.engines.postgresql.target import filling as open_target
 
-__all__ = ["open_source", "open_target"]
+__all__ = ["open_source", "open_target", "server_facts"]

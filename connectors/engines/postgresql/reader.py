@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import adbc_driver_postgresql.dbapi as adbc
@@ -16,6 +16,7 @@ from connectors.engines import Checksum, Constraint
 from connectors.engines.postgresql.catalog import read_schema, read_sizes
 from connectors.engines.postgresql.connection import driver, libpq, told, unopened
 from connectors.engines.postgresql.units import relation
+from connectors.errors import LostConnection
 from connectors.profile import TableSize
 from connectors.schema import Check, Column, ForeignKey, Schema, Table, TableName, Unique
 
@@ -136,9 +137,10 @@ class ArrowSession:
                 self._begin(cursor)
             yield cursor
         finally:
-            cursor.close()
-            if self._snapshot is None:
-                self._connection.rollback()
+            with suppress(adbc.Error):  # what was lost has nothing to roll back
+                cursor.close()
+                if self._snapshot is None:
+                    self._connection.rollback()
 
     def close(self) -> None:
         """Closes the connection, where one was opened."""
@@ -152,8 +154,14 @@ class ArrowSession:
         except adbc.Error as error:
             raise unopened(str(error), self._url) from None
         if self._snapshot is not None:
-            with self._connection.cursor() as cursor:
-                self._begin(cursor)
+            try:
+                with self._connection.cursor() as cursor:
+                    self._begin(cursor)
+            except adbc.Error:
+                self.close()
+                raise LostConnection(
+                    "the snapshot ended with the session that held it; run again"
+                ) from None
 
     def _begin(self, cursor: Any) -> None:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")

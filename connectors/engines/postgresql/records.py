@@ -39,6 +39,7 @@ class RelationRecord:
         is_partition: whether it stands under a partitioned table.
         partitioned_by: the key of a partitioned table.
         bound: a partition's bound.
+        rule: the expression that a partition's rows keep.
         parents: oids of the tables it inherits from, or of the one it is a partition of.
     """
 
@@ -49,6 +50,7 @@ class RelationRecord:
     is_partition: bool
     partitioned_by: str | None
     bound: str | None
+    rule: str | None
     parents: list[int]
 
 
@@ -56,6 +58,7 @@ RELATIONS = """
 select c.oid, n.nspname::text as schema, c.relname::text as name, c.relkind::text as kind,
     c.relispartition as is_partition, pg_get_partkeydef(c.oid) as partitioned_by,
     pg_get_expr(c.relpartbound, c.oid) as bound,
+    pg_get_partition_constraintdef(c.oid) as rule,
     array(select i.inhparent from pg_inherits i where i.inhrelid = c.oid order by i.inhseqno)
         as parents
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -351,4 +354,26 @@ select c.oid as relation, pg_table_size(c.oid) as bytes,
         else pg_relation_size(c.oid) / 100.0::float8 end as rows
 from pg_class c
 where c.oid = any(cast(:relations as oid[])) and c.relkind = 'r'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionRecord:
+    """A user's immutable function in SQL, such as checks call."""
+
+    name: str
+    parameters: list[str]
+    sql: str
+    strict: bool
+
+
+FUNCTIONS = """
+select n.nspname || '.' || p.proname as name, p.prosrc as sql, p.proisstrict as strict,
+    coalesce(p.proargnames, array_fill(''::text, array[p.pronargs])) as parameters
+from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+    join pg_language l on l.oid = p.prolang
+where l.lanname = 'sql' and p.prokind = 'f' and p.provolatile = 'i' and not p.proretset
+    and p.prosrc <> '' and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+    and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
+order by 1, p.oid
 """

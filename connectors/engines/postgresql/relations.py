@@ -69,7 +69,7 @@ class RelationCatalog:
     def partitions(self, root: int) -> tuple[Partition, ...]:
         """The branches and leaves under a partitioned table, by name."""
         below = (self.relations[oid] for oid in self.under.get(root, ()))
-        return tuple(Partition(_name(r), r.bound or "") for r in below)
+        return tuple(Partition(_name(r), r.bound or "", r.rule, r.kind != "p") for r in below)
 
     def leaves(self, root: int) -> frozenset[int]:
         """Oids of the partitions of a table that hold rows."""

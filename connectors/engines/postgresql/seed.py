@@ -61,3 +61,15 @@ def seed(url: str) -> Iterator[Seed]:
         session = driver(connection)
         with session.transaction():
             yield Seed(session)
+
+
+def create_database(url: str, name: str) -> None:
+    """Creates an empty database in UTF-8 on the server of a URL.
+
+    Raises:
+        RefusedStatement: the server has a database of that name already.
+        MissingPrivilege: the role may not create databases.
+    """
+    order = "CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'"
+    with connected(url) as connection, told("creating a database"):
+        driver(connection).execute(sql.SQL(order).format(sql.Identifier(name)))

@@ -19,7 +19,7 @@ from connectors.engines.postgresql.copy import (
 )
 from connectors.engines.postgresql.ddl import SETTINGS
 from connectors.engines.postgresql.reader import PostgresqlReader
-from connectors.errors import BusyTarget, NotEmptyTarget
+from connectors.errors import BusyTarget, NotEmptyTarget, RefusedRow
 from connectors.prefetch import ahead
 from connectors.schema import Schema, Table
 
@@ -130,7 +130,7 @@ class PostgresqlTarget(PostgresqlReader):
                     "INSERT INTO provisioner.step (number) VALUES (%s)", (item.number,)
                 )
 
-    def settle(self, schema: Schema) -> None:
+    def settle(self, schema: Schema) -> tuple[str, ...]:
         """See `Target`."""
         with self._transaction():
             for sequence in schema.sequences:
@@ -142,26 +142,31 @@ class PostgresqlTarget(PostgresqlReader):
                             sql.Identifier(sequence.column),
                         )
                     )
-        self._refresh_views()
+        stale = tuple(self._stale_views())
         with told("collecting statistics"):
             self.session.execute("VACUUM (ANALYZE)")
         with told("marking the end"):
             self.session.execute("UPDATE provisioner.plan SET finished_at = now()")
+        return stale
 
-    def _refresh_views(self) -> None:
-        """Refreshes materialised views, those that others are built on first."""
+    def _stale_views(self) -> Iterator[str]:
+        """Refreshes materialised views, the oldest first; yields those that the rows do not fit."""
         query = (
             "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c"
             " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
             " WHERE c.relkind = 'm' ORDER BY c.oid"
         )
-        with told("refreshing materialised views"):
-            for schema, name in self.session.execute(query).fetchall():
-                self.session.execute(
-                    sql.SQL("REFRESH MATERIALIZED VIEW {}").format(
-                        sql.Identifier(str(schema), str(name))
-                    )
-                )
+        with told("listing materialised views"):
+            views = self.session.execute(query).fetchall()
+        for schema, name in views:
+            refresh = sql.SQL("REFRESH MATERIALIZED VIEW {}").format(
+                sql.Identifier(str(schema), str(name))
+            )
+            try:
+                with told("refreshing a materialised view"):
+                    self.session.execute(refresh)
+            except RefusedRow:
+                yield f"{schema}.{name}"
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

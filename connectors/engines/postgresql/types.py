@@ -83,7 +83,8 @@ class TypeCatalog:
         if found is None:
             return DataType(Kind.OTHER, sql)
         if found.base is not None:
-            return replace(self.datatype(found.base, found.base_sql or sql), sql=sql, domain=sql)
+            below = self.datatype(found.base, found.base_sql or sql)
+            return replace(below, sql=sql, domain=sql, base=below.plain)
         if found.element is not None:
             element = self.datatype(found.element, sql.removesuffix("[]"))
             return DataType(Kind.ARRAY, sql, element=element)

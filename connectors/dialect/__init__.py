@@ -1,0 +1,1 @@
+"""PostgreSQL's expressions in DuckDB's dialect, and what they say about columns."""

@@ -1,0 +1,160 @@
+"""What an expression says about single columns: constants, patterns and lengths."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from connectors.dialect.expressions import (
+    bare,
+    columns_read,
+    items_of,
+    pattern_of,
+    quantified,
+    stripped,
+    text_of,
+)
+from connectors.dialect.regexes import Untranslatable, like_regex
+
+_MIRRORED: dict[type[exp.Expression], type[exp.Expression]] = {
+    exp.LT: exp.GT,
+    exp.LTE: exp.GTE,
+    exp.GT: exp.LT,
+    exp.GTE: exp.LTE,
+    exp.EQ: exp.EQ,
+    exp.NEQ: exp.NEQ,
+    exp.NullSafeEQ: exp.NullSafeEQ,
+    exp.NullSafeNEQ: exp.NullSafeNEQ,
+}
+_ABOVE: frozenset[type[exp.Expression]] = frozenset({exp.GT, exp.GTE})
+_BELOW: frozenset[type[exp.Expression]] = frozenset({exp.LT, exp.LTE})
+_MEASURES = frozenset({"length", "char_length", "character_length", "octet_length"})
+_KEEPING = frozenset({"lower", "upper", "btrim", "trim", "abs"})
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A column beside a constant that it is compared with."""
+
+    column: str
+    sign: type[exp.Expression]
+    constant: exp.Expression
+
+
+def constants(tree: exp.Expression) -> Iterator[Mention]:
+    """Every constant expression that a column, as it is or in other letters, is compared with."""
+    for left, sign, right in _comparisons(tree):
+        column = _kept_column(left)
+        if column is not None and not columns_read(right):
+            yield Mention(column, sign, right)
+
+
+def patterns(tree: exp.Expression) -> Iterator[tuple[str, str]]:
+    """Columns and the regular expressions that they are said to match, negations left out."""
+    for node in _asserted(tree):
+        column = bare(node.this) if isinstance(node.this, exp.Expression) else None
+        if isinstance(column, exp.Column):
+            pattern = _pattern(node)
+            if pattern is not None:
+                yield column.name, pattern
+
+
+def lengths(tree: exp.Expression) -> Iterator[tuple[str, int | None, int | None]]:
+    """Columns with the least and the most characters that a comparison leaves them."""
+    for node in _asserted(tree):
+        for left, sign, right in _sides(node):
+            measured = _measured(left)
+            number = _whole(right)
+            if measured is not None and number is not None:
+                yield measured, *_bounds(sign, number)
+            elif sign is exp.NEQ and text_of(right) == "":
+                column = _kept_column(left)
+                if column is not None:
+                    yield column, 1, None
+
+
+def _comparisons(
+    tree: exp.Expression,
+) -> Iterator[tuple[exp.Expression, type[exp.Expression], exp.Expression]]:
+    for node in tree.find_all(exp.Expression, bfs=False):
+        yield from _sides(node)
+
+
+def _sides(
+    node: exp.Expression,
+) -> Iterator[tuple[exp.Expression, type[exp.Expression], exp.Expression]]:
+    """Both readings of a comparison; one of an array is one per element."""
+    if isinstance(node, exp.Between):
+        yield node.this, exp.GTE, node.args["low"]
+        yield node.this, exp.LTE, node.args["high"]
+    elif isinstance(node, exp.In):
+        yield from ((node.this, exp.EQ, item) for item in node.expressions)
+    elif type(node) in _MIRRORED:
+        found = quantified(node.expression)
+        items = items_of(found[1]) if found is not None else [node.expression]
+        yield from ((node.this, type(node), item) for item in items or ())
+        if found is None:
+            yield node.expression, _MIRRORED[type(node)], node.this
+
+
+def _asserted(tree: exp.Expression) -> Iterator[exp.Expression]:
+    """The tests that AND and OR join, none of them denied."""
+    node = stripped(tree)
+    if isinstance(node, exp.And | exp.Or):
+        yield from _asserted(node.this)
+        yield from _asserted(node.expression)
+    else:
+        yield node
+
+
+def _kept_column(node: exp.Expression) -> str | None:
+    plain = bare(node)
+    while isinstance(plain, exp.Anonymous | exp.Trim) and _keeps(plain):
+        inner = plain.this if isinstance(plain, exp.Trim) else plain.expressions[0]
+        plain = bare(inner)
+    return plain.name if isinstance(plain, exp.Column) else None
+
+
+def _keeps(node: exp.Expression) -> bool:
+    if isinstance(node, exp.Trim):
+        return True
+    return node.name.lower() in _KEEPING and len(node.expressions) == 1
+
+
+def _measured(node: exp.Expression) -> str | None:
+    plain = bare(node)
+    if isinstance(plain, exp.Anonymous) and plain.name.lower() in _MEASURES:
+        return _kept_column(plain.expressions[0])
+    return None
+
+
+def _whole(node: exp.Expression) -> int | None:
+    plain = bare(node)
+    digits = plain.name if isinstance(plain, exp.Literal) else ""
+    return int(digits) if digits.isdigit() else None
+
+
+def _bounds(sign: type[exp.Expression], number: int) -> tuple[int | None, int | None]:
+    if sign is exp.EQ:
+        return number, number
+    if sign in _ABOVE:
+        return number + (sign is exp.GT), None
+    if sign in _BELOW:
+        return None, number - (sign is exp.LT)
+    return (1, None) if sign is exp.NEQ and number == 0 else (None, None)
+
+
+def _pattern(node: exp.Expression) -> str | None:
+    try:
+        if isinstance(node, exp.RegexpLike | exp.RegexpILike):
+            return _flag(node, exp.RegexpILike) + pattern_of(node.expression, ascii_only=True)
+        text = text_of(node.expression) if isinstance(node, exp.Like | exp.ILike) else None
+    except Untranslatable:
+        return None
+    if text is None or node.args.get("negate"):
+        return None
+    return _flag(node, exp.ILike) + like_regex(text)
+
+
+def _flag(node: exp.Expression, insensitive: type[exp.Expression]) -> str:
+    return "(?i)" if isinstance(node, insensitive) else ""

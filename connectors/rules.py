@@ -1,0 +1,314 @@
+"""Declared SQL expressions, computed over Arrow rows by DuckDB as PostgreSQL would."""
+
+import os
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from sqlglot import exp
+
+from connectors.datatypes import DataType, Kind, arrow_type
+from connectors.dialect import mentions
+from connectors.dialect.casts import duckdb_type, travelling_type, written_name
+from connectors.dialect.expressions import Scope, columns_read, parsed
+from connectors.dialect.regexes import Untranslatable
+from connectors.dialect.translation import writer
+
+__all__ = [
+    "Expression",
+    "Literal",
+    "Rule",
+    "Scope",
+    "Unevaluable",
+    "compiled",
+    "evaluate",
+    "failing",
+    "lengths",
+    "literals",
+    "patterns",
+]
+
+Literal = bool | int | float | Decimal | str | bytes | date | time | datetime
+_MICROSECOND = timedelta(microseconds=1)
+_STEPS = {
+    Kind.DATE: timedelta(days=1),
+    Kind.TIMESTAMP: _MICROSECOND,
+    Kind.TIMESTAMPTZ: _MICROSECOND,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A declared check or expression of a table.
+
+    Attributes:
+        sql: the expression as the catalog prints it.
+        columns: the columns of the table that it reads.
+    """
+
+    name: str
+    sql: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """An expression that can be computed over rows.
+
+    Attributes:
+        sql: DuckDB's SQL over the columns by their travelling names (`casts.written_name`).
+        columns: the stored columns that it reads; rows must have them, in their Arrow types.
+    """
+
+    sql: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unevaluable:
+    """An expression that only its own database can compute, and what in it is to blame."""
+
+    why: str
+
+
+def compiled(sql: str, scope: Scope) -> Expression | Unevaluable:
+    """An expression of PostgreSQL's catalog made ready for rows of the scope's table.
+
+    The clock stands still at the scope's day. Texts are compared byte by byte, so that an order
+    of texts under a collation of the database is Unevaluable, and so is all that travels as the
+    text of a literal, sub-selects, unknown functions, casts whose text would differ, and regular
+    expressions that look around (PostgreSQL's manual, chapter 9).
+    """
+    try:
+        tree = parsed(sql, scope)
+        columns = columns_read(tree)
+        trial = _Trial(scope, columns)
+        written = writer(scope, trial.type_of).sql(tree)
+        written = _travelling(written, trial.type_of(written))
+        trial.run(written)
+    except Untranslatable as problem:
+        return Unevaluable(f"{problem} cannot be computed outside the database")
+    except duckdb.Error as problem:
+        return Unevaluable(f"DuckDB says: {str(problem).partition(chr(10))[0]}")
+    return Expression(written, columns)
+
+
+def evaluate(expressions: Sequence[Expression], rows: pa.Table | pa.RecordBatch) -> list[pa.Array]:
+    """The value of each expression for each row, in DuckDB's Arrow types.
+
+    A row on which an expression fails to be computed (a division by zero, a cast of a wrong
+    text), and which PostgreSQL therefore refuses, has NULL.
+    """
+    table = _selected([e.sql for e in expressions], "{}", expressions, rows)
+    return [column.combine_chunks() for column in table.columns]
+
+
+def failing(
+    expressions: Sequence[Expression], rows: pa.Table | pa.RecordBatch
+) -> npt.NDArray[np.bool_]:
+    """Whether each row (first axis) breaks each check (second axis).
+
+    A check that is NULL is kept, as SQL says; one that fails to be computed is broken.
+    """
+    broken = np.zeros((rows.num_rows, len(expressions)), dtype=np.bool_)
+    sqls = [f"NOT coalesce({e.sql}, TRUE)" for e in expressions]
+    table = _selected(sqls, "coalesce({}, TRUE)", expressions, rows)
+    for position, column in enumerate(table.columns):
+        broken[:, position] = column.to_numpy()
+    return broken
+
+
+def literals(sql: str, scope: Scope) -> Mapping[str, tuple[Literal, ...]]:
+    """For each column the constants that it is compared with, in the column's own type.
+
+    A number, a date or a timestamp brings its two neighbours along, so that some value lies on
+    either side of every bound. Empty where the expression cannot be read.
+    """
+    found: defaultdict[str, dict[Literal, None]] = defaultdict(dict)
+    for mention in _readable(sql, scope, mentions.constants):
+        datatype = scope.columns[mention.column]
+        for value in _values(mention.constant, datatype, scope):
+            found[mention.column][value] = None
+    return {column: tuple(values) for column, values in found.items()}
+
+
+def patterns(sql: str, scope: Scope) -> Mapping[str, tuple[str, ...]]:
+    """For each column the regular expressions it is said to match, for Python's `re.search`.
+
+    Patterns joined by OR are listed like those joined by AND; denied ones are left out.
+    """
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for column, pattern in _readable(sql, scope, mentions.patterns):
+        found[column].append(pattern)
+    return {column: tuple(dict.fromkeys(texts)) for column, texts in found.items()}
+
+
+def lengths(sql: str, scope: Scope) -> Mapping[str, tuple[int | None, int | None]]:
+    """For each column the least and the most characters that the expression leaves it."""
+    found: dict[str, tuple[int | None, int | None]] = {}
+    for column, least, most in _readable(sql, scope, mentions.lengths):
+        before = found.get(column, (None, None))
+        found[column] = (_extreme(max, before[0], least), _extreme(min, before[1], most))
+    return {column: both for column, both in found.items() if both != (None, None)}
+
+
+class _Trial:
+    """One row of nulls with a table's columns, on which expressions are bound and tried."""
+
+    def __init__(self, scope: Scope, columns: Sequence[str]) -> None:
+        nulls = [pa.nulls(1, arrow_type(scope.columns[name])) for name in columns]
+        names = [written_name(name) for name in columns]
+        self._row = pa.table([*nulls, pa.nulls(1, pa.bool_())], [*names, "x:"])
+        typed = (
+            f'CAST(NULL AS {travelling_type(scope.columns[c])}) AS "{written_name(c)}"'
+            for c in columns
+        )
+        self._source = f"(SELECT {', '.join(typed) or 'NULL AS nothing'})"
+        self._types: dict[str, str] = {}
+
+    def type_of(self, sql: str) -> str:
+        """DuckDB's name for the type of an expression."""
+        if sql not in self._types:
+            found = _connection().sql(_select(sql, self._source))
+            self._types[sql] = str(found.types[0])
+        return self._types[sql]
+
+    def run(self, sql: str) -> pa.Scalar:
+        """The value of an expression on the row of nulls."""
+        return _query([sql], self._row).column(0)[0]
+
+
+def _travelling(sql: str, found: str) -> str:
+    """A uuid as the bytes in which it travels."""
+    return f"unhex(replace(CAST({sql} AS VARCHAR), '-', ''))" if found == "UUID" else sql
+
+
+def _selected(
+    sqls: Sequence[str],
+    caught: str,
+    expressions: Sequence[Expression],
+    rows: pa.Table | pa.RecordBatch,
+) -> pa.Table:
+    """One column per expression; `caught` wraps its TRY where the plain query fails."""
+    if not expressions:
+        return pa.table({})
+    source = _source(expressions, rows)
+    try:
+        return _query(sqls, source)
+    except duckdb.Error:
+        return _query([caught.format(f"TRY({sql})") for sql in sqls], source)
+
+
+def _source(expressions: Sequence[Expression], rows: pa.Table | pa.RecordBatch) -> pa.Table:
+    names = tuple(dict.fromkeys(name for e in expressions for name in e.columns))
+    columns = [rows.column(name) for name in names]
+    number = pa.nulls(rows.num_rows, pa.bool_())
+    return pa.table([*columns, number], [*(written_name(n) for n in names), "x:"])
+
+
+def _query(sqls: Sequence[str], source: pa.Table) -> pa.Table:
+    connection = _connection()
+    connection.register("source", source)
+    selected = ", ".join(f"{sql} AS e{number}" for number, sql in enumerate(sqls))
+    try:
+        return connection.sql(_select(selected, "source")).to_arrow_table()
+    finally:
+        connection.unregister("source")
+
+
+def _select(expressions: str, source: str) -> str:
+    return f"SELECT {expressions} FROM {source}"  # noqa: S608 - declared SQL, written anew by us
+
+
+_OPEN = threading.local()
+
+
+def _connection() -> duckdb.DuckDBPyConnection:
+    """The thread's own DuckDB, without threads, files or downloads; a fork opens its own."""
+    if getattr(_OPEN, "process", None) != os.getpid():
+        _OPEN.connection, _OPEN.process = _opened(), os.getpid()
+    found: duckdb.DuckDBPyConnection = _OPEN.connection
+    return found
+
+
+def _opened() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "threads": 1,
+            "enable_external_access": False,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        },
+    )
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+def _readable(sql: str, scope: Scope, reading: Any) -> Iterator[Any]:
+    try:
+        tree = parsed(sql, scope)
+    except Untranslatable:
+        return iter(())
+    found: Iterator[Any] = reading(tree)
+    return found
+
+
+def _values(constant: exp.Expression, datatype: DataType, scope: Scope) -> Iterator[Literal]:
+    """A constant as a value of a column, and its neighbours; nothing where it has no such value."""
+    if datatype.kind in {Kind.INTERVAL, Kind.ARRAY, Kind.JSON}:
+        return
+    try:
+        trial = _Trial(scope, ())
+        written = writer(scope, trial.type_of).sql(constant)
+        value = trial.run(f"CAST({written} AS {_literal_type(datatype)})").as_py()
+    except (Untranslatable, duckdb.Error, OverflowError, ValueError):
+        return
+    if value is not None:
+        yield from _with_neighbours(value, datatype)
+
+
+def _literal_type(datatype: DataType) -> str:
+    return "VARCHAR" if datatype.kind is Kind.ENUM else duckdb_type(datatype)
+
+
+def _with_neighbours(value: Any, datatype: DataType) -> Iterator[Literal]:
+    if datatype.kind is Kind.UUID:
+        yield value.bytes if hasattr(value, "bytes") else bytes.fromhex(value.replace("-", ""))
+        return
+    yield value
+    step = _step(datatype)
+    if step is not None:
+        for neighbour in (value - step, value + step):
+            if _fits(neighbour, datatype):
+                yield neighbour
+
+
+def _step(datatype: DataType) -> Any:
+    if datatype.kind is Kind.DECIMAL:
+        return Decimal(1).scaleb(-(datatype.scale or 0))
+    if datatype.kind in {Kind.INTEGER, Kind.FLOAT}:
+        return 1
+    return _STEPS.get(datatype.kind)
+
+
+def _fits(value: Any, datatype: DataType) -> bool:
+    if datatype.kind is Kind.INTEGER:
+        limit = 1 << ((datatype.bits or 64) - 1)
+        return bool(-limit <= value < limit)
+    if datatype.kind is Kind.DECIMAL and datatype.precision is not None:
+        return bool(abs(value) < Decimal(10) ** (datatype.precision - (datatype.scale or 0)))
+    return True
+
+
+def _extreme(choose: Any, one: int | None, other: int | None) -> int | None:
+    known = [number for number in (one, other) if number is not None]
+    return choose(known) if known else None

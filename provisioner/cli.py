@@ -1,0 +1,400 @@
+"""The command line: the one module that reads arguments and prints.
+
+Everything heavy is imported inside the commands, so that help and mistakes are answered at once.
+"""
+# ruff: noqa: PLC0415 - imports inside the commands are what keeps the start short
+
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from connectors.errors import ConnectorError
+from generators.errors import GeneratorError
+from provisioner.errors import ProvisionerError, Stopped
+from provisioner.events import Listener, silent
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from generators.model import DatabaseModel
+    from provisioner.plan import Plan
+
+DONE, FOUND, COULD_NOT, STOPPED = 0, 1, 3, 130
+_DEBUG = "PROVISIONER_DEBUG"
+_LARGEST_SEED = 2**63 - 1
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Renderables = Iterable["RenderableType"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and answers the exit code.
+
+    0 done, 1 a finding that is an error, 2 wrong usage, 3 could not, 130 interrupted.
+    """
+    try:
+        code = commands.main(arguments, prog_name="provisioner", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return _complained("stopped; nothing was written", STOPPED)
+    except Exception as error:  # noqa: BLE001 - the last place that can tell a person what happened
+        return _failed(error)
+    return code if isinstance(code, int) else DONE
+
+
+def _failed(error: Exception) -> int:
+    """Says in one line what went wrong; a bug by its place alone, its text may hold values."""
+    if os.environ.get(_DEBUG):
+        traceback.print_exc()
+    if isinstance(error, Stopped):
+        return _complained(f"stopped; {error}", STOPPED)
+    if isinstance(error, ConnectorError | GeneratorError | ProvisionerError):
+        return _complained(f"error: {error}", COULD_NOT)
+    if isinstance(error, OSError):
+        return _complained(
+            f"error: {error.strerror or 'input or output failed'}"
+            f"{f': {error.filename}' if error.filename else ''}",
+            COULD_NOT,
+        )
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return _complained(
+        f"error: a bug: {type(error).__name__} in {Path(place.filename).name}, line "
+        f"{place.lineno}; run again with {_DEBUG}=1 to see where it comes from, and report it",
+        COULD_NOT,
+    )
+
+
+def _complained(text: str, code: int) -> int:
+    click.echo(" ".join(text.split()), err=True)
+    return code
+
+
+def _seed(command: Command) -> Command:
+    kind = click.IntRange(0, _LARGEST_SEED)
+    return click.option("--seed", type=kind, default=0, show_default=True)(command)
+
+
+def _size(command: Command) -> Command:
+    """The options that say how many rows to make."""
+    kind = click.FloatRange(0, 1_000_000, min_open=True)
+    scale = click.option(
+        "--scale", type=kind, default=1.0, show_default=True, help="Factor on the rows learned."
+    )
+    rows = click.option(
+        "--rows", multiple=True, metavar="TABLE=N", help="Exact rows of a root table; repeatable."
+    )
+    return scale(_seed(rows(command)))
+
+
+def _output(command: Command) -> Command:
+    kind = click.Choice(["text", "json"])
+    return click.option(
+        "--output", type=kind, default="text", show_default=True, help="What goes to stdout."
+    )(command)
+
+
+def _database(side: str, *, required: bool = True) -> Callable[[Command], Command]:
+    """The option --source or --target, which the environment may give as well."""
+    return click.option(
+        f"--{side}",
+        envvar=f"PROVISIONER_{side.upper()}",
+        show_envvar=True,
+        required=required,
+        metavar="URL",
+        help="postgresql://user@host:port/database",
+    )
+
+
+def _writable(_context: click.Context, _option: click.Parameter, path: Path) -> Path:
+    """Refuses a file that could not be written, before any work is done for it."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise click.BadParameter(f"found no folder {folder}; create it, or name another file")
+    if path.is_dir():
+        raise click.BadParameter(f"{path} is a folder; expected the name of a file")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise click.BadParameter(f"the folder {folder} may not be written to; name another one")
+    return path
+
+
+_archive = click.argument("file", type=click.Path(path_type=Path))
+_written = partial(click.option, "-o", "model", type=click.Path(path_type=Path), callback=_writable)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="dbprovisioner", prog_name="provisioner")
+def commands() -> None:
+    """Fill test databases with rows that look like production, yet are nobody's."""
+
+
+@commands.command()
+@click.option("--scale", type=click.FloatRange(0, 100, min_open=True), default=1.0)
+@_written(default="demo.model", show_default=True, metavar="FILE", help="The model to write.")
+@click.option("--passengers", type=click.IntRange(100), default=20_000, show_default=True)
+@click.option("--flights", type=click.IntRange(100), help="Of 336,776; all without it.")
+@click.option("--stay", is_flag=True, help="Keep the server up until Ctrl-C.")
+@_seed
+@_output
+def demo(output: str, *, stay: bool, **sizes: Any) -> int:
+    """Take the whole tour on an embedded server."""
+    from provisioner import documents, rendering
+    from provisioner.demo import Outing
+    from provisioner.demo import demo as taken
+
+    with _listening(output) as listen, taken(Outing(**sizes), listen) as (tour, server):
+        _answer(
+            output,
+            lambda: rendering.toured(tour, server if stay else None),
+            lambda: documents.tour_document(tour),
+        )
+        if stay:
+            _until_interrupted()
+    return DONE if tour.report.passed else FOUND
+
+
+@commands.command()
+@_database("source")
+@click.option("--distinct", is_flag=True, help="Count distinct values too; reads more.")
+@_output
+def describe(source: str, output: str, *, distinct: bool) -> int:
+    """List tables, owners, privacy units and personal columns."""
+    from connectors.engines import open_source
+    from provisioner import rendering
+    from provisioner.describe import describe as described
+
+    with _listening(output) as listen, open_source(source) as opened:
+        found = described(opened, listen, distinct=distinct)
+    _answer(output, lambda: rendering.described(found), lambda: found)
+    return DONE
+
+
+@commands.command()
+@_database("source")
+@_written(required=True, metavar="FILE", help="The model to write.")
+@click.option(
+    "--k", type=click.IntRange(1), default=11, show_default=True, help="Units behind each value."
+)
+@click.option("--table-model", type=click.Choice(["trees", "independent"]), default="trees")
+@click.option("--unit", multiple=True, metavar="TABLE", help="Whose data it is; repeatable.")
+@click.option("--skip-unreadable", is_flag=True, help="Leave out tables the role may not read.")
+@_seed
+@_output
+def learn(source: str, model: Path, output: str, **learning: Any) -> int:
+    """Learn a source; write what may leave it to one file."""
+    from connectors.engines import open_source
+    from generators.archive import fingerprint, write_archive
+    from provisioner.learn import Learning
+    from provisioner.learn import learn as learned
+    from provisioner.naming import named_tables
+
+    with _listening(output) as listen, open_source(source) as opened:
+        known = (table.name for table in opened.schema().tables)
+        units = named_tables(learning.pop("unit"), known)
+        kind = learning.pop("table_model")
+        found = learned(opened, Learning(kind=kind, units=units, **learning), listen)
+    write_archive(found, model)
+    rows = sum(table.rows.value for table in found.tables.values())
+    facts = {"file": str(model), "fingerprint": fingerprint(model), "k": found.k}
+    _answer(
+        output,
+        lambda: [
+            f"learned {len(found.tables)} tables with {rows:,} rows into {model}",
+            f"review it: provisioner show {model}",
+        ],
+        lambda: {**facts, "tables": len(found.tables), "rows": rows},
+    )
+    return DONE
+
+
+@commands.command()
+@_archive
+@_output
+def show(file: Path, output: str) -> int:
+    """Tell a reviewer what is inside a file."""
+    from provisioner import rendering
+    from provisioner.contents import contents
+
+    found = contents(*_read(file))
+    _answer(output, lambda: rendering.listed(found), lambda: found)
+    return DONE
+
+
+@commands.command()
+@_archive
+@_size
+@_output
+def plan(file: Path, output: str, **request: Any) -> int:
+    """Say what would be written, and what cannot be met."""
+    from provisioner import documents, rendering
+
+    _, planned = _planned(file, **request)
+    _answer(output, lambda: rendering.planned(planned), lambda: documents.plan_document(planned))
+    return DONE if _can_be_met(planned) else FOUND
+
+
+@commands.command()
+@_archive
+@_database("target")
+@_size
+@click.option("--no-verify", is_flag=True, help="Do not check the target at the end.")
+@_output
+def provision(file: Path, target: str, output: str, *, no_verify: bool, **request: Any) -> int:
+    """Fill an empty database and verify it.
+
+    Creates the schema, generates and loads the rows. Run again after a stop, it resumes.
+    """
+    from connectors.engines import open_target
+    from provisioner import documents, rendering
+    from provisioner.load import load
+    from provisioner.verify import verify as verified
+
+    model, planned = _planned(file, **request)
+    if not _can_be_met(planned):
+        _answer(
+            output,
+            lambda: rendering.planned(planned),
+            lambda: documents.provision_document(planned),
+        )
+        return FOUND
+    report = None
+    with _listening(output, _totals(planned)) as listen, open_target(target) as opened:
+        with _keeping("shards already committed stay; run the same command to resume"):
+            loaded = load(model, planned, opened, listen)
+        with _keeping("the load is complete; run `provisioner verify` to check it"):
+            report = None if no_verify else verified(model, opened, listen)
+    _answer(
+        output,
+        lambda: rendering.provisioned(loaded, report),
+        lambda: documents.provision_document(planned, loaded, report),
+    )
+    return DONE if report is None or report.passed else FOUND
+
+
+@commands.command()
+@_archive
+@_database("target")
+@_output
+def verify(file: Path, target: str, output: str) -> int:
+    """Check integrity, row counts, marginals and leaks."""
+    from connectors.engines import open_target
+    from provisioner import documents, rendering
+    from provisioner.verify import verify as verified
+
+    model, _ = _read(file)
+    with _listening(output) as listen, open_target(target) as opened:
+        report = verified(model, opened, listen)
+    _answer(output, lambda: rendering.verified(report), lambda: documents.report_document(report))
+    return DONE if report.passed else FOUND
+
+
+@commands.command()
+@_database("source", required=False)
+@_database("target", required=False)
+@_output
+def doctor(source: str | None, target: str | None, output: str) -> int:
+    """Say what this machine and these databases offer."""
+    from provisioner import documents, rendering
+    from provisioner.doctor import diagnose
+
+    found = diagnose(source, target)
+    _answer(output, lambda: rendering.diagnosed(found), lambda: documents.diagnosis_document(found))
+    return DONE if found.passed else FOUND
+
+
+def _read(file: Path) -> "tuple[DatabaseModel, str]":
+    """The model of a file, and the file's fingerprint."""
+    from generators.archive import fingerprint, read_archive
+
+    return read_archive(file), fingerprint(file)
+
+
+def _planned(
+    file: Path, scale: float, seed: int, rows: tuple[str, ...]
+) -> "tuple[DatabaseModel, Plan]":
+    from provisioner.naming import named_rows
+    from provisioner.plan import Request
+    from provisioner.plan import plan as made
+
+    model, fingerprint = _read(file)
+    request = Request(scale, seed, named_rows(rows, model.tables))
+    return model, made(model, fingerprint, request)
+
+
+def _can_be_met(planned: "Plan") -> bool:
+    from provisioner.report import Severity
+
+    return all(finding.severity is not Severity.ERROR for finding in planned.findings)
+
+
+def _totals(planned: "Plan") -> Mapping[str, int]:
+    """Rows to load by table."""
+    return {
+        str(name): layout.total
+        for tree in planned.trees
+        for name, layout in zip(tree.tables, tree.layouts, strict=True)
+    }
+
+
+@contextmanager
+def _keeping(kept: str) -> Iterator[None]:
+    """Lets an interrupt say what was kept, and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Stopped(kept) from None
+
+
+@contextmanager
+def _listening(output: str, totals: Mapping[str, int] | None = None) -> Iterator[Listener]:
+    """Progress on stderr: bars on a terminal, else lines; none beside a JSON document."""
+    if output == "json":
+        yield silent
+        return
+    from rich.console import Console
+
+    from provisioner.progress import Lines, bars
+
+    console = Console(stderr=True, markup=False, highlight=False, emoji=False)
+    if not console.is_terminal:
+        yield Lines(partial(click.echo, err=True), totals)
+        return
+    with bars(console, totals) as listen:
+        yield listen
+
+
+def _answer(
+    output: str, renderables: Callable[[], Renderables], document: Callable[[], object]
+) -> None:
+    """Prints a result on stdout, in the form that was asked for."""
+    if output == "json":
+        from provisioner.documents import as_text
+
+        click.echo(as_text(document()))
+        return
+    from rich.console import Console
+
+    wide = None if sys.stdout.isatty() else 200
+    console = Console(width=wide, markup=False, highlight=False, emoji=False)
+    for renderable in renderables():
+        console.print(renderable)
+
+
+def _until_interrupted() -> None:
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        return
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,143 @@
+"""What a model archive holds, for a reviewer who decides whether it may leave."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from connectors.schema import Column, Table
+from generators.encoding import FittedColumn
+from generators.model import DatabaseModel, TableModel
+
+NOT_PROMISED = (
+    "The file is derived from personal data and is not anonymous.",
+    "Its models were not attacked, and there is no differential privacy.",
+    "Names, defaults, enum labels, comments and function bodies travel as they are declared.",
+    "Sizes of tables are exact.",
+    "Personal data that neither names nor values of columns give away is not recognised.",
+    "An invented name may be somebody's name.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnContents:
+    """What was learned of one column.
+
+    Attributes:
+        generator: the kind of its generator, "key: ..." for one that makes a key, "reference" or
+            "owner" for one that takes a parent's value, "generated" for one that SQL computes.
+        codes: codes that it was learned in, null included; 0 where nothing was learned in codes.
+        personal: whether it stands for data that identifies people; nothing is learned from
+            the values of such a column.
+        withheld: share of its rows whose value fewer than k units share, as far as k units have
+            such rows; None where its generator withholds in another way.
+    """
+
+    name: str
+    type: str
+    generator: str
+    codes: int
+    personal: bool
+    withheld: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TableContents:
+    """What was learned of one table; see `generators.model.TableModel`."""
+
+    name: str
+    rows: int
+    unit: str | None
+    owner: str | None
+    generator: str
+    columns: tuple[ColumnContents, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a file holds.
+
+    Attributes:
+        identity: digest of the source, which tells it from any other database.
+        fingerprint: SHA-256 of the file's members.
+        k: distinct privacy units behind everything released.
+        ddl: how many statements of each kind travel.
+        unmodelled: what travels in the statements but is not looked at, and why.
+        not_promised: what a reviewer must not expect.
+    """
+
+    identity: str
+    fingerprint: str
+    k: int
+    tables: tuple[TableContents, ...]
+    ddl: Mapping[str, int]
+    unmodelled: tuple[str, ...]
+    not_promised: tuple[str, ...] = NOT_PROMISED
+
+
+def contents(model: DatabaseModel, fingerprint: str) -> Contents:
+    """Lists what a model holds; the fingerprint is that of its archive."""
+    return Contents(
+        identity=model.identity,
+        fingerprint=fingerprint,
+        k=model.k,
+        tables=tuple(_table(model, table) for table in model.schema.tables),
+        ddl=dict(sorted(Counter(item.kind for item in model.ddl).items())),
+        unmodelled=tuple(f"{u.kind} {u.name}: {u.why}" for u in model.schema.unmodelled),
+    )
+
+
+def _table(model: DatabaseModel, table: Table) -> TableContents:
+    learned = model.tables[table.name]
+    owner = model.owners.get(table.name)
+    return TableContents(
+        name=str(table.name),
+        rows=learned.rows.value,
+        unit=None if learned.unit is None else str(learned.unit),
+        owner=None if owner is None else str(owner.parent),
+        generator=learned.generator.kind,
+        columns=tuple(_columns(table, learned)),
+    )
+
+
+def _columns(table: Table, learned: TableModel) -> Iterator[ColumnContents]:
+    fitted = {f.column.name: f for f in learned.columns}
+    for column in table.columns:
+        if column.name in fitted:
+            yield _learned(fitted[column.name], learned)
+        else:
+            made = _made(table, column, learned)
+            yield ColumnContents(column.name, _type(column), made, 0, personal=False, withheld=None)
+
+
+def _learned(fitted: FittedColumn, learned: TableModel) -> ColumnContents:
+    generator = fitted.generator
+    return ColumnContents(
+        fitted.column.name,
+        _type(fitted.column),
+        generator.kind,
+        fitted.feature.size,
+        personal=generator.personal,
+        withheld=_withheld(fitted, learned),
+    )
+
+
+def _made(table: Table, column: Column, learned: TableModel) -> str:
+    """Where the values of a column without codes of its own come from."""
+    if column.name in learned.keys:
+        return f"key: {learned.keys[column.name].kind}"
+    for key in table.foreign_keys:
+        if column.name in key.columns:
+            return f"{'owner' if key.name == learned.owner else 'reference'}: {key.parent}"
+    return "generated"
+
+
+def _withheld(fitted: FittedColumn, learned: TableModel) -> float | None:
+    """The share of a generator's last code, where that stands for all withheld values."""
+    shares = learned.histograms[fitted.column.name].value
+    if not hasattr(fitted.generator, "rare") or len(shares) == 0:
+        return None
+    return float(shares[-1]) if fitted.generator.rare else 0.0
+
+
+def _type(column: Column) -> str:
+    return column.datatype.domain or column.datatype.sql

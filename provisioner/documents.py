@@ -1,0 +1,93 @@
+"""What machines read: results as JSON documents."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from provisioner.doctor import Diagnosis
+from provisioner.load import Loaded
+from provisioner.plan import Plan
+from provisioner.report import Finding, Report
+from provisioner.sides import Tour
+
+
+def as_text(document: object) -> str:
+    """One JSON document; a frozen dataclass becomes an object with its fields."""
+    fields = asdict(document) if is_dataclass(document) and not isinstance(document, type) else None
+    return json.dumps(document if fields is None else fields, indent=2, default=_plain)
+
+
+def plan_document(plan: Plan) -> Mapping[str, Any]:
+    """A plan with the totals of its tables; which shard has which rows is left out."""
+    return {
+        "model": plan.model,
+        "fingerprint": plan.fingerprint,
+        "scale": plan.scale,
+        "seed": plan.seed,
+        "rows": plan.rows,
+        "bytes": plan.bytes,
+        "trees": [
+            {
+                "shards": tree.shards,
+                "tables": {
+                    str(name): layout.total
+                    for name, layout in zip(tree.tables, tree.layouts, strict=True)
+                },
+            }
+            for tree in plan.trees
+        ],
+        "findings": [_finding(f) for f in plan.findings],
+    }
+
+
+def report_document(report: Report) -> Mapping[str, Any]:
+    """What `verify` found, with its verdict."""
+    return {
+        "passed": report.passed,
+        "marginal": report.marginal,
+        "tables": [asdict(t) for t in report.tables],
+        "findings": [_finding(f) for f in report.findings],
+    }
+
+
+def provision_document(
+    plan: Plan, loaded: Loaded | None = None, report: Report | None = None
+) -> Mapping[str, Any]:
+    """What `provision` did; null where it did not come that far."""
+    return {
+        "plan": plan_document(plan),
+        "loaded": None if loaded is None else asdict(loaded),
+        "report": None if report is None else report_document(report),
+    }
+
+
+def diagnosis_document(diagnosis: Diagnosis) -> Mapping[str, Any]:
+    """What `doctor` found, with its verdict."""
+    return {
+        "passed": diagnosis.passed,
+        "facts": [asdict(f) for f in diagnosis.facts],
+        "findings": [_finding(f) for f in diagnosis.findings],
+    }
+
+
+def tour_document(tour: Tour) -> Mapping[str, Any]:
+    """What the demo has shown."""
+    return {
+        "model": str(tour.model),
+        "stages": [asdict(s) for s in tour.stages],
+        "counts": [asdict(c) for c in tour.counts],
+        "shown": [asdict(s) for s in tour.shown],
+        "report": report_document(tour.report),
+    }
+
+
+def _finding(finding: Finding) -> Mapping[str, str]:
+    return {**asdict(finding), "hash": finding.hash}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")

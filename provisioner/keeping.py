@@ -1,0 +1,264 @@
+"""Makes drawn rows keep the checks of their table: evaluates them, and mends the rows that fail."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from random import Random
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import rstr
+
+from connectors.datatypes import DataType, Kind, arrow_type
+from connectors.dialect.expressions import Scope
+from connectors.rules import (
+    Expression,
+    Rule,
+    compiled,
+    failing,
+    lengths,
+    literals,
+    patterns,
+)
+from connectors.schema import Check, SqlFunction, Table, Unique
+from generators.distinct import patched
+
+Ints = npt.NDArray[np.int64]
+Verdict = npt.NDArray[np.bool_]
+Values = dict[str, pa.Array]
+Redraw = Callable[[Ints], Mapping[str, pa.Array]]
+
+_ATTEMPTS = 60
+_PATTERN_VALUES = 60
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """The rules of a table, made ready for rows.
+
+    Attributes:
+        rules: those that can be evaluated here, with their expressions side by side.
+        left: those that only the server can judge, and why.
+        proposals: values worth trying, by column: constants and patterns that rules speak of.
+        uniques: what the parts of each unique key that are no plain columns compute, by name.
+    """
+
+    table: Table
+    rules: tuple[Rule, ...]
+    expressions: tuple[Expression, ...]
+    left: tuple[tuple[Rule, str], ...]
+    proposals: Mapping[str, pa.Array]
+    uniques: Mapping[str, "Parts"]
+
+    def broken(self, values: Mapping[str, pa.Array]) -> Verdict:
+        """Whether each row (first axis) breaks each rule (second axis)."""
+        rows = len(next(iter(values.values()))) if values else 0
+        if not self.expressions or not rows:
+            return np.zeros((rows, len(self.expressions)), np.bool_)
+        return failing(self.expressions, pa.table(dict(values)))
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A unique index's expressions and predicate.
+
+    Attributes:
+        known: whether all of them can be evaluated here.
+    """
+
+    expressions: tuple[Expression, ...]
+    predicate: Expression | None
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """A column that mending may change: how to draw it again, and whether it may be null.
+
+    Attributes:
+        redraw: new values for rows at some positions, of this column and those tied to it.
+        alone: whether the column is tied to no other, so that a value may be put in its place.
+        proposals: the values worth trying in it.
+    """
+
+    redraw: Redraw
+    nullable: bool
+    alone: bool
+    proposals: pa.Array
+
+
+def keeper(table: Table, functions: tuple[SqlFunction, ...] = ()) -> Keeper:
+    """The checks of a table and its domains, and the bounds of its partitions.
+
+    `functions` are those of the user that checks may call.
+    """
+    kept: list[tuple[Rule, Expression]] = []
+    left: list[tuple[Rule, str]] = []
+    proposals: dict[str, list[object]] = {}
+    for rule, scope in _declared(table, functions):
+        found = compiled(rule.sql, scope)
+        if isinstance(found, Expression):
+            kept.append((Rule(rule.name, rule.sql, found.columns), found))
+        else:
+            left.append((rule, found.why))
+        for column, values in _proposed(rule, scope).items():
+            proposals.setdefault(column, []).extend(values)
+    return Keeper(
+        table,
+        tuple(rule for rule, _ in kept),
+        tuple(expression for _, expression in kept),
+        tuple(left),
+        {c: _typed(table.column(c).datatype, values) for c, values in proposals.items()},
+        {u.name: _parts(u, Scope(table, functions=functions)) for u in table.uniques},
+    )
+
+
+def mended(
+    keeper: Keeper, values: Values, free: Mapping[str, Free], rng: np.random.Generator
+) -> Values:
+    """The values, with rows that break rules changed until they break fewer, at best none.
+
+    Tries in turn, on the columns of one broken rule: the values of a row that keeps it; each
+    column drawn again, set to a proposal, to null or left; proposals and nulls alone; two columns
+    swapped.
+    """
+    verdict = keeper.broken(values)
+    for attempt in range(_ATTEMPTS):
+        rules = np.flatnonzero(verdict.any(axis=0))
+        if not len(rules):
+            break
+        rule = int(rules[attempt % len(rules)])
+        rows = np.flatnonzero(verdict[:, rule])
+        names = [c for c in keeper.rules[rule].columns if c in free]
+        trial = {c: v.take(pa.array(rows)) for c, v in values.items()}
+        change = (_borrowed, _mixed, _emptied, _mixed, _swapped)[attempt % 5]
+        trial |= change(_Trial(keeper, values, free, rows, ~verdict[:, rule], rng), names, trial)
+        judged = keeper.broken(trial)
+        better = judged.sum(axis=1) < verdict[rows].sum(axis=1)
+        places, chosen = rows[better], pa.array(np.flatnonzero(better))
+        values = {c: patched(v, places, trial[c].take(chosen)) for c, v in values.items()}
+        verdict[places] = judged[better]
+    return values
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    keeper: Keeper
+    values: Values
+    free: Mapping[str, Free]
+    rows: Ints
+    keeps: Verdict
+    rng: np.random.Generator
+
+
+def _parts(unique: Unique, scope: Scope) -> Parts:
+    wanted = [*unique.expressions, *([unique.predicate] if unique.predicate else [])]
+    found = [compiled(sql, scope) for sql in wanted]
+    known = tuple(e for e in found if isinstance(e, Expression))
+    predicate = known[-1] if unique.predicate and known else None
+    count = len(unique.expressions)
+    return Parts(known[:count], predicate, known=len(known) == len(wanted))
+
+
+def _declared(table: Table, functions: tuple[SqlFunction, ...]) -> Iterator[tuple[Rule, Scope]]:
+    for check in table.checks:
+        if check.validated:
+            scope = Scope(table, _value(check), functions=functions)
+            yield Rule(check.name, check.sql, check.columns), scope
+    leaves = [p for p in table.partitions if p.leaf]
+    if leaves and all(leaf.rule for leaf in leaves):
+        whole = " OR ".join(f"({leaf.rule})" for leaf in leaves)
+        yield Rule("partition bounds", whole, ()), Scope(table)
+
+
+def _value(check: Check) -> str | None:
+    return check.columns[0] if "VALUE" in check.sql and len(check.columns) == 1 else None
+
+
+def _proposed(rule: Rule, scope: Scope) -> dict[str, list[object]]:
+    found: dict[str, list[object]] = {
+        column: list(values) for column, values in literals(rule.sql, scope).items()
+    }
+    drawn = rstr.Rstr(Random(rule.sql))  # noqa: S311 - examples of a pattern, no secrets
+    for column, regexes in patterns(rule.sql, scope).items():
+        most = scope.columns[column].length or 200
+        texts = (drawn.xeger(r) for r in regexes for _ in range(_PATTERN_VALUES))
+        found.setdefault(column, []).extend(t for t in texts if len(t) <= most)
+    for column, (least, most_characters) in lengths(rule.sql, scope).items():
+        size = least if least is not None else most_characters or 1
+        letters = _LETTERS * (size // len(_LETTERS) + 1)
+        found.setdefault(column, []).extend(letters[k : k + size] for k in range(10))
+    return found
+
+
+def _typed(datatype: DataType, values: list[object]) -> pa.Array:
+    """The values that fit the column's Arrow type, each once."""
+    kind = arrow_type(datatype)
+    kept = []
+    for value in values:
+        try:
+            kept.append(pa.array([value], kind))
+        except (pa.ArrowException, TypeError, ValueError, OverflowError):
+            continue
+    if not kept or datatype.kind in {Kind.ARRAY, Kind.JSON}:
+        return pa.nulls(0, kind)
+    return pa.concat_arrays(kept).unique()
+
+
+def _borrowed(trial: _Trial, names: list[str], _part: Values) -> Mapping[str, pa.Array]:
+    """The free columns of other rows that keep the rule, together."""
+    givers = np.flatnonzero(trial.keeps)
+    alone = [c for c in names if trial.free[c].alone]
+    if not len(givers):
+        return {}
+    chosen = pa.array(trial.rng.choice(givers, len(trial.rows)))
+    return {c: trial.values[c].take(chosen) for c in alone}
+
+
+def _mixed(trial: _Trial, names: list[str], part: Values) -> Mapping[str, pa.Array]:
+    """Each free column drawn again, set to a proposal or to null, or left, row by row."""
+    changed: dict[str, pa.Array] = {}
+    for name in names:
+        if not trial.free[name].alone:
+            changed |= trial.free[name].redraw(trial.rows)
+            continue
+        options = [part[name], trial.free[name].redraw(trial.rows)[name]]
+        if len(trial.free[name].proposals):
+            options += [_picked(trial, name)] * 2
+        if trial.free[name].nullable:
+            options.append(pa.nulls(len(trial.rows), part[name].type))
+        changed[name] = _chosen(options, trial.rng)
+    return changed
+
+
+def _emptied(trial: _Trial, names: list[str], part: Values) -> Mapping[str, pa.Array]:
+    """Each free column set to a proposal, or else to null where it may be."""
+    changed: dict[str, pa.Array] = {}
+    for name in names:
+        if trial.free[name].alone and len(trial.free[name].proposals):
+            changed[name] = _picked(trial, name)
+        elif trial.free[name].nullable:
+            changed[name] = pa.nulls(len(trial.rows), part[name].type)
+    return changed
+
+
+def _picked(trial: _Trial, name: str) -> pa.Array:
+    proposals = trial.free[name].proposals
+    return proposals.take(pa.array(trial.rng.integers(0, len(proposals), len(trial.rows))))
+
+
+def _swapped(trial: _Trial, names: list[str], part: Values) -> Mapping[str, pa.Array]:
+    """Two free columns of one type, each with the other's value."""
+    alone = [c for c in names if trial.free[c].alone]
+    pairs = [(a, b) for a in alone for b in alone if a < b and part[a].type == part[b].type]
+    if not pairs:
+        return {}
+    one, two = pairs[int(trial.rng.integers(len(pairs)))]
+    return {one: part[two], two: part[one]}
+
+
+def _chosen(options: list[pa.Array], rng: np.random.Generator) -> pa.Array:
+    rows = len(options[0])
+    stacked = pa.concat_arrays([o.cast(options[0].type) for o in options])
+    return stacked.take(pa.array(rng.integers(0, len(options), rows) * rows + np.arange(rows)))

@@ -1,0 +1,272 @@
+"""The values of a table's rows in one shard: owners, codes, keys, columns, references."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from connectors.schema import ForeignKey, Table, TableName
+from generators.columns import Codes, Draw
+from generators.contexts import Rows, context
+from generators.encoding import FittedColumn, empty
+from generators.errors import Unmeetable
+from generators.layout import scatter
+from generators.model import DatabaseModel, TableModel
+from generators.randomness import identities, stream
+from generators.relations.counts import to_quota
+from generators.relations.references import Mode, Reference
+from generators.tables import Feature, Matrix
+from provisioner.keeping import Keeper
+from provisioner.plan import Plan
+
+Ints = npt.NDArray[np.int64]
+Values = dict[str, pa.Array]
+Keys = Callable[[TableName, tuple[str, ...], Ints], list[pa.Array]]
+Matching = Callable[[TableName, Mapping[str, pa.Array], np.random.Generator], Ints]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What drawing any table needs.
+
+    Attributes:
+        most: the most rows under one owner that a table's unique keys allow.
+        keys: values of key columns of any rows of a table, by index.
+        matching: index of some row of a table that holds given values in some key columns.
+        keeper: the rules of a table.
+    """
+
+    model: DatabaseModel
+    plan: Plan
+    most: Mapping[TableName, int | None]
+    keys: Keys
+    matching: Matching
+    keeper: Callable[[TableName], Keeper]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A table's rows in one shard.
+
+    Attributes:
+        indexes: the rows' indexes in their table.
+        parents: position of each row's owner among the owner's rows of this shard.
+        rows: codes, with those they were drawn given.
+        values: a value per row, by column.
+    """
+
+    indexes: Ints
+    parents: Ints
+    rows: Rows
+    values: Mapping[str, pa.Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One table to draw in one shard, with all that its values depend on."""
+
+    setting: Setting
+    table: Table
+    model: TableModel
+    shard: int
+    above: Mapping[TableName, Drawn]
+    indexes: Ints
+    parents: Ints
+    context: Matrix
+
+    def randomness(self, *purpose: object) -> np.random.Generator:
+        """A stream for one purpose within this table and shard."""
+        return stream(self.setting.plan.seed, self.table.name, self.shard, *purpose)
+
+    @property
+    def owner(self) -> ForeignKey | None:
+        """The owner key, where the table has one."""
+        return self.setting.model.owners.get(self.table.name)
+
+
+def job_of(setting: Setting, name: TableName, shard: int, above: Mapping[TableName, Drawn]) -> Job:
+    """The job of drawing a table whose owners are in `above`."""
+    model, layout = setting.model.tables[name], setting.plan.layout(name)
+    indexes = layout.indexes(shard)
+    clusters = model.clusters.of(indexes, layout.total)
+    owner = setting.model.owners.get(name)
+    parents = np.arange(len(indexes))
+    if owner is not None:
+        parents = _parents(setting, name, shard, above[owner.parent])
+    given = context(
+        None if owner is None else above[owner.parent].rows,
+        parents,
+        clusters,
+        model.clusters.count,
+    )
+    table = setting.model.schema.table(name)
+    return Job(setting, table, model, shard, above, indexes, parents, given)
+
+
+def _parents(setting: Setting, name: TableName, shard: int, above: Drawn) -> Ints:
+    """The owner's position for each row, from the counts that the owner's rows were drawn with."""
+    owner = setting.model.owners[name]
+    fitted = setting.model.tables[owner.parent].counts[name]
+    rng = stream(setting.plan.seed, name, shard, "counts")
+    codes = above.rows.target.column(fitted.column.name)
+    draw = Draw(rng, above.indexes, above.indexes.astype(np.uint64))
+    counts = np.asarray(fitted.decode(codes, draw).to_numpy(zero_copy_only=False), dtype=np.int64)
+    quota = setting.plan.layout(name).rows[shard]
+    counts = to_quota(np.maximum(counts, 0), quota, setting.most[name], rng)
+    if int(counts.sum()) != quota:
+        raise Unmeetable(
+            f"{name}: {quota} rows planned under {len(counts)} rows of {owner.parent}, but its "
+            f"unique keys leave room for {int(counts.sum())}; lower its rows"
+        )
+    return np.repeat(np.arange(len(counts)), counts)
+
+
+def features(model: TableModel) -> tuple[Feature, ...]:
+    """The columns of a table's matrix, in the order in which they were fitted."""
+    return (
+        *(f.feature for f in model.counts.values()),
+        *(r.feature for r in model.references),
+        *(f.feature for f in model.columns),
+    )
+
+
+def sampled(job: Job, rows: Ints, attempt: int) -> Codes:
+    """Codes of some rows, drawn given their context; each attempt draws others."""
+    rng = job.randomness("codes", attempt)
+    return job.model.generator.sample(job.context.codes[rows], {}, rng)
+
+
+def row_values(job: Job, codes: Codes, rows: Ints, attempt: int) -> Values:
+    """A value per row and column, but for keys that reference the table itself."""
+    values: Values = {}
+    indexes = job.indexes[rows]
+    for name, key in job.model.keys.items():
+        values[name] = key.at(indexes)
+    values |= _owner_values(job, rows)
+    names = [f.name for f in features(job.model)]
+    people = identities(job.setting.plan.seed, str(job.table.name), indexes)
+    for fitted in job.model.columns:
+        rng = job.randomness(fitted.column.name, attempt)
+        column = codes[:, names.index(fitted.column.name)]
+        values[fitted.column.name] = fitted.decode(column, Draw(rng, indexes, people))
+    for reference in job.model.references:
+        if reference.mode is not Mode.SELF:
+            column = codes[:, names.index(reference.feature.name)]
+            shared = {c: values[c] for c in reference.key.columns if c in values}
+            if shared:
+                values |= _matched_values(job, reference, shared, column, attempt)
+            else:
+                values |= _reference_values(job, reference, column, rows, attempt)
+    return values
+
+
+def _owner_values(job: Job, rows: Ints) -> Values:
+    if job.owner is None:
+        return {}
+    above, places = job.above[job.owner.parent], pa.array(job.parents[rows])
+    pairs = zip(job.owner.columns, job.owner.parent_columns, strict=True)
+    return {child: above.values[parent].take(places) for child, parent in pairs}
+
+
+def _reference_values(
+    job: Job, reference: Reference, codes: Codes, rows: Ints, attempt: int
+) -> Values:
+    key = reference.key
+    if reference.mode is Mode.ANCESTOR:
+        above, places = _ancestor(job, key.parent, rows)
+        found = [above.values[c].take(pa.array(places)) for c in key.parent_columns]
+        return _with_nulls(job, key.columns, found, (codes == 0) & reference.nullable)
+    parents = job.setting.plan.layout(key.parent).total
+    null = ((codes == 0) & reference.nullable) | np.full(len(rows), parents == 0)
+    if reference.mode is Mode.UNIQUE:
+        null |= job.indexes[rows] >= parents
+        indexes = scatter(np.where(null, 0, job.indexes[rows]), max(1, parents))
+    else:
+        rng = job.randomness("->", key.name, attempt)
+        clusters = job.setting.model.tables[key.parent].clusters
+        inside = np.maximum(codes.astype(np.int64) - reference.nullable, 0)
+        indexes = clusters.draw(inside, max(1, parents), rng)
+    return referenced(job, key, indexes, null)
+
+
+def _matched_values(
+    job: Job, reference: Reference, shared: Values, codes: Codes, attempt: int
+) -> Values:
+    """The free columns of a key whose other columns were already given by another key.
+
+    Raises:
+        Unmeetable: no referenced row holds the given values, and no free column may be null.
+    """
+    key = reference.key
+    free = [c for c in key.columns if c not in shared]
+    targets = dict(zip(key.columns, key.parent_columns, strict=True))
+    rng = job.randomness("->", key.name, attempt)
+    found = job.setting.matching(key.parent, {targets[c]: v for c, v in shared.items()}, rng)
+    given = np.all([v.is_valid().to_numpy(zero_copy_only=False) for v in shared.values()], axis=0)
+    if not _can_be_null(job, free) and bool((given & (found < 0)).any()):
+        raise Unmeetable(
+            f"{job.table.name} {key.name}: shares a column with another key, whose value no row "
+            f"of {key.parent} holds; expected one, or a column that may be null"
+        )
+    null = ((codes == 0) & reference.nullable) | ~given | (found < 0)
+    columns = tuple(targets[c] for c in free)
+    fresh = job.setting.keys(key.parent, columns, np.maximum(found, 0))
+    return _with_nulls(job, free, fresh, null)
+
+
+def _can_be_null(job: Job, columns: list[str]) -> bool:
+    return any(job.table.column(c).nullable for c in columns)
+
+
+def referenced(job: Job, key: ForeignKey, indexes: Ints, null: npt.NDArray[np.bool_]) -> Values:
+    """Values of a key's columns that lead to the parent's rows at some indexes, or are null."""
+    if null.all():
+        return {c: empty(job.table.column(c), len(null)) for c in key.columns}
+    found = job.setting.keys(key.parent, key.parent_columns, np.where(null, 0, indexes))
+    return _with_nulls(job, key.columns, found, null)
+
+
+def _with_nulls(
+    job: Job, columns: Sequence[str], found: list[pa.Array], null: npt.NDArray[np.bool_]
+) -> Values:
+    """Values of a key's columns; in a null key, those that may be null are."""
+    places = np.arange(len(null))
+    return {
+        name: values.take(pa.array(places, mask=null if job.table.column(name).nullable else None))
+        for name, values in zip(columns, found, strict=True)
+    }
+
+
+def _ancestor(job: Job, name: TableName, rows: Ints) -> tuple[Drawn, Ints]:
+    """The rows above these in one of the tables that own theirs."""
+    owners = job.setting.model.owners
+    step, places = owners[job.table.name].parent, job.parents[rows]
+    while step != name:
+        places, step = job.above[step].parents[places], owners[step].parent
+    return job.above[name], places
+
+
+def anything(job: Job, fitted: FittedColumn, rows: Ints, rng: np.random.Generator) -> pa.Array:
+    """Values of a column for some rows, every code as likely as any other."""
+    codes = rng.integers(fitted.nullable, fitted.feature.size, len(rows)).astype(np.int32)
+    indexes = job.indexes[rows]
+    people = identities(job.setting.plan.seed, str(job.table.name), indexes)
+    return fitted.decode(codes, Draw(rng, indexes, people))
+
+
+def reference_selves(job: Job, codes: Codes, values: Values) -> Values:
+    """Self-references, at earlier rows of the shard, so that no cycle arises."""
+    names = [f.name for f in features(job.model)]
+    found: Values = {}
+    for reference in job.model.references:
+        if reference.mode is Mode.SELF:
+            column = codes[:, names.index(reference.feature.name)]
+            places = np.arange(len(column))
+            rng = job.randomness("->", reference.key.name)
+            earlier = (rng.random(len(column)) * places).astype(np.int64)
+            null = ((column == 0) & reference.nullable) | (places == 0)
+            taken = [values[c].take(pa.array(earlier)) for c in reference.key.parent_columns]
+            found |= _with_nulls(job, reference.key.columns, taken, null)
+    return found
