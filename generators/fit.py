@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 from connectors.datatypes import TIMES
 from connectors.ddl import DdlItem
 from connectors.profile import Profile, UnitPath
-from connectors.schema import Column, ForeignKey, Schema, Table, TableName, Unique
+from connectors.rules import Scope, patterns
+from connectors.schema import Check, Column, ForeignKey, Schema, Table, TableName, Unique
 from generators import keys as key_kinds
 from generators.columns import Codes, Sample, column_generators
 from generators.contexts import Rows, context
@@ -225,7 +226,8 @@ def _divided(facts: _Facts, table: Table) -> tuple[list[Column], list[Column]]:
 def _is_key(facts: _Facts, table: Table, column: Column) -> bool:
     """Whether a column is unique by itself, declared or found so inside a longer key."""
     uniques = [u for u in table.uniques if column.name in u.columns and _whole(u)]
-    if not uniques or key_kinds.choose(column) is None or _is_invented(facts, table, column):
+    known = key_kinds.choose(column, _pattern(facts, table, column))
+    if not uniques or known is None or _is_invented(facts, table, column):
         return False
     if any(u.columns == (column.name,) for u in uniques):
         return True
@@ -244,14 +246,31 @@ def _is_invented(facts: _Facts, table: Table, column: Column) -> bool:
 
 
 def _fit_key(facts: _Facts, table: TableName, column: Column) -> key_kinds.KeyGenerator:
-    kind = key_kinds.choose(column)
+    pattern = _pattern(facts, facts.source.schema.table(table), column)
+    kind = key_kinds.choose(column, pattern)
     if kind is None:
         raise LookupError(column.name)
     training = facts.source.training[table]
     values = _values(training, column.name)
     present = np.asarray(values.is_valid().to_numpy(zero_copy_only=False))
     sample = Sample(pc.drop_null(values), training.units[present])
-    return kind.fit(column, sample, facts.support)
+    return kind.fit(column, sample, facts.support, pattern)
+
+
+def _pattern(facts: _Facts, table: Table, column: Column) -> str | None:
+    """The regular expression that the only check over a column alone asks of it."""
+    asked = {
+        pattern
+        for check in table.checks
+        if check.columns == (column.name,)
+        for pattern in patterns(check.sql, _scope(facts, table, check)).get(column.name, ())
+    }
+    return asked.pop() if len(asked) == 1 else None
+
+
+def _scope(facts: _Facts, table: Table, check: Check) -> Scope:
+    value = check.columns[0] if "VALUE" in check.sql else None
+    return Scope(table, value, functions=facts.source.schema.functions)
 
 
 def _whole(unique: Unique) -> bool:

@@ -27,12 +27,17 @@ class KeyGenerator(Protocol):
     """The file's name."""
 
     @classmethod
-    def claims(cls, column: Column) -> float:
-        """How well it suits a column, 0 (not at all) to 1; the highest claim wins."""
+    def claims(cls, column: Column, pattern: str | None = None, /) -> float:
+        """How well it suits a column, 0 (not at all) to 1; the highest claim wins.
+
+        `pattern` is a regular expression that a check asks of the column.
+        """
         ...
 
     @classmethod
-    def fit(cls, column: Column, sample: Sample, support: Support) -> Self:
+    def fit(
+        cls, column: Column, sample: Sample, support: Support, pattern: str | None = None, /
+    ) -> Self:
         """Learns the look of the keys (format, start, step) from a sample, which may be empty."""
         ...
 
@@ -63,10 +68,10 @@ def key_generators() -> Mapping[str, type[KeyGenerator]]:
     return {m.generator.kind: m.generator for m in modules}
 
 
-def choose(column: Column) -> type[KeyGenerator] | None:
+def choose(column: Column, pattern: str | None = None) -> type[KeyGenerator] | None:
     """The generator with the highest claim; None where none can make distinct values."""
-    best = max(key_generators().values(), key=lambda g: g.claims(column))
-    return best if best.claims(column) > 0 else None
+    best = max(key_generators().values(), key=lambda g: g.claims(column, pattern))
+    return best if best.claims(column, pattern) > 0 else None
 
 
 def require_capacity(key: KeyGenerator, column: Column, rows: npt.NDArray[np.int64]) -> None:

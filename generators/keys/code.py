@@ -43,12 +43,14 @@ class Code:
     kind: ClassVar[str] = "code"
 
     @classmethod
-    def claims(cls, column: Column) -> float:
+    def claims(cls, column: Column, _pattern: str | None = None, /) -> float:
         """Every text."""
         return 1.0 if column.datatype.kind is Kind.TEXT else 0.0
 
     @classmethod
-    def fit(cls, column: Column, sample: Sample, support: Support) -> Self:
+    def fit(
+        cls, column: Column, sample: Sample, support: Support, _pattern: str | None = None, /
+    ) -> Self:
         """Learns the most frequent supported shape, and the prefix that all keys of it share."""
         values = pc.ascii_rtrim(sample.values, " ")
         shape, shapes = _template(Sample(values, sample.units), support)

@@ -26,12 +26,14 @@ class HashedBytes:
     kind: ClassVar[str] = "hashed_bytes"
 
     @classmethod
-    def claims(cls, column: Column) -> float:
+    def claims(cls, column: Column, _pattern: str | None = None, /) -> float:
         """Every column of bytes."""
         return 1.0 if column.datatype.kind is Kind.BYTES else 0.0
 
     @classmethod
-    def fit(cls, column: Column, sample: Sample, support: Support) -> Self:  # noqa: ARG003 - digests have no look to learn
+    def fit(
+        cls, column: Column, _sample: Sample, _support: Support, _pattern: str | None = None, /
+    ) -> Self:
         """Learns nothing."""
         return cls(column)
 

@@ -36,13 +36,15 @@ class Instant:
     kind: ClassVar[str] = "instant"
 
     @classmethod
-    def claims(cls, column: Column) -> float:
+    def claims(cls, column: Column, _pattern: str | None = None, /) -> float:
         """Every date and timestamp."""
         kinds = (Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ)
         return 1.0 if column.datatype.kind in kinds else 0.0
 
     @classmethod
-    def fit(cls, column: Column, sample: Sample, support: Support) -> Self:
+    def fit(
+        cls, column: Column, sample: Sample, support: Support, _pattern: str | None = None, /
+    ) -> Self:
         """Learns the unit that all values keep, and the day of the lowest of them."""
         day = _day(column)
         counts = _counts(sample.values)

@@ -27,12 +27,14 @@ class RandomUuid:
     kind: ClassVar[str] = "random_uuid"
 
     @classmethod
-    def claims(cls, column: Column) -> float:
+    def claims(cls, column: Column, _pattern: str | None = None, /) -> float:
         """Every UUID."""
         return 1.0 if column.datatype.kind is Kind.UUID else 0.0
 
     @classmethod
-    def fit(cls, column: Column, sample: Sample, support: Support) -> Self:  # noqa: ARG003 - random keys have no look to learn
+    def fit(
+        cls, column: Column, _sample: Sample, _support: Support, _pattern: str | None = None, /
+    ) -> Self:
         """Learns nothing."""
         return cls(column)
 

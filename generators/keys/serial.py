@@ -37,12 +37,14 @@ class Serial:
     kind: ClassVar[str] = "serial"
 
     @classmethod
-    def claims(cls, column: Column) -> float:
+    def claims(cls, column: Column, _pattern: str | None = None, /) -> float:
         """Every number that can be whole."""
         return 1.0 if column.datatype.kind in NUMBERS and _highest(column.datatype) > 0 else 0.0
 
     @classmethod
-    def fit(cls, column: Column, sample: Sample, support: Support) -> Self:
+    def fit(
+        cls, column: Column, sample: Sample, support: Support, _pattern: str | None = None, /
+    ) -> Self:
         """Learns the step that all keys keep and, of a dense block, the round number before it."""
         highest = _highest(column.datatype)
         steps = _common_step(sample.values) if highest >= _WIDE else 1

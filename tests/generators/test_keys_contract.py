@@ -93,7 +93,33 @@ LEARNED: list[tuple[DataType, list[Any]]] = [
 
 def test_the_restored_ones_below_are_all_kinds() -> None:
     kinds = {fitted(datatype, values).kind for datatype, values in LEARNED}
-    assert kinds == set(key_generators())
+    assert {*kinds, patterned().kind} == set(key_generators())
+
+
+def patterned(pattern: str = "^[A-HJ-NP-Z2-9]{3}-[0-9]+$") -> KeyGenerator:
+    column = Column("code", TEXT, nullable=False)
+    kind = choose(column, pattern)
+    assert kind is not None
+    empty = Sample(pa.array([], pa.string()), np.empty(0, np.int64))
+    return kind.fit(column, empty, Support(), pattern)
+
+
+def test_keys_keep_the_pattern_that_a_check_declares() -> None:
+    made = patterned().at(np.arange(20_000)).to_pylist()
+    assert len(set(made)) == 20_000
+    assert all(re.fullmatch(r"[A-HJ-NP-Z2-9]{3}-[0-9]+", key) for key in made)
+
+
+def test_a_restored_pattern_makes_the_same_keys() -> None:
+    made = patterned()
+    state = {name: part.value for name, part in made.released().items()}
+    again = type(made).restore(Column("code", TEXT, nullable=False), state)
+    assert again.at(np.arange(99)).equals(made.at(np.arange(99)))
+
+
+@pytest.mark.parametrize("pattern", ["^(a|b)$", "^[^a]+$", "^a.c$"])
+def test_a_pattern_that_is_not_plain_is_left_to_the_other_kinds(pattern: str) -> None:
+    assert patterned(pattern).kind == "code"
 
 
 @pytest.mark.parametrize(("datatype", "values"), LEARNED)

@@ -40,20 +40,7 @@ def query(url: str, order: str | sql.Composed) -> list[tuple[Any, ...]]:
 def source(lasting_database: Callable[[], str]) -> str:
     url = lasting_database()
     build_airline(url, PASSENGERS, FLIGHTS)
-    without_checks(url)
     return url
-
-
-def without_checks(url: str) -> None:
-    """Drops the tables' checks: whether they are met is no matter of privacy."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        found = connection.execute(
-            "select relname, conname from pg_constraint join pg_class on pg_class.oid = conrelid"
-            " where contype = 'c' and connamespace = 'airline'::regnamespace"
-        ).fetchall()
-        for table, check in found:
-            order = sql.SQL("alter table airline.{} drop constraint {}")
-            connection.execute(order.format(sql.Identifier(table), sql.Identifier(check)))
 
 
 @pytest.fixture(scope="module")
