@@ -149,7 +149,12 @@ def test_an_array_keeps_the_type_of_its_elements(declare: Declare) -> None:
 def test_a_domain_has_its_own_name_and_the_kind_of_its_base(declare: Declare) -> None:
     found = types(table(declare("types.sql"), "everything"))
     assert found["discount"] == DataType(
-        Kind.DECIMAL, "kinds.discount", precision=5, scale=2, domain="kinds.discount"
+        Kind.DECIMAL,
+        "kinds.discount",
+        precision=5,
+        scale=2,
+        domain="kinds.discount",
+        base="numeric(5,2)",
     )
     assert found["rates"].element == found["rate"]
     assert found["some_moods"].kind is Kind.ARRAY
