@@ -37,18 +37,20 @@ _TIMES = ("date", "timestamp without time zone", "timestamp with time zone")
 _CATEGORIES = ("text", "character varying", "character", "boolean", "USER-DEFINED")
 
 _KEYS = """
-SELECT format('SELECT count(*) FROM %s c WHERE %s AND NOT EXISTS (SELECT FROM %s p WHERE %s)',
+SELECT format('SELECT count(*) FROM %s%s c WHERE %s AND NOT EXISTS (SELECT FROM %s p WHERE %s)',
+    (SELECT CASE relkind WHEN 'r' THEN 'ONLY ' ELSE '' END FROM pg_class WHERE oid = k.conrelid),
     k.conrelid::regclass, string_agg(format('c.%I IS NOT NULL', a.attname), ' AND '),
     k.confrelid::regclass, string_agg(format('c.%I = p.%I', a.attname, b.attname), ' AND '))
 FROM pg_constraint k, unnest(k.conkey, k.confkey) AS u(child, parent)
     , pg_attribute a, pg_attribute b
-WHERE k.contype = 'f' AND a.attrelid = k.conrelid AND a.attnum = u.child
+WHERE k.contype = 'f' AND k.conparentid = 0 AND a.attrelid = k.conrelid AND a.attnum = u.child
     AND b.attrelid = k.confrelid AND b.attnum = u.parent
 GROUP BY k.oid, k.conrelid, k.confrelid
 """
 _UNIQUES = """
-SELECT format('SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) n FROM %s WHERE %s GROUP BY %s'
-    ' HAVING count(*) > 1) d', i.indrelid::regclass,
+SELECT format('SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) n FROM %s%s WHERE %s'
+    ' GROUP BY %s HAVING count(*) > 1) d', CASE c.relkind WHEN 'r' THEN 'ONLY ' ELSE '' END,
+    i.indrelid::regclass,
     string_agg(format('%I IS NOT NULL', a.attname), ' AND '),
     string_agg(format('%I', a.attname), ', '))
 FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid, unnest(i.indkey::int2[]) AS u(number)
@@ -56,7 +58,7 @@ FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid, unnest(i.indkey::int2[]) 
 WHERE i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL AND c.relkind IN ('r', 'p')
     AND c.relnamespace NOT IN ('pg_catalog'::regnamespace, 'pg_toast'::regnamespace)
     AND a.attrelid = i.indrelid AND a.attnum = u.number
-GROUP BY i.indexrelid, i.indrelid
+GROUP BY i.indexrelid, i.indrelid, c.relkind
 """
 _CHECKS = """
 SELECT format('SELECT count(*) FROM %s WHERE NOT %s', conrelid::regclass,
@@ -103,6 +105,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("folder", type=Path)
     parser.add_argument("names", nargs="+")
     parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--rows", type=int, default=0, help="rows of each table without any")
     parser.add_argument("--judge", type=Path, default=_JUDGE)
     return parser.parse_args(arguments)
 
@@ -128,7 +131,9 @@ def _measured(
         learned = time.perf_counter()
         model = read_archive(path)
         with open_target(target) as filled:
-            planned = plan(model, fingerprint(path), Request(scale=options.scale))
+            planned = plan(
+                model, fingerprint(path), Request(scale=options.scale, cold=options.rows)
+            )
             loaded = load(model, planned, filled)
             provisioned = time.perf_counter()
             report = verify(model, filled)
@@ -136,6 +141,8 @@ def _measured(
         return {
             "database": name,
             "scale": options.scale,
+            "tables": len(model.schema.tables),
+            "foreign_keys": len(list(model.schema.foreign_keys)),
             "rows": loaded.rows,
             "learn_s": round(learned - began, 1),
             "provision_s": round(provisioned - learned, 1),

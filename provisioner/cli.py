@@ -91,7 +91,10 @@ def _size(command: Command) -> Command:
         "--scale", type=kind, default=1.0, show_default=True, help="Factor on the rows learned."
     )
     rows = click.option(
-        "--rows", multiple=True, metavar="TABLE=N", help="Exact rows of a root table; repeatable."
+        "--rows",
+        multiple=True,
+        metavar="TABLE=N|N",
+        help="Rows of a root table, or of each empty one.",
     )
     return scale(_seed(rows(command)))
 
@@ -321,12 +324,12 @@ def _read(file: Path) -> "tuple[DatabaseModel, str]":
 def _planned(
     file: Path, scale: float, seed: int, rows: tuple[str, ...]
 ) -> "tuple[DatabaseModel, Plan]":
-    from provisioner.naming import named_rows
+    from provisioner.naming import cold_rows, named_rows
     from provisioner.plan import Request
     from provisioner.plan import plan as made
 
     model, fingerprint = _read(file)
-    request = Request(scale, seed, named_rows(rows, model.tables))
+    request = Request(scale, seed, named_rows(rows, model.tables), cold_rows(rows))
     return model, made(model, fingerprint, request)
 
 

@@ -20,7 +20,7 @@ from connectors.rules import (
     literals,
     patterns,
 )
-from connectors.schema import Check, SqlFunction, Table, Unique
+from connectors.schema import Check, Schema, SqlFunction, Table, Unique
 from generators.distinct import patched
 
 Ints = npt.NDArray[np.int64]
@@ -112,6 +112,18 @@ def keeper(table: Table, functions: tuple[SqlFunction, ...] = ()) -> Keeper:
         {c: _typed(table.column(c).datatype, values) for c, values in proposals.items()},
         {u.name: _parts(u, Scope(table, functions=functions)) for u in table.uniques},
     )
+
+
+def callable_functions(schema: Schema) -> tuple[SqlFunction, ...]:
+    """The functions that checks may call: the user's, and the lookup of a table by its name."""
+    names = (f'"{_doubled(t.name.schema)}"."{_doubled(t.name.name)}"' for t in schema.tables)
+    listed = ", ".join("'" + name.replace("'", "''") + "'::text" for name in names)
+    body = f"SELECT CASE WHEN $1 = ANY (ARRAY[{listed}]) THEN $1 END"
+    return (*schema.functions, SqlFunction("to_regclass", ("",), body))
+
+
+def _doubled(name: str) -> str:
+    return name.replace('"', '""')
 
 
 def mended(

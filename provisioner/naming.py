@@ -36,7 +36,7 @@ def named_tables(texts: Iterable[str], known: Iterable[TableName]) -> tuple[Tabl
 
 
 def named_rows(texts: Iterable[str], known: Iterable[TableName]) -> Mapping[TableName, int]:
-    """The numbers of rows in texts such as `orders=1000`, by table.
+    """The numbers of rows in texts such as `orders=1000`, by table; plain numbers are passed over.
 
     Raises:
         WrongRequest: a text has no table, no whole number or the same table as another one.
@@ -44,14 +44,24 @@ def named_rows(texts: Iterable[str], known: Iterable[TableName]) -> Mapping[Tabl
     names = tuple(known)
     found: dict[TableName, int] = {}
     for text in texts:
+        if text.isdecimal():
+            continue
         table, _, number = text.rpartition("=")
         if not table or not number.isdecimal() or int(number) > _MOST_ROWS:
-            raise WrongRequest(f"--rows {text} found; expected TABLE=N with N from 0 to 10^12")
+            raise WrongRequest(f"--rows {text} found; expected TABLE=N or N, from 0 to 10^12")
         name = named_table(table, names)
         if name in found:
             raise WrongRequest(f"--rows names {name} twice; name it once")
         found[name] = int(number)
     return found
+
+
+def cold_rows(texts: Iterable[str]) -> int:
+    """The number among such texts that stands alone: rows of each table empty in the source."""
+    numbers = [int(text) for text in texts if text.isdecimal()]
+    if len(numbers) > 1 or any(number > _MOST_ROWS for number in numbers):
+        raise WrongRequest("--rows N found twice or too large; expected it once, up to 10^12")
+    return numbers[0] if numbers else 0
 
 
 def _suggestion(text: str, names: list[TableName]) -> str:

@@ -239,7 +239,8 @@ def _totals(
     if root in request.rows:
         factor = request.rows[root] / max(1, learned)
     if not learned:
-        return {root: request.rows.get(root, request.cold)} | dict.fromkeys(tables[1:], 0)
+        cold = request.cold if model.schema.table(root).written else 0
+        return {root: request.rows.get(root, cold)} | dict.fromkeys(tables[1:], 0)
     totals: dict[TableName, int] = {}
     for name in tables:
         rows = model.tables[name].rows.value

@@ -14,7 +14,7 @@ from generators.errors import Unmeetable
 from generators.model import DatabaseModel
 from generators.randomness import identities, stream
 from provisioner.drawing import draw_table
-from provisioner.keeping import Keeper, keeper
+from provisioner.keeping import Keeper, callable_functions, keeper
 from provisioner.plan import Plan, most_children
 from provisioner.values import Drawn, Setting
 
@@ -31,6 +31,7 @@ class Synthesizer:
         self._whole: dict[TableName, Mapping[str, pa.Array]] = {}
         self._open: set[TableName] = set()
         self._keepers: dict[TableName, Keeper] = {}
+        self._functions = callable_functions(model.schema)
 
     def shard(self, tree: int, shard: int) -> Iterator[Batch]:
         """The rows of every table of a shard, in load order.
@@ -76,7 +77,7 @@ class Synthesizer:
         """The rules of a table, made ready once."""
         if name not in self._keepers:
             schema = self._setting.model.schema
-            self._keepers[name] = keeper(schema.table(name), schema.functions)
+            self._keepers[name] = keeper(schema.table(name), self._functions)
         return self._keepers[name]
 
     def _key(self, name: TableName, column: str, indexes: Ints) -> pa.Array:
