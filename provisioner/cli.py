@@ -239,9 +239,15 @@ def show(file: Path, output: str) -> int:
 def plan(file: Path, output: str, **request: Any) -> int:
     """Say what would be written, and what cannot be met."""
     from provisioner import documents, rendering
+    from provisioner.feasibility import constraints_met
 
-    _, planned = _planned(file, **request)
-    _answer(output, lambda: rendering.planned(planned), lambda: documents.plan_document(planned))
+    model, planned = _planned(file, **request)
+    met = constraints_met(model)
+    _answer(
+        output,
+        lambda: rendering.planned(planned, met),
+        lambda: documents.plan_document(planned, met),
+    )
     return DONE if _can_be_met(planned) else FOUND
 
 

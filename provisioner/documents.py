@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from provisioner.doctor import Diagnosis
+from provisioner.feasibility import Met
 from provisioner.load import Loaded
 from provisioner.plan import Plan
 from provisioner.report import Finding, Report
@@ -19,7 +20,7 @@ def as_text(document: object) -> str:
     return json.dumps(document if fields is None else fields, indent=2, default=_plain)
 
 
-def plan_document(plan: Plan) -> Mapping[str, Any]:
+def plan_document(plan: Plan, met: tuple[Met, ...] = ()) -> Mapping[str, Any]:
     """A plan with the totals of its tables; which shard has which rows is left out."""
     return {
         "model": plan.model,
@@ -37,6 +38,9 @@ def plan_document(plan: Plan) -> Mapping[str, Any]:
                 },
             }
             for tree in plan.trees
+        ],
+        "constraints": [
+            {"table": m.table, "name": m.name, "kind": m.kind, "met": m.way.value} for m in met
         ],
         "findings": [_finding(f) for f in plan.findings],
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from random import Random
 
 import numpy as np
@@ -88,10 +89,11 @@ class Free:
     proposals: pa.Array
 
 
+@lru_cache(maxsize=1024)
 def keeper(table: Table, functions: tuple[SqlFunction, ...] = ()) -> Keeper:
     """The checks of a table and its domains, and the bounds of its partitions.
 
-    `functions` are those of the user that checks may call.
+    `functions` are those of the user that checks may call. Kept, since plan and load both ask.
     """
     kept: list[tuple[Rule, Expression]] = []
     left: list[tuple[Rule, str]] = []
@@ -118,7 +120,7 @@ def callable_functions(schema: Schema) -> tuple[SqlFunction, ...]:
     """The functions that checks may call: the user's, and the lookup of a table by its name."""
     names = (f'"{_doubled(t.name.schema)}"."{_doubled(t.name.name)}"' for t in schema.tables)
     listed = ", ".join("'" + name.replace("'", "''") + "'::text" for name in names)
-    body = f"SELECT CASE WHEN $1 = ANY (ARRAY[{listed}]) THEN $1 END"
+    body = f"SELECT CASE WHEN $1 IN ({listed}) THEN $1 END"
     return (*schema.functions, SqlFunction("to_regclass", ("",), body))
 
 

@@ -9,13 +9,14 @@ from pydantic import TypeAdapter
 
 from connectors.datatypes import Kind
 from connectors.graph import load_order
-from connectors.schema import Schema, Table, TableName, Unique
+from connectors.schema import Table, TableName, Unique
 from generators.layout import KeyLayout, spread
 from generators.model import DatabaseModel, TableModel
 from generators.relations.owners import trees
 from generators.relations.references import Mode
 from generators.spans import overlap
 from provisioner.errors import WrongRequest
+from provisioner.feasibility import constraints_met, left_to_server, unmodelled
 from provisioner.report import Finding, Severity
 
 _SHARD_ROWS = 100_000
@@ -261,16 +262,8 @@ def _findings(model: DatabaseModel, layouts: Mapping[TableName, KeyLayout]) -> I
         fitted = model.tables[table.name]
         yield from _too_many_keys(table, fitted, rows)
         yield from _too_few_parents(table, fitted, rows)
-        for exclusion in table.exclusions:
-            if overlap(table, exclusion) is not None:
-                continue
-            yield Finding(
-                "left-to-server",
-                Severity.WARNING,
-                f"{table.name} {exclusion.name}",
-                f"{exclusion.sql} is not met by construction; the server will judge the rows",
-            )
-    yield from _unmodelled(model.schema)
+    yield from left_to_server(constraints_met(model))
+    yield from unmodelled(model.schema)
 
 
 def _too_many_keys(
@@ -301,8 +294,3 @@ def _too_few_parents(
                 f"{rows[table.name]} rows asked for, each with a row of "
                 f"{reference.key.parent} of its own, which has {parents}",
             )
-
-
-def _unmodelled(schema: Schema) -> Iterator[Finding]:
-    for thing in schema.unmodelled:
-        yield Finding("unmodelled", Severity.NOTE, f"{thing.kind} {thing.name}", thing.why)

@@ -11,6 +11,7 @@ from connectors.embedded import EmbeddedServer
 from provisioner.contents import ColumnContents, Contents, TableContents
 from provisioner.describe import ColumnDescription, Description, TableDescription
 from provisioner.doctor import Diagnosis
+from provisioner.feasibility import Met, counted
 from provisioner.load import Loaded
 from provisioner.plan import Plan
 from provisioner.progress import amount_of
@@ -57,8 +58,8 @@ def listed(contents: Contents) -> Iterator[RenderableType]:
         yield Text(f"- {sentence}")
 
 
-def planned(plan: Plan) -> Iterator[RenderableType]:
-    """Rows and shards per table, in load order, and what cannot be met."""
+def planned(plan: Plan, met: tuple[Met, ...] = ()) -> Iterator[RenderableType]:
+    """Rows and shards per table, in load order, how constraints are met, and what cannot be."""
     rows = (
         (str(name), f"{layout.total:,}", str(tree.shards), str(tree.tables[0]))
         for tree in plan.trees
@@ -69,6 +70,9 @@ def planned(plan: Plan) -> Iterator[RenderableType]:
         f"{plan.rows:,} rows, about {_size(plan.bytes)} without indexes, "
         f"scale {plan.scale:g}, seed {plan.seed}"
     )
+    if met:
+        ways = ", ".join(f"{count} {way}" for way, count in sorted(counted(met).items()))
+        yield Text(f"{len(met)} constraints: {ways}")
     yield from _findings(plan.findings)
 
 

@@ -1,0 +1,100 @@
+"""How each declared constraint is met, and which ones only the server can judge."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from connectors.schema import Schema, Table, Unique
+from generators.model import DatabaseModel, TableModel
+from generators.spans import overlap
+from provisioner.keeping import Keeper, callable_functions, keeper
+from provisioner.report import Finding, Severity
+
+
+class Way(StrEnum):
+    """How rows come to satisfy a constraint."""
+
+    CONSTRUCTION = "by construction"
+    """No drawn row can break it: a key is a function of its row's index, a child has a parent."""
+    DRAWING = "by drawing again"
+    """Rows that break it are drawn again, then moved to free values or mended."""
+    SERVER = "by the server"
+    """It cannot be evaluated here: the server will judge the rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """A constraint with the way it is met.
+
+    Attributes:
+        kind: foreign key, unique, check or exclusion.
+        why: what only the server can compute; empty for the other ways.
+    """
+
+    table: str
+    name: str
+    kind: str
+    way: Way
+    why: str = ""
+
+
+def constraints_met(model: DatabaseModel) -> tuple[Met, ...]:
+    """Every declared constraint of every table, with the way it is met."""
+    functions = callable_functions(model.schema)
+    return tuple(
+        met
+        for table in model.schema.tables
+        for met in _of_table(table, model.tables[table.name], keeper(table, functions))
+    )
+
+
+def counted(met: tuple[Met, ...]) -> Mapping[str, int]:
+    """How many constraints are met in each way."""
+    return Counter(one.way.value for one in met)
+
+
+def left_to_server(met: tuple[Met, ...]) -> Iterator[Finding]:
+    """A warning for each constraint that only the server can judge."""
+    for one in met:
+        if one.way is Way.SERVER:
+            yield Finding(
+                "left-to-server",
+                Severity.WARNING,
+                f"{one.table} {one.name}",
+                f"this {one.kind} cannot be evaluated before the rows are written ({one.why}); "
+                "the server will judge them",
+            )
+
+
+def unmodelled(schema: Schema) -> Iterator[Finding]:
+    """A note for each catalog object that has no type here; its DDL travels all the same."""
+    for thing in schema.unmodelled:
+        yield Finding("unmodelled", Severity.NOTE, f"{thing.kind} {thing.name}", thing.why)
+
+
+def _of_table(table: Table, model: TableModel, rules: Keeper) -> Iterator[Met]:
+    place = str(table.name)
+    for key in table.foreign_keys:
+        yield Met(place, key.name, "foreign key", Way.CONSTRUCTION)
+    for unique in table.uniques:
+        yield _unique(table, model, unique, rules)
+    for rule in rules.rules:
+        yield Met(place, rule.name, "check", Way.DRAWING)
+    for rule, why in rules.left:
+        yield Met(place, rule.name, "check", Way.SERVER, why)
+    for exclusion in table.exclusions:
+        known = overlap(table, exclusion) is not None
+        way = Way.CONSTRUCTION if known else Way.SERVER
+        why = "" if known else "an exclusion other than equal columns and one range"
+        yield Met(place, exclusion.name, "exclusion", way, why)
+
+
+def _unique(table: Table, model: TableModel, unique: Unique, rules: Keeper) -> Met:
+    distinct = {f.column.name for f in model.columns if f.generator.distinct} | set(model.keys)
+    if distinct & set(unique.columns):
+        return Met(str(table.name), unique.name, "unique key", Way.CONSTRUCTION)
+    if not rules.uniques[unique.name].known:
+        why = "an expression or predicate of the index is not known here"
+        return Met(str(table.name), unique.name, "unique key", Way.SERVER, why)
+    return Met(str(table.name), unique.name, "unique key", Way.DRAWING)
