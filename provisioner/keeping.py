@@ -29,6 +29,8 @@ Verdict = npt.NDArray[np.bool_]
 Values = dict[str, pa.Array]
 Redraw = Callable[[Ints], Mapping[str, pa.Array]]
 
+Change = Callable[["_Trial", list[str], Values], Mapping[str, pa.Array]]
+
 _ATTEMPTS = 60
 _PATTERN_VALUES = 60
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -133,7 +135,7 @@ def mended(
 ) -> Values:
     """The values, with rows that break rules changed until they break fewer, at best none.
 
-    Tries in turn, on the columns of one broken rule: the values of a row that keeps it; each
+    Tries in turn, on the columns of one broken rule: the values of a row that keeps all; each
     column drawn again, set to a proposal, to null or left; proposals and nulls alone; two columns
     swapped.
     """
@@ -144,10 +146,11 @@ def mended(
             break
         rule = int(rules[attempt % len(rules)])
         rows = np.flatnonzero(verdict[:, rule])
-        names = [c for c in keeper.rules[rule].columns if c in free]
+        change, columns = _changes(keeper, rule)[attempt % 5]
+        names = [c for c in columns if c in free]
         trial = {c: v.take(pa.array(rows)) for c, v in values.items()}
-        change = (_borrowed, _mixed, _emptied, _mixed, _swapped)[attempt % 5]
-        trial |= change(_Trial(keeper, values, free, rows, ~verdict[:, rule], rng), names, trial)
+        keeps = np.asarray(~verdict.any(axis=1))
+        trial |= change(_Trial(values, free, rows, keeps, rng), names, trial)
         judged = keeper.broken(trial)
         better = judged.sum(axis=1) < verdict[rows].sum(axis=1)
         places, chosen = rows[better], pa.array(np.flatnonzero(better))
@@ -156,9 +159,23 @@ def mended(
     return values
 
 
+def _changes(keeper: Keeper, rule: int) -> tuple[tuple[Change, tuple[str, ...]], ...]:
+    """What to try in turn, and on which columns: the rule's own, or all tied to them by rules."""
+    own, tied = keeper.rules[rule].columns, _tied(keeper, rule)
+    return ((_borrowed, tied), (_mixed, own), (_emptied, own), (_mixed, tied), (_swapped, own))
+
+
+def _tied(keeper: Keeper, rule: int) -> tuple[str, ...]:
+    """The columns of a rule, of the rules that share one of those, and so on."""
+    found = set(keeper.rules[rule].columns)
+    groups = [set(r.columns) for r in keeper.rules]
+    while more := [g for g in groups if g & found and not g <= found]:
+        found = found.union(*more)
+    return tuple(sorted(found))
+
+
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    keeper: Keeper
     values: Values
     free: Mapping[str, Free]
     rows: Ints
@@ -221,7 +238,7 @@ def _typed(datatype: DataType, values: list[object]) -> pa.Array:
 
 
 def _borrowed(trial: _Trial, names: list[str], _part: Values) -> Mapping[str, pa.Array]:
-    """The free columns of other rows that keep the rule, together."""
+    """The free columns of other rows that keep all rules, together."""
     givers = np.flatnonzero(trial.keeps)
     alone = [c for c in names if trial.free[c].alone]
     if not len(givers):
