@@ -6,6 +6,7 @@ the product's own verification is used for orphans, duplicates, violations or ma
 """
 
 import argparse
+import difflib
 import importlib.util
 import json
 import subprocess
@@ -149,6 +150,7 @@ def _measured(
             "verify_s": round(verified - provisioned, 1),
             "verify_passed": report.passed,
             **_integrity(source, target),
+            "dump_differs": _differing_lines(source, target),
             **_marginals(source, target, judge),
         }
 
@@ -177,6 +179,25 @@ def _integrity(source: str, target: str) -> dict[str, int]:
         "constraints_and_indexes": len(expected),
         "missing_or_changed": len(expected - found),
     }
+
+
+def _differing_lines(source: str, target: str) -> int:
+    """Lines in which `pg_dump --schema-only` of both differ, our own schema left out."""
+    one, two = (_dumped(url) for url in (source, target))
+    return sum(line[0] in "+-" for line in difflib.ndiff(one, two)) if one != two else 0
+
+
+def _dumped(url: str) -> list[str]:
+    options = ["--schema-only", "--no-owner", "--no-privileges", "-N", "provisioner", "-d", url]
+    command = [str(binaries() / "pg_dump"), *options]
+    done = subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - fixed program
+    lines = done.stdout.decode().splitlines()
+    # Some servers mark each column with a private option of their own, which differs every time.
+    return [
+        line
+        for line in lines
+        if not line.startswith(("--", "\\restrict", "\\unrestrict")) and "pg_attver" not in line
+    ]
 
 
 def _summed(connection: psycopg.Connection[Any], queries: str) -> int:
