@@ -1,9 +1,9 @@
-# make setup | test | demo | lint. Arguments for pytest: make test ARGS="-k embedded -x"
+# make setup | test | soak | demo | lint. Arguments for pytest: make test ARGS="-k embedded -x"
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 STAMP := .venv/.installed
 
-.PHONY: setup test demo lint
+.PHONY: setup test soak demo lint
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -18,6 +18,10 @@ $(STAMP): pyproject.toml constraints.txt
 
 test: setup
 	.venv/bin/pytest $(ARGS)
+
+# Three hundred random schemas, and failing ones made small: about fifteen minutes.
+soak: setup
+	PROVISIONER_SOAK=1 .venv/bin/pytest tests/provisioner/test_random_schemas.py $(ARGS)
 
 demo: setup
 	.venv/bin/provisioner demo

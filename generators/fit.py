@@ -1,5 +1,6 @@
 """Learns a database: columns, rows and foreign keys, from the rows of training units."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -13,11 +14,12 @@ from connectors.profile import Profile, UnitPath
 from connectors.rules import Scope, patterns
 from connectors.schema import Check, Column, ForeignKey, Schema, Table, TableName, Unique
 from generators import keys as key_kinds
-from generators.columns import Codes, Sample, column_generators
+from generators.columns import Codes, Draw, Sample, column_generators
 from generators.contexts import Rows, context
 from generators.encoding import FittedColumn, fit_column
 from generators.model import DatabaseModel, TableModel
 from generators.privacy.support import Floats, Ints, Released, Support
+from generators.randomness import identities, stream
 from generators.relations.counts import count_column
 from generators.relations.links import parent_rows
 from generators.relations.owners import Owners, ancestors, choose_owners, trees
@@ -32,6 +34,8 @@ from generators.tables import Feature, Matrix, table_generators
 
 _SAME = 0.99
 """Share of rows in which two paths must lead to one row to count as the same."""
+_INVENTED = 20
+"""Invented values that are held against the pattern of a check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,12 +241,22 @@ def _is_key(facts: _Facts, table: Table, column: Column) -> bool:
 
 
 def _is_invented(facts: _Facts, table: Table, column: Column) -> bool:
-    """Whether a personal generator already makes distinct values of the column."""
+    """Whether a personal generator already makes distinct values that the column may hold."""
     training = facts.source.training[table.name]
     fitted = fit_column(
         table.name, column, _values(training, column.name), training.units, facts.support
     )
-    return fitted.generator.distinct
+    pattern = _pattern(facts, table, column)
+    return fitted.generator.distinct and (pattern is None or _matches(fitted, pattern))
+
+
+def _matches(fitted: FittedColumn, pattern: str) -> bool:
+    """Whether some values that a generator invents are as a pattern asks."""
+    rows = np.arange(_INVENTED)
+    draw = Draw(stream(0, "invented"), rows, identities(0, "invented", rows))
+    codes = np.full(_INVENTED, fitted.feature.size - 1, np.int32)
+    values = pc.drop_null(fitted.decode(codes, draw)).to_pylist()
+    return all(re.search(pattern, str(value)) for value in values)
 
 
 def _fit_key(facts: _Facts, table: TableName, column: Column) -> key_kinds.KeyGenerator:

@@ -164,6 +164,8 @@ def _reference_redraw(job: Job, reference: Reference, rng: np.random.Generator) 
 def _uniques(job: Job, values: Values) -> Iterator[tuple[Unique, list[pa.Array]]]:
     """The unique keys to care for, with the values that must differ; null where none need."""
     distinct = {f.column.name for f in job.model.columns if f.generator.distinct}
+    # Mending for a rule may give two rows one value, whatever the generator promised.
+    distinct -= {c for r in job.setting.keeper(job.table.name).rules for c in r.columns}
     distinct |= set(job.model.keys)
     for unique in job.table.uniques:
         if not set(unique.columns) & distinct and set(unique.columns) <= values.keys():

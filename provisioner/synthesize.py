@@ -84,8 +84,10 @@ class Synthesizer:
         model = self._setting.model.tables[name]
         if column in model.keys:
             return model.keys[column].at(indexes)
+        mended = {c for rule in self.keeper(name).rules for c in rule.columns}
         for fitted in model.columns:
-            if fitted.column.name == column and fitted.generator.distinct and not fitted.nullable:
+            as_drawn = fitted.generator.distinct and not fitted.nullable and column not in mended
+            if fitted.column.name == column and as_drawn:
                 seed = self._setting.plan.seed
                 people = identities(seed, str(name), indexes)
                 draw = Draw(stream(seed, name, column), indexes, people)

@@ -39,6 +39,7 @@ may name a table that only a later item creates."""
 _OPTIONS = (
     "--format=custom",
     "--schema-only",
+    "--exclude-schema=provisioner",
     "--encoding=UTF8",
     "--no-owner",
     "--no-privileges",
