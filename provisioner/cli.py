@@ -125,9 +125,16 @@ def _writable(_context: click.Context, _option: click.Parameter, path: Path) -> 
         raise click.BadParameter(f"found no folder {folder}; create it, or name another file")
     if path.is_dir():
         raise click.BadParameter(f"{path} is a folder; expected the name of a file")
+    if path.exists() and not (path.is_file() and _starts_like_a_model(path)):
+        raise click.BadParameter(f"{path} is there and holds no model; remove it, or name another")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise click.BadParameter(f"the folder {folder} may not be written to; name another one")
     return path
+
+
+def _starts_like_a_model(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) in {b"PK", b""}
 
 
 _archive = click.argument("file", type=click.Path(path_type=Path))

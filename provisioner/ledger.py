@@ -31,8 +31,8 @@ def same_plan(plan: Plan, ledger: Ledger) -> None:
         ForeignLoad: it holds another one.
     """
     if ledger.fingerprint != plan.fingerprint:
+        advice = "" if ledger.finished else "repeat the command that began it to resume, or "
         raise ForeignLoad(
             f"the target holds {'a finished' if ledger.finished else 'an unfinished'} load of "
-            "another model, scale or seed; repeat the command that began it to resume, or name "
-            "an empty database"
+            f"another model, scale or seed; {advice}name an empty database"
         )

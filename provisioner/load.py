@@ -55,7 +55,8 @@ def load(model: DatabaseModel, plan: Plan, target: Target, listen: Listener = si
         target.begin(plan.fingerprint, plan.as_json(), items)
     else:
         same_plan(plan, ledger)
-        listen(Stated("resuming a load of the same plan"))
+        done = "the target holds this load already, finished; nothing is written again"
+        listen(Stated(done if ledger.finished else "resuming a load of the same plan"))
     marks = list(remaining_shards(plan, ledger))
     rows = _rows(model, plan, target, marks, listen)
     _steps(model, target, listen)

@@ -34,7 +34,7 @@ def verify(model: DatabaseModel, target: Target, listen: Listener = silent) -> R
     tables: list[TableReport] = []
     findings = list(_missing(model.schema, found))
     for table in model.schema.tables:
-        if any(t.name == table.name for t in found.tables):
+        if _is_whole(table, found):
             report = _table(target, table, model.tables[table.name], plan)
             tables.append(report)
             findings.extend(_findings(report))
@@ -63,11 +63,25 @@ def _missing(expected: Schema, found: Schema) -> Iterator[Finding]:
         if table.name not in there:
             yield Finding("missing", Severity.ERROR, str(table.name), "the table is not there")
             continue
+        columns = {c.name for c in there[table.name].columns}
+        for column in table.columns:
+            if column.name not in columns:
+                place = f"{table.name}.{column.name}"
+                yield Finding("missing", Severity.ERROR, place, "the column is not there")
         have = _names(there[table.name])
         for name in sorted(_names(table) - have):
             yield Finding(
-                "missing", Severity.ERROR, f"{table.name} {name}", "the constraint is not there"
+                "missing",
+                Severity.ERROR,
+                f"{table.name} {name}",
+                "the constraint or index is not there",
             )
+
+
+def _is_whole(table: Table, found: Schema) -> bool:
+    """Whether the target has a table with all of its columns, so that it can be read."""
+    there = next((t for t in found.tables if t.name == table.name), None)
+    return there is not None and {c.name for c in table.columns} <= {c.name for c in there.columns}
 
 
 def _names(table: Table) -> set[str]:

@@ -80,7 +80,10 @@ class Reader(Protocol):
         ...
 
     def read(self, table: Table, most: int | None = None) -> Iterator[pa.RecordBatch]:
-        """Rows with all columns but generated ones, in no stated order; at most `most`."""
+        """Rows with all columns but generated ones, in no stated order; about `most` of them.
+
+        From a thousand rows on, `most` is a random sample of the whole table.
+        """
         ...
 
     def violations(self, table: Table, constraint: Constraint) -> int:

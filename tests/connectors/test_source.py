@@ -458,3 +458,18 @@ def test_a_statement_that_takes_too_long_is_told(database: str) -> None:
         session.execute("set statement_timeout = '1ms'")
         with pytest.raises(RefusedStatement, match="timeout"):
             source.checksum(table)
+
+
+def test_a_sample_of_many_rows_comes_from_every_partition(database: str) -> None:
+    script = """
+        create table event (day integer not null) partition by range (day);
+        create table early partition of event for values from (0) to (1);
+        create table late partition of event for values from (1) to (2);
+        insert into event select n % 2 from generate_series(1, 20000) n;
+    """
+    with filled(database, script), open_source(database) as source:
+        event = next(t for t in source.schema().tables if t.name.name == "event")
+        days = [row["day"] for row in rows_of(source.read(event, most=2_000))]
+    # Six standard deviations of the binomials of 20,000 rows at a tenth, and of a fair half.
+    assert abs(len(days) - 2_000) < 6 * (20_000 * 0.1 * 0.9) ** 0.5
+    assert abs(sum(days) - len(days) / 2) < 6 * (len(days) / 4) ** 0.5

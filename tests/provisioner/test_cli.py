@@ -437,3 +437,11 @@ def test_an_interrupt_before_anything_is_written_says_so(
     assert code == 130
     assert "stopped; nothing was written\n" in err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_no_model_is_not_replaced(told: Told, shop: str, tmp_path: Path) -> None:
+    mine = tmp_path / "notes.txt"
+    mine.write_text("mine")
+    code, _, err = told("learn", "--source", shop, "-o", mine)
+    assert (code, mine.read_text()) == (2, "mine")
+    assert "holds no model" in err

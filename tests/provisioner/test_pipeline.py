@@ -310,6 +310,7 @@ SPOILERS = {
     "a real address": """update shop.customer set email = 'a.person@gmail.com'
         where id = (select min(id) from shop.customer)""",
     "a table that is gone": "drop table shop.shipment",
+    "a column that is gone": "alter table shop.country drop column name",
     "an index that is gone": "drop index shop.line_product",
 }
 FOUND = {
@@ -327,6 +328,10 @@ FOUND = {
     "a broken check": {("violation", "shop.line")},
     "a real address": {("leak", "shop.customer")},
     "a table that is gone": {("missing", "shop.shipment")},
+    "a column that is gone": {
+        ("missing", "shop.country.name"),
+        ("missing", "shop.country country_name_key"),
+    },
     "an index that is gone": {("missing", "shop.line line_product")},
 }
 

@@ -201,7 +201,7 @@ def _unmodelled(table: records.RelationRecord, catalog: _Catalog) -> Iterator[Un
 
 _ODDITIES = {
     "composite type": "its values travel as the text of their literals",
-    "materialized view": "its rows follow from its query; refresh it after a load",
+    "materialized view": "its rows follow from its query; a load refreshes it at its end",
     "rule": "it rewrites statements on its table; COPY passes it by",
 }
 

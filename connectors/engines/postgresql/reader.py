@@ -20,6 +20,8 @@ from connectors.errors import LostConnection
 from connectors.profile import TableSize
 from connectors.schema import Check, Column, ForeignKey, Schema, Table, TableName, Unique
 
+_SAMPLED = 1000
+
 
 class PostgresqlReader:
     """Answers questions about one database over one session."""
@@ -60,11 +62,19 @@ class PostgresqlReader:
 
     def read(self, table: Table, most: int | None = None) -> Iterator[pa.RecordBatch]:
         """See `Reader`."""
-        limit = sql.SQL("") if most is None else sql.SQL(" LIMIT {}").format(sql.Literal(most))
         query = sql.SQL("SELECT {} FROM {} AS r0{}").format(
-            sql.SQL(", ").join(columns_as_arrow(table)), relation(table), limit
+            sql.SQL(", ").join(columns_as_arrow(table)),
+            relation(table),
+            sql.SQL("") if most is None else self._cut(table, most),
         )
         return self.arrow(query, table) if table.written else iter(())
+
+    def _cut(self, table: Table, most: int) -> sql.Composable:
+        """Few rows as they come; many as a sample over the whole table, partitions alike."""
+        share = 100.0 * most / max(1, self.rows(table)) if most >= _SAMPLED else 100.0
+        if share >= 100:
+            return sql.SQL(" LIMIT {}").format(sql.Literal(most))
+        return sql.SQL(" TABLESAMPLE BERNOULLI ({}) REPEATABLE (0)").format(sql.Literal(share))
 
     def violations(self, table: Table, constraint: Constraint) -> int:
         """See `Reader`."""
