@@ -45,12 +45,14 @@ def joined(parts: list[Matrix], rows: int) -> Matrix:
 
 
 def siblings(parents: Ints) -> Matrix:
-    """Position among siblings and their number, in buckets; siblings stand side by side."""
+    """Siblings before, after and in all, in buckets; siblings stand side by side."""
     starts = np.flatnonzero(np.diff(parents, prepend=-1))
     sizes = np.diff(np.append(starts, len(parents)))
     position = np.arange(len(parents)) - np.repeat(starts, sizes)
-    codes = np.stack([bucket(position), bucket(np.repeat(sizes, sizes))], axis=1)
-    return Matrix((Feature("@position", BUCKETS, True), Feature("@siblings", BUCKETS, True)), codes)
+    number = np.repeat(sizes, sizes)
+    parts = {"@position": position, "@siblings": number, "@left": number - 1 - position}
+    codes = np.stack([bucket(part) for part in parts.values()], axis=1)
+    return Matrix(tuple(Feature(name, BUCKETS, ordered=True) for name in parts), codes)
 
 
 def _inherited(above: Rows, parents: Ints) -> Matrix:

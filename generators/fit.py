@@ -21,6 +21,8 @@ from generators.model import DatabaseModel, TableModel
 from generators.privacy.support import Floats, Ints, Released, Support
 from generators.randomness import identities, stream
 from generators.relations.counts import count_column
+from generators.relations.courses import Followed, follow
+from generators.relations.histories import History
 from generators.relations.links import parent_rows
 from generators.relations.owners import Owners, ancestors, choose_owners, trees
 from generators.relations.references import (
@@ -30,6 +32,7 @@ from generators.relations.references import (
     fit_clusters,
     unclustered,
 )
+from generators.siblings import Seen, Young, ordered, value_ids
 from generators.tables import Feature, Matrix, table_generators
 
 _SAME = 0.99
@@ -87,7 +90,7 @@ def fit_database(
     facts = _gathered(source, support, kind)
     fitted: dict[TableName, TableModel] = {}
     for tree in trees(source.schema, facts.owners):
-        seen: dict[TableName, Rows] = {}
+        seen: dict[TableName, Seen] = {}
         for name in tree:
             fitted[name], seen[name] = _fit_table(facts, source.schema.table(name), seen)
             yield fitted[name]
@@ -183,9 +186,9 @@ def _reference(
 
 
 def _fit_table(
-    facts: _Facts, table: Table, seen: Mapping[TableName, Rows]
-) -> tuple[TableModel, Rows]:
-    """Fits one table whose owners' codes are in `seen`, and gives its own codes."""
+    facts: _Facts, table: Table, seen: Mapping[TableName, Seen]
+) -> tuple[TableModel, Seen]:
+    """Fits one table whose owners are in `seen`, and gives what its children need of it."""
     training = facts.source.training[table.name]
     learned, keyed = _divided(facts, table)
     columns = tuple(
@@ -194,12 +197,9 @@ def _fit_table(
     )
     counts = _counts(facts, table.name)
     target = _target(facts, table.name, columns, counts)
-    rows, known = _rows(facts, table, target, seen)
+    followed, known, rows = _followed(facts, table, columns, target, seen)
     generator = table_generators()[facts.kind].fit(
-        Matrix(rows.context.features, rows.context.codes[known]),
-        Matrix(rows.target.features, rows.target.codes[known]),
-        training.units[known],
-        facts.support,
+        followed.context, followed.target, training.units[known], facts.support
     )
     clusters, _ = facts.clusters[table.name]
     owner = facts.owners.get(table.name)
@@ -215,8 +215,58 @@ def _fit_table(
         clusters,
         generator,
         _histograms(facts, columns, target, training.units),
+        followed.history if owner else None,
     )
-    return model, rows
+    return model, _seen(facts, table, rows, model)
+
+
+def _seen(facts: _Facts, table: Table, rows: Rows, model: TableModel) -> Seen:
+    owner, clock = facts.owners.get(table.name), model.history and model.history.clock
+    return Seen(
+        facts.source.training[table.name].rows,
+        rows,
+        facts.links[owner.table, owner.name] if owner else np.empty(0, np.int64),
+        owner.parent if owner else None,
+        next((c for c in model.columns if clock and c.column.name == clock.column), None),
+    )
+
+
+def _followed(
+    facts: _Facts,
+    table: Table,
+    columns: tuple[FittedColumn, ...],
+    target: Matrix,
+    seen: Mapping[TableName, Seen],
+) -> tuple[Followed, Ints, Rows]:
+    """What to learn the rows from, which rows these are, and the codes of all rows."""
+    owner, training = facts.owners.get(table.name), facts.source.training[table.name]
+    clusters, codes = facts.clusters[table.name]
+    if owner is None:
+        known = np.arange(len(target.codes))
+        given = context(None, known, codes, clusters.count)
+        bare = History(target.features, frozenset(), None, None, ())
+        return Followed(bare, given, target), known, Rows(given, target)
+    alike = _alike(facts, table, columns)
+    young = Young(training.rows, training.units, columns, target, alike, (codes, clusters.count))
+    link = facts.links[owner.table, owner.name]
+    course, pulse, known = ordered(young, link, owner.parent, seen)
+    followed = follow(course, pulse, table_generators()[facts.kind], facts.support)
+    full = np.zeros((len(target.codes), len(course.base.features)), np.int32)
+    full[known] = course.base.codes
+    return followed, known, Rows(Matrix(course.base.features, full), target)
+
+
+def _alike(facts: _Facts, table: Table, columns: tuple[FittedColumn, ...]) -> Mapping[str, Ints]:
+    """What must be equal in a row and the sibling before for the row to repeat it, by feature."""
+    training = facts.source.training[table.name]
+    free = (r for r in facts.references[table.name] if r.mode is Mode.CLUSTER)
+    links = {
+        r.feature.name: facts.links[table.name, r.key.name]
+        for r in free
+        if not any(set(r.key.columns) & set(f.columns) for f in table.foreign_keys if f != r.key)
+    }
+    values = {c.column.name: value_ids(_values(training, c.column.name)) for c in columns}
+    return links | values
 
 
 def _divided(facts: _Facts, table: Table) -> tuple[list[Column], list[Column]]:
@@ -361,34 +411,6 @@ def _reference_codes(facts: _Facts, reference: Reference) -> Codes:
 def _null_rows(training: Training, key: ForeignKey) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     masks = [_values(training, c).is_null().to_numpy(zero_copy_only=False) for c in key.columns]
     return np.asarray(np.any(masks, axis=0))
-
-
-def _rows(
-    facts: _Facts, table: Table, target: Matrix, seen: Mapping[TableName, Rows]
-) -> tuple[Rows, Ints]:
-    """The rows' codes with their context, and which of them have an owner to learn from."""
-    owner = facts.owners.get(table.name)
-    clusters, codes = facts.clusters[table.name]
-    if owner is None:
-        everything = np.arange(len(target.codes))
-        return Rows(context(None, everything, codes, clusters.count), target), everything
-    link = facts.links[owner.table, owner.name]
-    order = _sibling_order(facts, table, link)
-    known = order[link[order] >= 0]
-    above = context(seen[owner.parent], link[known], codes[known], clusters.count)
-    full = np.zeros((len(target.codes), len(above.features)), np.int32)
-    full[known] = above.codes
-    return Rows(Matrix(above.features, full), target), known
-
-
-def _sibling_order(facts: _Facts, table: Table, link: Ints) -> Ints:
-    """Rows by owner, and among siblings by their first time."""
-    column = next((c for c in table.written if c.datatype.kind in TIMES), None)
-    if column is None:
-        return np.argsort(link, kind="stable")
-    values = _values(facts.source.training[table.name], column.name)
-    rank = pc.rank(values, sort_keys=[("", "ascending", "at_end")]).to_numpy(zero_copy_only=False)
-    return np.lexsort((rank, link))
 
 
 def _histograms(

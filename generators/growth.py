@@ -46,6 +46,8 @@ class Sample:
         classes: per row, what is to be told apart: 0 to class_count - 1.
         class_count: at least 1.
         units: per row, the privacy unit, numbered from 0.
+        in_turn: whether a row's inputs tell what the rows of its unit before it were.
+        coarser: for ordered classes, where the groups of neighbours begin, for each size of group.
     """
 
     binned: Bytes
@@ -54,6 +56,8 @@ class Sample:
     classes: Ints
     class_count: int
     units: Ints
+    in_turn: bool = False
+    coarser: tuple[Ints, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +121,11 @@ def _effects(sample: Sample) -> Floats:
 
     Rows of a unit repeat each other, so that gains are divided by 1 + (m - 1) r s, where m is the
     size of the unit of a row, and r and s are the intra-class correlations of the input and the
-    classes (Scott and Holt 1982).
+    classes (Scott and Holt 1982). Where each row knows those before, they tell of their unit in
+    turn, and a product of conditional shares counts nothing twice.
     """
     sizes = np.bincount(sample.units)
-    if sizes.max() == 1:
+    if sizes.max() == 1 or sample.in_turn:
         return np.ones(len(sample.widths))
     enough = np.searchsorted(np.cumsum(sizes), _MOST_ROWS_FOR_EFFECTS)
     rows = np.flatnonzero(sample.units <= enough)
@@ -164,27 +169,38 @@ def _cuts(sample: Sample, level: _Level, terms: Floats, effects: Floats) -> _Cut
     threshold = np.zeros((nodes, len(sample.widths)), np.int64)
     worth = np.full(threshold.shape, -np.inf)
     for i in np.flatnonzero(sample.widths > 1):
-        threshold[:, i], worth[:, i] = _best_threshold(sample, level, int(i), totals, terms)
+        best = _best_threshold(sample, level, int(i), totals, (terms, float(effects[i])))
+        threshold[:, i], worth[:, i] = best
     share = totals.sum(1, keepdims=True) / max(1, len(sample.classes))
-    worth /= effects
-    worth -= _price(np.maximum((totals > 0).sum(1, keepdims=True) - 1, 1)) + sample.dues * share
+    worth -= sample.dues * share
     return _Cuts(threshold, worth)
 
 
 def _best_threshold(
-    sample: Sample, level: _Level, i: int, totals: Ints, terms: Floats
+    sample: Sample, level: _Level, i: int, totals: Ints, weights: tuple[Floats, float]
 ) -> tuple[Ints, Floats]:
-    """Per open node the threshold of input `i` with the highest gain, and the gain."""
+    """Per open node the threshold of input `i` that is worth most, and what it is worth.
+
+    Of ordered classes it may tell apart the fine ones, or only coarser ones, at a lower price.
+    `weights` are the values of x log x, and how many rows weigh as one.
+    """
+    terms, effect = weights
     shape = (len(level.nodes), int(sample.widths[i]), sample.class_count)
     cell = level.place * shape[1] + sample.binned[i].take(level.rows)
     flat = cell * shape[2] + sample.classes.take(level.rows)
     below = np.bincount(flat, minlength=int(np.prod(shape))).reshape(shape).cumsum(1)[:, :-1]
-    above = totals[:, None] - below
-    gain = _likelihood(below, terms) + _likelihood(above, terms)
-    gain -= _likelihood(totals, terms)[:, None]
-    gain[np.minimum(below.sum(2), above.sum(2)) < _FEWEST_ROWS] = -np.inf
-    best = gain.argmax(1)
-    return best, gain[np.arange(len(best)), best]
+    worth = np.full(below.shape[:2], -np.inf)
+    for starts in (np.arange(shape[2]), *sample.coarser):
+        under = np.add.reduceat(below, starts, axis=2)
+        whole = np.add.reduceat(totals, starts, axis=1)
+        gain = _likelihood(under, terms) + _likelihood(whole[:, None] - under, terms)
+        gain -= _likelihood(whole, terms)[:, None]
+        price = _price(np.maximum((whole > 0).sum(1) - 1, 1))
+        worth = np.maximum(worth, gain / effect - price[:, None])
+    rows = below.sum(2)
+    worth[np.minimum(rows, totals.sum(1)[:, None] - rows) < _FEWEST_ROWS] = -np.inf
+    best = worth.argmax(1)
+    return best, worth[np.arange(len(best)), best]
 
 
 def _with_pairs(
@@ -219,9 +235,8 @@ def _first_of_pair(
     gain = _likelihood(tables, terms).reshape(blocks).sum((1, 3))
     gain -= _likelihood(np.bincount(sample.classes[rows]), terms)
     cells = (tables.sum(-1) > 0).reshape(blocks).sum((1, 3))
-    worth = gain / np.minimum(effects[:, None], effects) - _price(
-        (cells - 1) * (tables.shape[-1] - 1)
-    )
+    effect = np.minimum(effects[:, None], effects)
+    worth = gain / effect - _price((cells - 1) * (tables.shape[-1] - 1))
     worth -= 2 * (sample.dues[:, None] + sample.dues) * len(rows) / len(sample.classes)
     np.fill_diagonal(worth, -np.inf)
     first, second = (int(i) for i in np.unravel_index(worth.argmax(), worth.shape))

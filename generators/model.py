@@ -8,6 +8,7 @@ from connectors.schema import ForeignKey, Schema, TableName
 from generators.encoding import FittedColumn
 from generators.keys import KeyGenerator
 from generators.privacy.support import Floats, Released
+from generators.relations.histories import History
 from generators.relations.owners import Owners
 from generators.relations.references import Clusters, Reference
 from generators.tables import TableGenerator
@@ -28,6 +29,7 @@ class TableModel:
         clusters: groups of its rows by how often they are referenced.
         generator: the joint model of columns, counts and references, given the owner's.
         histograms: share of training rows per code of each column, for `verify`.
+        history: what its rows have from their older siblings; None for a root.
     """
 
     name: TableName
@@ -41,6 +43,7 @@ class TableModel:
     clusters: Clusters
     generator: TableGenerator
     histograms: Mapping[str, Released[Floats]]
+    history: History | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from generators.columns import column_generators
 from generators.encoding import FittedColumn
 from generators.keys import key_generators
 from generators.model import DatabaseModel, TableModel
+from generators.pasts import history_states, restored_history
 from generators.privacy.support import Released, Support
 from generators.relations.counts import count_column
 from generators.relations.references import Clusters, Mode, Reference
@@ -48,6 +49,8 @@ def _table_states(model: TableModel) -> States:
     yield from _under("generator", model.generator.released())
     for number, fitted in enumerate(model.columns):
         yield f"histograms/{number}", model.histograms[fitted.column.name]
+    if model.history is not None:
+        yield from _under("history", history_states(model.history))
 
 
 def _shape(model: TableModel) -> dict[str, Any]:
@@ -114,6 +117,7 @@ def _restored(table: Table, state: Mapping[str, Any]) -> TableModel:
             f.column.name: Support().declared(_part(state, "histograms", number))
             for number, f in enumerate(columns)
         },
+        restored_history(table, state["history"]) if shape["owner"] else None,
     )
 
 

@@ -17,6 +17,7 @@ from generators.relations.references import Mode, Reference
 from generators.spans import apart, overlap
 from generators.tables import Matrix
 from provisioner.keeping import Free, Redraw, mended
+from provisioner.succession import draw_codes, draw_codes_again, with_repeats
 from provisioner.values import (
     Drawn,
     Ints,
@@ -29,7 +30,6 @@ from provisioner.values import (
     reference_selves,
     referenced,
     row_values,
-    sampled,
 )
 
 _RESAMPLES = 6
@@ -50,18 +50,19 @@ def draw_table(
     """
     job = job_of(setting, name, shard, above)
     rows = np.arange(len(job.indexes))
-    codes = sampled(job, rows, 0)
-    values = row_values(job, codes, rows, 0)
+    turns = draw_codes(job)
+    values = with_repeats(job, row_values(job, turns.codes, rows, 0), turns)
     for attempt in range(1, _RESAMPLES + 1):
         refused = _refused(job, values)
         if not len(refused):
             break
-        codes[refused] = sampled(job, refused, attempt)
-        fresh = row_values(job, codes[refused], refused, attempt)
+        turns = draw_codes_again(job, turns, refused, attempt)
+        fresh = row_values(job, turns.codes[refused], refused, attempt)
         values = {c: patched(v, refused, fresh[c]) for c, v in values.items()}
-    values |= reference_selves(job, codes, values)
+        values = with_repeats(job, values, turns)
+    values |= reference_selves(job, turns.codes, values)
     values = _settled(job, values)
-    target = Matrix(features(job.model), codes)
+    target = Matrix(features(job.model), turns.codes)
     return Drawn(job.indexes, job.parents, Rows(job.context, target), values)
 
 

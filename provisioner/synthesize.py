@@ -118,11 +118,17 @@ class Synthesizer:
         return self._whole[name]
 
     def _line(self, name: TableName, shard: int) -> Drawn:
-        """One table of a shard, with nothing drawn beside it but its owners."""
-        line = [name]
-        while line[0] in self._setting.model.owners:
-            line.insert(0, self._setting.model.owners[line[0]].parent)
+        """One table of a shard, with nothing drawn beside it but what its rows depend on."""
         drawn: dict[TableName, Drawn] = {}
-        for step in line:
+        for step in self._needed(name):
             drawn[step] = draw_table(self._setting, step, shard, drawn)
         return drawn[name]
+
+    def _needed(self, name: TableName) -> tuple[TableName, ...]:
+        """A table, behind its owners and beats, theirs, and so on."""
+        model = self._setting.model
+        history = model.tables[name].history
+        above = [model.owners[name].parent] if name in model.owners else []
+        beats = [history.beat] if history is not None and history.beat is not None else []
+        line = [step for table in (*above, *beats) for step in self._needed(table)]
+        return tuple(dict.fromkeys([*line, name]))

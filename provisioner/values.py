@@ -132,12 +132,6 @@ def features(model: TableModel) -> tuple[Feature, ...]:
     )
 
 
-def sampled(job: Job, rows: Ints, attempt: int) -> Codes:
-    """Codes of some rows, drawn given their context; each attempt draws others."""
-    rng = job.randomness("codes", attempt)
-    return job.model.generator.sample(job.context.codes[rows], {}, rng)
-
-
 def row_values(job: Job, codes: Codes, rows: Ints, attempt: int) -> Values:
     """A value per row and column, but for keys that reference the table itself."""
     values: Values = {}

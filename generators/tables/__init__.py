@@ -16,6 +16,9 @@ import numpy.typing as npt
 from generators.columns import Codes, State
 from generators.privacy.support import Support
 
+PREVIOUS = "previous."
+"""How the names of context features begin that hold the codes of the sibling before a row."""
+
 
 @dataclass(frozen=True, slots=True)
 class Feature:

@@ -16,7 +16,7 @@ from generators.coarse import by_association, merged
 from generators.columns import Codes, State
 from generators.growth import Growth, Sample, grown
 from generators.privacy.support import Support, unit_counts
-from generators.tables import Feature, Matrix, TableGenerator
+from generators.tables import PREVIOUS, Feature, Matrix, TableGenerator
 
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
@@ -30,6 +30,8 @@ _BLOCK = 16_384
 _MOST_PREDECESSORS = 24
 _MOST_BINS = 64
 _MOST_CLASSES = 32
+_GROUPS = (4, 10, 32)
+"""Numbers of groups that the codes of an ordered feature are merged to, coarse ones first."""
 _SHRINKAGE = 8.0
 """Rows of its parent's distribution that a node is given, per code that it holds just once; one
 that it holds n times counts as 1 / n, so that what is certain stays certain."""
@@ -294,10 +296,14 @@ def _tree(table: _Table, j: int, inputs: Ints) -> tuple[int, Tree]:
     binned = binned.reshape(asked.shape)
     widths = np.array([int(b.max()) + 1 for b in bins], np.int64)
     dues = np.array([due for _, due in binnings])
-    sample = Sample(binned, widths, dues, classes, int(classes.max()) + 1, units)
+    groups = _groups(table, j)
+    count = int(classes.max()) + 1
+    in_turn = any(f.name.startswith(PREVIOUS) for f in table.features[: table.contexts])
+    coarser = _coarser(groups, classes, own)
+    sample = Sample(binned, widths, dues, classes, count, units, in_turn, coarser)
     growth = grown(sample, table.support)
     behind = unit_counts(growth.node, units, len(growth.left))[~growth.inner].min()
-    shares = _shares(growth, own, table.features[j].size)
+    shares = _shares(growth, own, table.features[j].size, groups)
     return int(behind), _pruned(growth, inputs, bins, shares)
 
 
@@ -315,21 +321,52 @@ def _binning(
     return bins.astype(np.uint8), due
 
 
-def _shares(growth: Growth, own: Ints, size: int) -> Floats:
-    """The distribution of codes in each leaf, drawn towards its parent's where counts are low."""
+def _groups(table: _Table, j: int) -> tuple[Ints, ...]:
+    """The group of each code of column `j`, coarse ones first and each code alone at last."""
+    mass, size = table.masses[j], table.features[j].size
+    coarse = (merged(mass, True, most) for most in _GROUPS if size > most)
+    return (*(coarse if table.features[j].ordered else ()), np.arange(size))
+
+
+def _coarser(groups: Sequence[Ints], classes: Ints, own: Ints) -> tuple[Ints, ...]:
+    """Where the coarse groups begin among the classes."""
+    lowest = np.full(int(classes.max(initial=0)) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(lowest, classes, own)
+    found = (np.flatnonzero(np.diff(group[lowest], prepend=-1)) for group in groups[:-1])
+    return tuple(starts for starts in found if 1 < len(starts) < len(lowest))
+
+
+def _shares(growth: Growth, own: Ints, size: int, groups: Sequence[Ints]) -> Floats:
+    """The distribution of codes in each leaf, drawn towards its parent's where counts are low.
+
+    That of coarse groups first and then of codes inside each, so that a leaf which holds every
+    code just a few times still knows where it lies (a Polya tree, Lavine 1992).
+    """
     nodes = len(growth.left)
     flat = np.bincount(growth.node * size + own, minlength=nodes * size)
-    counts = flat.reshape(nodes, size).astype(np.float64)
+    counts = flat.reshape(nodes, size)
     parents = np.flatnonzero(growth.inner)
     for parent in parents[::-1]:
         counts[parent] = counts[growth.left[parent]] + counts[growth.left[parent] + 1]
-    shares = counts / counts.sum(1, keepdims=True)
-    scarcity = ((counts > 0) / np.maximum(counts, 1)).sum(1)
-    weight = (_SHRINKAGE * scarcity + _DOUBT) / counts.sum(1)
-    for parent in parents:
+    shares, outer = np.ones((int((~growth.inner).sum()), 1)), np.zeros(size, np.int64)
+    for group in groups:
+        starts = np.flatnonzero(np.diff(group, prepend=-1))
+        inside = _drawn_to_parents(np.add.reduceat(counts, starts, axis=1), outer[starts], growth)
+        shares, outer = shares[:, outer[starts]] * inside, group
+    return shares
+
+
+def _drawn_to_parents(counts: Ints, outer: Ints, growth: Growth) -> Floats:
+    """Per leaf the share of each group in the outer group that holds it."""
+    starts = np.flatnonzero(np.diff(outer, prepend=-1))
+    scarce = np.add.reduceat((counts > 0) / np.maximum(counts, 1), starts, axis=1)
+    weight = (_SHRINKAGE * scarce + _DOUBT)[:, outer]
+    whole = np.add.reduceat(counts, starts, axis=1)[:, outer]
+    shares = counts / np.maximum(whole, 1)
+    for parent in np.flatnonzero(growth.inner):
         for child in (growth.left[parent], growth.left[parent] + 1):
-            mixed = shares[child] + weight[child] * shares[parent]
-            shares[child] = mixed / (1 + weight[child])
+            mixed = counts[child] + weight[child] * shares[parent]
+            shares[child] = mixed / (whole[child] + weight[child])
     return np.asarray(shares[~growth.inner])
 
 

@@ -1,0 +1,206 @@
+"""Learns how the rows of a table follow one another under their owners."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from connectors.schema import TableName
+from generators.columns import Codes
+from generators.contexts import joined
+from generators.encoding import FittedColumn
+from generators.privacy.support import Support
+from generators.relations.beats import Beat, moments
+from generators.relations.clocks import Origin, choose_start, fit_span
+from generators.relations.histories import (
+    Clock,
+    History,
+    ahead_codes,
+    positions,
+    sums_before,
+)
+from generators.tables import Feature, Matrix, TableGenerator
+
+Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+
+_REPEATED = 0.05
+"""Share of rows that must repeat their sibling's value for repeats to have a code of their own."""
+_BEYOND_CHANCE = 1.5
+_FREQUENT = 0.05
+_FEW_CODES = 4
+"""A feature of so few codes repeats the sibling before by chance."""
+_ON_BEAT = 0.5
+"""Share of rows whose time must be one of another child table's for that to be their beat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """Training rows of a table, those of an owner side by side and in their order.
+
+    Attributes:
+        base: what they have from their owners.
+        target: their codes.
+        owners: position of each row's owner.
+        units: their privacy units.
+        repeats: where a value equals the sibling's before, of the shape of `target`.
+        time: the generator of the column that orders them; None where none does.
+        ticks: their times.
+        origins: what an owner's first time may be counted from.
+    """
+
+    base: Matrix
+    target: Matrix
+    owners: Ints
+    units: Ints
+    repeats: Bools
+    time: FittedColumn | None
+    ticks: Ints
+    origins: tuple[Origin, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """A child table whose times may be those of another: its name, features and rows."""
+
+    table: TableName
+    features: tuple[Feature, ...]
+    beat: Beat
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What was learned of rows in their order, and what they are drawn given and as."""
+
+    history: History
+    context: Matrix
+    target: Matrix
+
+
+def follow(
+    course: Course, pulse: Pulse | None, generator: type[TableGenerator], support: Support
+) -> Followed:
+    """Learns when rows come, and puts beside each what it has from its older siblings.
+
+    Args:
+        course: the rows.
+        pulse: the table that they have as their beat.
+        generator: what models the times.
+        support: the rule of release.
+    """
+    untimed = History(course.target.features, _repeated(course), None, None, ())
+    past = _past(course, untimed)
+    history = untimed
+    if course.time is not None:
+        clock = _clock(course, course.time, past, pulse, (generator, support))
+        beat = (pulse.table, pulse.features) if pulse else (None, ())
+        history = replace(untimed, clock=clock, beat=beat[0], beat_features=beat[1])
+    present = Matrix(history.present, _present(course, history, pulse))
+    context = joined([course.base, past, present], len(course.owners))
+    codes = history.with_repeats(course.target.codes, course.repeats)
+    return Followed(history, context, Matrix(history.drawn, codes))
+
+
+def choose_beat(ticks: Ints, owners: Ints, pulses: Sequence[Pulse]) -> Pulse | None:
+    """The table at whose times most rows come, if that is at least half of them."""
+    found = []
+    for pulse in pulses:
+        place = pulse.beat.at(owners, ticks)
+        on_beat = (place >= 0) & (pulse.beat.ticks_at(place) == ticks)
+        found.append((float(on_beat.mean()) if len(ticks) else 0.0, pulse))
+    best = max(found, key=lambda f: f[0], default=None)
+    return best[1] if best is not None and best[0] >= _ON_BEAT else None
+
+
+def _repeated(course: Course) -> frozenset[str]:
+    """Features in which siblings repeat one another more often than their codes make likely."""
+    later = positions(course.owners) > 0
+    timed = course.time.column.name if course.time else None
+    return frozenset(
+        f.name
+        for place, f in enumerate(course.target.features)
+        if f.name != timed
+        and _repeats(f, course.target.codes[:, place], course.repeats[:, place], later)
+    )
+
+
+def _repeats(feature: Feature, codes: Codes, repeats: Bools, later: Bools) -> bool:
+    """Whether a repeat deserves a code; in numbers a frequent value is its own reason."""
+    mass = np.bincount(codes, minlength=feature.size) / max(1, len(codes))
+    told = later & (mass[codes] < _FREQUENT) if feature.ordered and feature.size > 1 else later
+    if feature.size in range(2, _FEW_CODES + 1) or told.mean() < _REPEATED:
+        return False
+    chance = float(mass[codes[told]].mean()) if feature.size > 1 else 0.0
+    return float(repeats[told].mean()) >= max(_REPEATED, _BEYOND_CHANCE * chance)
+
+
+def _past(course: Course, history: History) -> Matrix:
+    position, codes = positions(course.owners), course.target.codes
+    sums = sums_before(codes[:, history.averaged], position)
+    previous = codes[np.arange(len(position)) - 1]
+    return Matrix(history.past, history.past_codes(previous, sums, position))
+
+
+def _clock(
+    course: Course,
+    time: FittedColumn,
+    past: Matrix,
+    pulse: Pulse | None,
+    how: tuple[type[TableGenerator], Support],
+) -> Clock:
+    generator, support = how
+    position = positions(course.owners)
+    origin, since_start, told, starting = _start(
+        course, time, np.flatnonzero(position == 0), support
+    )
+    later = np.flatnonzero(position > 0)
+    before = course.ticks[later - 1]
+    spans = course.ticks[later] - before
+    since_previous = fit_span("@since previous", spans, course.units[later], support)
+    ahead = ahead_codes(since_previous, pulse.beat if pulse else None, course.owners[later], before)
+    parts = [_rows(course.base, later), _rows(past, later), ahead]
+    going = Matrix((since_previous.feature,), since_previous.encode(pa.array(spans))[:, None])
+    outermost = np.array([0.0, 1.0])
+    return Clock(
+        time.column.name,
+        origin.name if origin is not None else None,
+        since_start,
+        since_previous,
+        generator.fit(_rows(course.base, told), starting, course.units[told], support),
+        generator.fit(joined(parts, len(later)), going, course.units[later], support),
+        support.quantiles(course.ticks.astype(np.float64), course.units, outermost),
+    )
+
+
+def _start(
+    course: Course, time: FittedColumn, first: Ints, support: Support
+) -> tuple[Origin | None, FittedColumn, Ints, Matrix]:
+    """The origin of first times, their generator, the rows that tell of it, and their codes."""
+    origin = choose_start(course.ticks, first, course.origins)
+    if origin is None:
+        codes = time.encode(moments(course.ticks[first], time.column.datatype))
+        return None, time, first, Matrix((time.feature,), codes[:, None])
+    told = first[origin.known[first]]
+    since = course.ticks[told] - origin.ticks[told]
+    fitted = fit_span("@since start", since, course.units[told], support)
+    return origin, fitted, told, Matrix((fitted.feature,), fitted.encode(pa.array(since))[:, None])
+
+
+def _present(course: Course, history: History, pulse: Pulse | None) -> Codes:
+    """The codes of `History.present`."""
+    if history.clock is None:
+        return np.empty((len(course.owners), 0), np.int32)
+    position = positions(course.owners)
+    spans = course.ticks - course.ticks[np.arange(len(position)) - 1]
+    steps = 1 + history.clock.since_previous.encode(pa.array(spans))
+    names = [f.name for f in course.target.features]
+    times = course.target.codes[:, names.index(history.clock.column)]
+    since = np.where(position > 0, steps, 0).astype(np.int32)
+    beat = pulse.beat if pulse else None
+    return history.present_codes(times, since, course.owners, course.ticks, beat)
+
+
+def _rows(matrix: Matrix, rows: Ints) -> Matrix:
+    return Matrix(matrix.features, matrix.codes[rows])

@@ -1,0 +1,203 @@
+"""What a row has from its older siblings: codes that it is drawn given, beside its owner's.
+
+The sibling just before, the running means of all before it, the time since then, and the row of a
+*beat* table, another child table of the same owner, that is current at its time.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from connectors.schema import TableName
+from generators.columns import Codes
+from generators.encoding import FittedColumn
+from generators.privacy.support import Floats, Released
+from generators.relations.beats import Beat
+from generators.tables import PREVIOUS, Feature, Matrix, TableGenerator
+
+Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+
+LONGEST = 512
+"""Siblings in one history; those of an owner with more fall into several."""
+_FAR = 2**61
+_MEANS = 32
+"""Levels of a running mean; one more code says that nothing came before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """When a table's rows come.
+
+    Attributes:
+        column: the time, or a whole number that ascends like one, by which siblings are ordered.
+        start: what an owner's first row is counted from: a column of the owner, or the first time
+            of the beat table where it is ""; None for the calendar itself.
+        since_start: generator of the first row's time, counted so.
+        since_previous: generator of the time since the sibling before.
+        first: table generator of the first row's code, given its context.
+        later: table generator of the other rows' codes, given theirs.
+        limits: the earliest and the latest tick, each a mean over k units; else empty.
+    """
+
+    column: str
+    start: str | None
+    since_start: FittedColumn
+    since_previous: FittedColumn
+    first: TableGenerator
+    later: TableGenerator
+    limits: Released[Floats]
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The earliest and the latest tick."""
+        if len(self.limits.value) < 2:
+            return -_FAR, _FAR
+        return int(np.floor(self.limits.value[0])), int(np.floor(self.limits.value[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What a table's rows are drawn given beside their owner.
+
+    Attributes:
+        features: of the table's rows, the clock's column among them.
+        repeated: names of those that may be "as the sibling before", which is one code more.
+        clock: when rows come; None where siblings have no order.
+        beat: an earlier child table of the same owner, at whose times rows tend to come.
+        beat_features: of its rows.
+    """
+
+    features: tuple[Feature, ...]
+    repeated: frozenset[str]
+    clock: Clock | None
+    beat: TableName | None
+    beat_features: tuple[Feature, ...]
+
+    @property
+    def drawn(self) -> tuple[Feature, ...]:
+        """What the table's generator draws: all features but the clock's, and repeats."""
+        return tuple(
+            Feature(f.name, f.size + (f.name in self.repeated), f.ordered)
+            for f in self.features
+            if self.clock is None or f.name != self.clock.column
+        )
+
+    @property
+    def places(self) -> Ints:
+        """Where each drawn feature stands among all features."""
+        names = [f.name for f in self.features]
+        return np.array([names.index(f.name) for f in self.drawn], np.int64)
+
+    @property
+    def averaged(self) -> Ints:
+        """Positions of the features whose running mean is known."""
+        found = [i for i, f in enumerate(self.features) if f.ordered and f.size > 2]
+        return np.array(found, np.int64)
+
+    @property
+    def past(self) -> tuple[Feature, ...]:
+        """What a row has from its older siblings."""
+        means = (self.features[i].name for i in self.averaged)
+        return (
+            *(Feature(PREVIOUS + f.name, f.size + 1, f.ordered) for f in self.features),
+            *(Feature(f"mean.{name}", _MEANS + 1, ordered=True) for name in means),
+        )
+
+    @property
+    def present(self) -> tuple[Feature, ...]:
+        """A row's time, the time since the sibling before, and the beat's row at that time."""
+        if self.clock is None:
+            return ()
+        (time,) = (f for f in self.features if f.name == self.clock.column)
+        step = Feature("@step", self.clock.since_previous.feature.size + 1, ordered=True)
+        if self.beat is None:
+            return (time, step)
+        beat = (Feature(f"{self.beat}.{f.name}", f.size + 1, f.ordered) for f in self.beat_features)
+        return (time, step, Feature("@on beat", 2, ordered=True), *beat)
+
+    def past_codes(self, previous: Codes, sums: Floats, position: Ints) -> Codes:
+        """Codes of `past`.
+
+        Args:
+            previous: codes of the sibling before, of shape (rows, features); of any where none is.
+            sums: of the averaged features' codes over all siblings before.
+            position: how many those are.
+        """
+        sizes = np.array([self.features[i].size for i in self.averaged], np.float64)
+        means = sums / np.maximum(position, 1)[:, None] / np.maximum(sizes, 1)
+        both = np.concatenate([previous + 1, 1 + (means * _MEANS).astype(np.int32)], axis=1)
+        return np.where(position[:, None] > 0, both, 0).astype(np.int32)
+
+    def present_codes(
+        self, times: Codes, steps: Codes, owners: Ints, ticks: Ints, beat: Beat | None
+    ) -> Codes:
+        """Codes of `present`: `times` are the clock's column's, `steps` 0 for a first row."""
+        if self.clock is None:
+            return np.empty((len(owners), 0), np.int32)
+        parts = [times[:, None], steps[:, None]]
+        if self.beat is not None and beat is not None:
+            place = beat.at(owners, ticks)
+            exact = (place >= 0) & (beat.ticks_at(place) == ticks)
+            parts += [exact[:, None], beat.codes_at(place)]
+        return np.concatenate(parts, axis=1).astype(np.int32)
+
+    def with_repeats(self, codes: Codes, repeats: Bools) -> Codes:
+        """Codes of `drawn`, from those of `features` and which of them repeat the sibling's."""
+        found = codes[:, self.places]
+        for place, feature in enumerate(self.drawn):
+            if feature.name in self.repeated:
+                found[repeats[:, self.places[place]], place] = feature.size - 1
+        return found
+
+    def repeating(self, drawn: Codes) -> Bools:
+        """Which rows of codes of `drawn` repeat anything."""
+        sizes = np.array([f.size if f.name in self.repeated else 0 for f in self.drawn])
+        return np.asarray((drawn == sizes - 1).any(axis=1))
+
+    def resolved(self, drawn: Codes, previous: Codes, alone: Bools) -> tuple[Codes, Bools]:
+        """The codes of `features` but the clock's, and where they repeat the sibling before.
+
+        Rows that are `alone` have no sibling before; what they repeat becomes the first code.
+        """
+        codes = np.zeros((len(drawn), len(self.features)), np.int32)
+        repeats = np.zeros(codes.shape, np.bool_)
+        codes[:, self.places] = drawn
+        for place, feature in zip(self.places, self.drawn, strict=True):
+            if feature.name in self.repeated:
+                repeats[:, place] = codes[:, place] == feature.size - 1
+        codes = np.where(repeats, np.where(alone[:, None], 0, previous), codes)
+        return codes.astype(np.int32), repeats & ~alone[:, None]
+
+
+def ahead_codes(
+    since_previous: FittedColumn, beat: Beat | None, owners: Ints, before: Ints
+) -> Matrix:
+    """What a clock knows besides: the time from the sibling before to the next beat."""
+    if beat is None:
+        return Matrix((), np.empty((len(owners), 0), np.int32))
+    place = beat.after(owners, before)
+    codes = 1 + since_previous.encode(pa.array(beat.ticks_at(place) - before))
+    feature = Feature("@next beat", since_previous.feature.size + 1, ordered=True)
+    return Matrix((feature,), np.where(place < 0, 0, codes)[:, None].astype(np.int32))
+
+
+def positions(owners: Ints) -> Ints:
+    """How many siblings come before each row in its history; equal owners stand side by side."""
+    starts = np.flatnonzero(np.diff(owners, prepend=-1))
+    sizes = np.diff(np.append(starts, len(owners)))
+    return np.asarray((np.arange(len(owners)) - np.repeat(starts, sizes)) % LONGEST)
+
+
+def sums_before(codes: Codes, position: Ints) -> Floats:
+    """Sums of each column's codes over the siblings before each row, in its history."""
+    running = np.concatenate([np.zeros((1, codes.shape[1])), np.cumsum(codes, 0, np.float64)])
+    rows = np.arange(len(codes))
+    return np.asarray(running[rows] - running[rows - position])
+
+
+def sources(repeats: Bools) -> Ints:
+    """The row that each row of one feature takes its value from, itself where it repeats none."""
+    return np.maximum.accumulate(np.where(repeats, -1, np.arange(len(repeats))))

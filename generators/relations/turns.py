@@ -1,0 +1,166 @@
+"""Draws the rows of all owners turn by turn: every first row, every second one, and so on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from generators.columns import Codes, Draw
+from generators.encoding import FittedColumn
+from generators.relations.beats import Beat, moments, ticks
+from generators.relations.histories import Clock, History, ahead_codes, positions
+from generators.tables import TableGenerator
+
+Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+
+_REDRAWS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """What the rows of one table in one shard are drawn from.
+
+    Attributes:
+        history: what rows have from their older siblings.
+        generator: of a row, given its context.
+        time: the generator of the clock's column; None without a clock.
+        base: context codes of each row, its siblings beside it.
+        owners: position of each row's owner, equal ones side by side.
+        origins: per row, the tick that its owner's first row is counted from.
+        beat: the beat table's rows, where there is one.
+    """
+
+    history: History
+    generator: TableGenerator
+    time: FittedColumn | None
+    base: Codes
+    owners: Ints
+    origins: Ints
+    beat: Beat | None
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """Rows that were drawn.
+
+    Attributes:
+        context: the codes that each row was drawn given.
+        codes: per row and feature, the clock's column too.
+        repeats: where a row takes its value from the sibling before, of the same shape.
+        ticks: per row, its time; 0 without a clock.
+    """
+
+    context: Codes
+    codes: Codes
+    repeats: Bools
+    ticks: Ints
+
+
+def take_turns(cast: Cast, rng: np.random.Generator) -> Turns:
+    """Draws all rows of some owners."""
+    history, rows = cast.history, len(cast.owners)
+    width = cast.base.shape[1] + len(history.past) + len(history.present)
+    found = Turns(
+        np.zeros((rows, width), np.int32),
+        np.zeros((rows, len(history.features)), np.int32),
+        np.zeros((rows, len(history.features)), np.bool_),
+        np.zeros(rows, np.int64),
+    )
+    sums = np.zeros((rows, len(history.averaged)))
+    position = positions(cast.owners)
+    order = np.argsort(position, kind="stable")
+    ends = np.cumsum(np.bincount(position))
+    for number, turn in enumerate(np.split(order, ends[:-1]) if rows else ()):
+        if number:
+            sums[turn] = sums[turn - 1] + found.codes[turn - 1][:, history.averaged]
+        past = history.past_codes(found.codes[turn - 1], sums[turn], np.full(len(turn), number))
+        known = np.concatenate([cast.base[turn], past], axis=1)
+        found.context[turn] = _with_present(cast, found, turn, known, rng)
+        _draw_rows(cast, found, turn, rng)
+    return found
+
+
+def drawn_again(cast: Cast, found: Turns, rows: Ints, rng: np.random.Generator) -> Turns:
+    """The same rows with some of them replaced, each drawn given what it was drawn given before."""
+    again = replace(found, codes=found.codes.copy(), repeats=found.repeats.copy())
+    _draw_rows(cast, again, rows, rng)
+    return again
+
+
+def _draw_rows(cast: Cast, found: Turns, rows: Ints, rng: np.random.Generator) -> None:
+    """Draws codes of rows whose context and time are there, in place."""
+    known = found.context[rows]
+    alone = positions(cast.owners)[rows] == 0
+    codes = cast.generator.sample(known, {}, rng)
+    for _ in range(_REDRAWS):
+        wrong = np.flatnonzero(alone & cast.history.repeating(codes))
+        if not len(wrong):
+            break
+        codes[wrong] = cast.generator.sample(known[wrong], {}, rng)
+    drawn, repeats = cast.history.resolved(codes, found.codes[rows - 1], alone)
+    places = cast.history.places
+    found.codes[rows[:, None], places] = drawn[:, places]
+    found.repeats[rows] = repeats
+
+
+def _with_present(
+    cast: Cast, found: Turns, rows: Ints, known: Codes, rng: np.random.Generator
+) -> Codes:
+    """The context of one turn's rows, once they have their times."""
+    history, clock = cast.history, cast.history.clock
+    if clock is None or cast.time is None:
+        return known
+    first = not known[:, cast.base.shape[1] :].any()
+    since = np.zeros(len(rows), np.int32)
+    if first:
+        found.ticks[rows] = _first_ticks(cast, clock, rows, rng)
+    else:
+        before = found.ticks[rows - 1]
+        ahead = ahead_codes(clock.since_previous, cast.beat, cast.owners[rows], before)
+        given = np.concatenate([known, ahead.codes], axis=1)
+        found.ticks[rows] = _later_ticks(clock, given, before, rng)
+        since = 1 + clock.since_previous.encode(pa.array(found.ticks[rows] - before))
+    times = cast.time.encode(moments(found.ticks[rows], cast.time.column.datatype))
+    place = [f.name for f in history.features].index(clock.column)
+    found.codes[rows, place] = times
+    present = history.present_codes(times, since, cast.owners[rows], found.ticks[rows], cast.beat)
+    return np.concatenate([known, present], axis=1)
+
+
+def _first_ticks(cast: Cast, clock: Clock, rows: Ints, rng: np.random.Generator) -> Ints:
+    origins = cast.origins[rows] if clock.start is not None else np.zeros(len(rows), np.int64)
+    given = cast.base[rows]
+
+    def drawn(left: Ints) -> Ints:
+        codes = clock.first.sample(given[left], {}, rng)[:, 0]
+        return origins[left] + ticks(clock.since_start.decode(codes, _draw(len(codes), rng)))
+
+    return _within(drawn, np.full(len(rows), clock.bounds[0]), clock.bounds[1])
+
+
+def _later_ticks(clock: Clock, given: Codes, before: Ints, rng: np.random.Generator) -> Ints:
+    def drawn(left: Ints) -> Ints:
+        codes = clock.later.sample(given[left], {}, rng)[:, 0]
+        spans = ticks(clock.since_previous.decode(codes, _draw(len(codes), rng)))
+        return np.asarray(before[left] + spans)
+
+    return _within(drawn, before, clock.bounds[1])
+
+
+def _within(drawn: Callable[[Ints], Ints], lowest: Ints, highest: int) -> Ints:
+    """Ticks between bounds: drawn again a few times where they lie outside, then moved inside."""
+    found = drawn(np.arange(len(lowest)))
+    for _ in range(_REDRAWS):
+        outside = np.flatnonzero((found < lowest) | (found > highest))
+        if not len(outside):
+            break
+        found[outside] = drawn(outside)
+    return np.clip(found, lowest, np.maximum(lowest, highest))
+
+
+def _draw(rows: int, rng: np.random.Generator) -> Draw:
+    everything = np.arange(rows)
+    return Draw(rng, everything, everything.astype(np.uint64))

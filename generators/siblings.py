@@ -1,0 +1,189 @@
+"""Puts a table's training rows in the order of their siblings, with what may tell of each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.datatypes import Kind
+from connectors.schema import TableName
+from generators.contexts import Rows, context
+from generators.encoding import FittedColumn
+from generators.privacy.support import Ints
+from generators.relations.beats import Beat, converted, ticks
+from generators.relations.clocks import (
+    Candidate,
+    Origin,
+    can_be_clock,
+    choose_clock,
+    looks_like_years,
+)
+from generators.relations.courses import Course, Pulse, choose_beat
+from generators.relations.histories import positions
+from generators.tables import Matrix
+
+Bools = npt.NDArray[np.bool_]
+
+BEAT = ""
+"""The name of the origin that is the beat table's first time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The training rows of a table that was fitted before.
+
+    Attributes:
+        rows: as stored.
+        codes: of each row, with those that it was drawn given.
+        owners: per row, the position of its owner's row; empty for a root.
+        clock: the column that orders siblings; None where none does.
+    """
+
+    rows: pa.Table
+    codes: Rows
+    owners: Ints
+    owner: TableName | None
+    clock: FittedColumn | None
+
+
+@dataclass(frozen=True, slots=True)
+class Young:
+    """The training rows of a table about to be fitted.
+
+    Attributes:
+        rows: as stored, with their privacy units.
+        columns: those whose values are learned.
+        target: codes of each row.
+        alike: per feature whose repeats count, what must be equal in two rows for one to repeat
+            the other; -1 where nothing does.
+        clusters: each row's cluster, and how many there are.
+    """
+
+    rows: pa.Table
+    units: Ints
+    columns: Sequence[FittedColumn]
+    target: Matrix
+    alike: Mapping[str, Ints]
+    clusters: tuple[npt.NDArray[np.int32], int]
+
+
+def ordered(
+    young: Young, link: Ints, owner: TableName, seen: Mapping[TableName, Seen]
+) -> tuple[Course, Pulse | None, Ints]:
+    """The rows that have an owner, siblings side by side; their beat; and their positions.
+
+    Args:
+        young: the rows.
+        link: per row, the position of its owner's row; -1 for none.
+        owner: the owner's table.
+        seen: what was fitted before, the owner among it.
+    """
+    kept = np.flatnonzero(link >= 0)
+    clock = choose_clock(_candidates(young, kept), link[kept])
+    times = np.zeros(len(kept), np.int64) if clock is None else clock.ticks
+    order = np.lexsort((times, link[kept]))
+    known, times = kept[order], times[order]
+    owners = link[known]
+    codes, count = young.clusters
+    base = context(seen[owner].codes, owners, codes[known], count)
+    time = None if clock is None else _fitted(young.columns, clock.column.name)
+    pulse = None if time is None else choose_beat(times, owners, _pulses(owner, time, seen))
+    course = Course(
+        base,
+        Matrix(young.target.features, young.target.codes[known]),
+        owners,
+        young.units[known],
+        _repeats(young, known, positions(owners)),
+        time,
+        times,
+        () if time is None else _origins(time, times, owners, seen[owner], pulse),
+    )
+    return course, pulse, known
+
+
+def origin_ticks(values: pa.Array, source: Kind, target: Kind) -> tuple[Ints, Bools]:
+    """A column's times as ticks of another kind, and where they are known."""
+    known = np.asarray(values.is_valid().to_numpy(zero_copy_only=False))
+    return converted(ticks(values), source, target), known
+
+
+def _candidates(young: Young, kept: Ints) -> list[Candidate]:
+    found = []
+    for fitted in young.columns:
+        values = _column(young.rows, fitted.column.name)
+        learned = fitted.generator.kind in {"numeric", "temporal"}
+        if learned and can_be_clock(fitted.column) and not values.null_count:
+            found.append(Candidate(fitted.column, ticks(values)[kept]))
+    return found
+
+
+def _pulses(owner: TableName, time: FittedColumn, seen: Mapping[TableName, Seen]) -> list[Pulse]:
+    """The tables under the same owner whose times can be held against these."""
+    found = []
+    for name, other in seen.items():
+        if other.owner != owner or other.clock is None:
+            continue
+        if other.clock.column.datatype.kind is not time.column.datatype.kind:
+            continue
+        kept = np.flatnonzero(other.owners >= 0)
+        times = ticks(_column(other.rows, other.clock.column.name))[kept]
+        codes = other.codes.target
+        beat = Beat.of(other.owners[kept], times, codes.codes[kept])
+        found.append(Pulse(name, codes.features, beat))
+    return found
+
+
+def _origins(
+    time: FittedColumn, times: Ints, owners: Ints, owner: Seen, pulse: Pulse | None
+) -> tuple[Origin, ...]:
+    found = []
+    kind = time.column.datatype.kind
+    for name, source in _moments(owner):
+        if kind is Kind.INTEGER and not looks_like_years(times):
+            continue
+        origin, known = origin_ticks(_column(owner.rows, name), source, kind)
+        found.append(Origin(name, origin[owners], known[owners]))
+    if pulse is not None:
+        first = pulse.beat.first(owners)
+        found.append(Origin(BEAT, pulse.beat.ticks_at(first), first >= 0))
+    return tuple(found)
+
+
+def _moments(owner: Seen) -> list[tuple[str, Kind]]:
+    """The owner's columns that hold dates or timestamps."""
+    found = []
+    for field in owner.rows.schema:
+        if pa.types.is_date(field.type):
+            found.append((field.name, Kind.DATE))
+        elif pa.types.is_timestamp(field.type):
+            found.append((field.name, Kind.TIMESTAMP))
+    return found
+
+
+def _repeats(young: Young, known: Ints, position: Ints) -> Bools:
+    """Where a row is like the sibling before, by feature."""
+    found = np.zeros((len(known), len(young.target.features)), np.bool_)
+    for place, feature in enumerate(young.target.features):
+        if feature.name in young.alike:
+            ids = young.alike[feature.name][known]
+            found[1:, place] = (ids[1:] == ids[:-1]) & (ids[1:] >= 0)
+    return found & (position > 0)[:, None]
+
+
+def value_ids(values: pa.Array) -> Ints:
+    """A number per distinct value; -1 for null. Nested values are told apart by their text."""
+    if pa.types.is_nested(values.type):
+        values = pa.array([None if v is None else str(v) for v in values.to_pylist()], pa.string())
+    indices = pc.fill_null(values.dictionary_encode().indices, -1)
+    return np.asarray(indices.to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def _fitted(columns: Sequence[FittedColumn], name: str) -> FittedColumn:
+    return next(c for c in columns if c.column.name == name)
+
+
+def _column(rows: pa.Table, name: str) -> pa.Array:
+    return rows[name].combine_chunks()
