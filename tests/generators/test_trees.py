@@ -141,6 +141,16 @@ def test_null_is_no_neighbour_of_the_lowest_value() -> None:
     assert shown[~null].mean() == pytest.approx(own[amount > 0].mean(), abs=five_deviations())
 
 
+def test_many_ordered_codes_are_learned_where_none_is_null() -> None:
+    rng = np.random.default_rng(13)
+    sign = rng.integers(0, 2, ROWS)
+    amount = 1 + sign * 45 + rng.integers(0, 44, ROWS)
+    given = matrix(sign)
+    shown = drawn(fitted(given, matrix(amount, ordered=True)), given)[:, 0]
+    assert ((shown > 45) == (sign == 1)).mean() >= 1 - 20 / ROWS
+    assert shown.min() > 0
+
+
 def test_a_code_of_a_single_unit_has_no_leaf_of_its_own() -> None:
     rng = np.random.default_rng(9)
     context, own = rng.integers(0, 2, ROWS), rng.integers(0, 2, ROWS)

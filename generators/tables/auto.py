@@ -1,0 +1,77 @@
+"""Trees for every table, and networks where they are affordable and units held out prefer them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from generators.columns import Codes, State
+from generators.privacy.support import Support
+from generators.tables import Matrix, TableGenerator, table_generators
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+_MOST_CELLS = 50_000_000
+"""Rows times features up to which networks are tried. A count and not a time decides, so that a
+busy machine learns the same model as an idle one."""
+_MARGIN = 0.05
+"""Nats per row that networks have to gain on units held out, to be worth slower sampling."""
+_CHOSEN = "chosen"
+
+
+@dataclass(frozen=True, slots=True)
+class Auto:
+    """The better of two models.
+
+    Attributes:
+        chosen: the one that draws.
+    """
+
+    kind: ClassVar[str] = "auto"
+    chosen: TableGenerator
+
+    @classmethod
+    def fit(cls, context: Matrix, target: Matrix, units: Ints, support: Support) -> Self:
+        """Learns networks mixed with trees, and falls back to the trees alone."""
+        kinds = table_generators()
+        features = len(context.features) + len(target.features)
+        if len(units) * features <= _MOST_CELLS:
+            network = kinds["network"].fit(context, target, units, support)
+            if _gain(network) >= _MARGIN:
+                return cls(network)
+        return cls(kinds["trees"].fit(context, target, units, support))
+
+    def log_prob(self, context: Codes, target: Codes) -> Floats:
+        """As the chosen model has it."""
+        return self.chosen.log_prob(context, target)
+
+    def sample(
+        self, context: Codes, evidence: Mapping[str, Codes], rng: np.random.Generator
+    ) -> Codes:
+        """As the chosen model draws."""
+        return self.chosen.sample(context, evidence, rng)
+
+    def released(self) -> State:
+        """The kind of the chosen model, and its state."""
+        return {_CHOSEN: Support().declared(self.chosen.kind), **self.chosen.released()}
+
+    @classmethod
+    def restore(cls, state: Mapping[str, Any]) -> Self:
+        """The generator whose `released()` held these values."""
+        kind = table_generators()[state[_CHOSEN]]
+        return cls(kind.restore({n: v for n, v in state.items() if n != _CHOSEN}))
+
+
+def _gain(network: TableGenerator) -> float:
+    """Nats per row held out by which the mixture beats the trees; 0 where none was learned."""
+    state = network.released()
+    if "network.held_out" not in state:
+        return 0.0
+    trees, _, mixture = state["network.held_out"].value
+    return float(mixture - trees)
+
+
+generator: type[TableGenerator] = Auto

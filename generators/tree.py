@@ -1,0 +1,261 @@
+"""One small decision tree per column, each over the codes known before it, and how it is fitted."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from generators.coarse import by_association, merged
+from generators.columns import Codes
+from generators.dependence import MOST_PREDECESSORS, Table
+from generators.growth import Growth, Sample, grown
+from generators.privacy.support import unit_counts
+from generators.tables import PREVIOUS
+
+Bytes = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+GRAINS = 1 << 24
+"""Probabilities are whole multiples of 1 / GRAINS, so that every machine draws the same."""
+
+_MOST_BINS = 64
+_MOST_CLASSES = 32
+_GROUPS = (4, 10, 32)
+"""Numbers of groups that the codes of an ordered feature are merged to, coarse ones first."""
+_SHRINKAGE = 8.0
+"""Rows of its parent's distribution that a node is given, per code that it holds just once; one
+that it holds n times counts as 1 / n, so that what is certain stays certain."""
+_DOUBT = 0.2
+"""Such rows given to every node, so that nothing is impossible that its parent has seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A fitted tree; node 0 is the root, and a leaf is its own left child.
+
+    Attributes:
+        inputs: the columns it asks, as positions in context ++ target.
+        bins: per input, the bin of each code.
+        split: per node, which of the inputs it asks.
+        threshold: per node; rows with a higher bin go to the right child, next to the left one.
+        left: per node, the left child.
+        cumulative: of shape (leaves, codes), in grains: the probability of each code or a lower
+            one, plus `GRAINS` times the leaf, so that the flat array ascends.
+    """
+
+    inputs: Ints
+    bins: tuple[Bytes, ...]
+    split: Ints
+    threshold: Ints
+    left: Ints
+    cumulative: Ints
+
+    def leaves(self, known: Codes) -> Ints:
+        """The leaf of each row; `known` is of shape (columns, rows), and only inputs are read."""
+        rows = known.shape[1]
+        node = np.zeros(rows, np.int64)
+        binned = np.empty((rows, len(self.inputs)), np.uint8)
+        for slot, (column, bins) in enumerate(zip(self.inputs, self.bins, strict=True)):
+            binned[:, slot] = bins.take(known[column])
+        flat, start = binned.ravel(), np.arange(rows) * len(self.inputs)
+        moving = np.arange(rows) if len(self.left) > 1 else np.empty(0, np.int64)
+        while len(moving):
+            at = node.take(moving)
+            asked = flat.take(start.take(moving) + self.split.take(at))
+            node[moving] = self.left.take(at) + (asked > self.threshold.take(at))
+            moving = moving[self.left.take(node.take(moving)) != node.take(moving)]
+        return self._leaf_numbers().take(node)
+
+    def drawn(self, known: Codes, uniform: Floats) -> Ints:
+        """A code per row, by inverse transform of one uniform number each."""
+        leaf = self.leaves(known)
+        point = leaf * GRAINS + (uniform * GRAINS).astype(np.int64)
+        found = np.searchsorted(self.cumulative.ravel(), point, side="right")
+        return np.asarray(found - leaf * self.cumulative.shape[1])
+
+    def grains(self, known: Codes, own: Codes) -> Ints:
+        """The probability of each row's own code, in grains."""
+        flat = np.append(0, self.cumulative)
+        at = self.leaves(known) * self.cumulative.shape[1] + own
+        return np.asarray(flat[at + 1] - flat[at])
+
+    def _leaf_numbers(self) -> Ints:
+        return np.cumsum(self.left == np.arange(len(self.left))) - 1
+
+
+def fitted_trees(table: Table, order: Ints, information: Floats) -> tuple[int, list[Tree]]:
+    """The fewest units behind any leaf, and a tree per feature in the matrix's order."""
+    trees = [uniform_tree(f.size) for f in table.features[table.contexts :]]
+    behind, known = len(np.unique(table.units)), list(range(table.contexts))
+    for j in order + table.contexts:
+        if table.masses[j].any():
+            ranked = np.argsort(-information[j, known], kind="stable")[:MOST_PREDECESSORS]
+            units, trees[j - table.contexts] = _tree(
+                table, int(j), np.array(known, np.int64)[ranked]
+            )
+            behind = min(behind, units)
+        known.append(int(j))
+    return behind, trees
+
+
+def _tree(table: Table, j: int, inputs: Ints) -> tuple[int, Tree]:
+    """The fewest units behind a leaf of column `j`'s tree, and the tree."""
+    kept = np.flatnonzero(table.masses[j][table.codes[j]])
+    own, units = table.codes[j, kept].astype(np.int64), table.units[kept]
+    classes = _classes(table.masses[j], table.features[j].ordered)[own]
+    asked = table.codes[inputs][:, kept]
+    binnings = [
+        _binning(table, int(i), codes, classes, table.features[j].ordered)
+        for i, codes in zip(inputs, asked, strict=True)
+    ]
+    bins = [b for b, _ in binnings]
+    binned = np.array([b[c] for b, c in zip(bins, asked, strict=True)], np.uint8)
+    binned = binned.reshape(asked.shape)
+    widths = np.array([int(b.max()) + 1 for b in bins], np.int64)
+    dues = np.array([due for _, due in binnings])
+    groups = _groups(table, j)
+    count = int(classes.max()) + 1
+    in_turn = any(f.name.startswith(PREVIOUS) for f in table.features[: table.contexts])
+    coarser = _coarser(groups, classes, own)
+    sample = Sample(binned, widths, dues, classes, count, units, in_turn, coarser)
+    growth = grown(sample, table.support)
+    behind = unit_counts(growth.node, units, len(growth.left))[~growth.inner].min()
+    shares = _shares(growth, own, table.features[j].size, groups)
+    return int(behind), _pruned(growth, inputs, bins, shares)
+
+
+def _classes(mass: Ints, ordered: bool) -> Ints:
+    """The class of each code, without numbers that no code with mass has, such as that of null."""
+    found = merged(mass, ordered, _MOST_CLASSES)
+    return np.searchsorted(np.unique(found[mass > 0]), found)
+
+
+def _binning(
+    table: Table, i: int, codes: Codes, classes: Ints, like_ordered: bool
+) -> tuple[Bytes, float]:
+    """The bin of each code of input `i`, and what having chosen their order costs a split."""
+    mass = table.masses[i]
+    if table.features[i].ordered or np.count_nonzero(mass) < 3:
+        return merged(mass, True, _MOST_BINS).astype(np.uint8), 0.0
+    shape = (len(mass), int(classes.max()) + 1)
+    flat = np.bincount(codes * shape[1] + classes, minlength=shape[0] * shape[1])
+    counts = flat.reshape(shape) * (mass > 0)[:, None]
+    bins, due = by_association(counts, like_ordered, _MOST_BINS)
+    return bins.astype(np.uint8), due
+
+
+def _groups(table: Table, j: int) -> tuple[Ints, ...]:
+    """The group of each code of column `j`, coarse ones first and each code alone at last."""
+    mass, size = table.masses[j], table.features[j].size
+    coarse = (merged(mass, True, most) for most in _GROUPS if size > most)
+    return (*(coarse if table.features[j].ordered else ()), np.arange(size))
+
+
+def _coarser(groups: Sequence[Ints], classes: Ints, own: Ints) -> tuple[Ints, ...]:
+    """Where the coarse groups begin among the classes."""
+    lowest = np.full(int(classes.max(initial=0)) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(lowest, classes, own)
+    found = (np.flatnonzero(np.diff(group[lowest], prepend=-1)) for group in groups[:-1])
+    return tuple(starts for starts in found if 1 < len(starts) < len(lowest))
+
+
+def _shares(growth: Growth, own: Ints, size: int, groups: Sequence[Ints]) -> Floats:
+    """The distribution of codes in each leaf, drawn towards its parent's where counts are low.
+
+    That of coarse groups first and then of codes inside each, so that a leaf which holds every
+    code just a few times still knows where it lies (a Polya tree, Lavine 1992).
+    """
+    nodes = len(growth.left)
+    flat = np.bincount(growth.node * size + own, minlength=nodes * size)
+    counts = flat.reshape(nodes, size)
+    parents = np.flatnonzero(growth.inner)
+    for parent in parents[::-1]:
+        counts[parent] = counts[growth.left[parent]] + counts[growth.left[parent] + 1]
+    shares, outer = np.ones((int((~growth.inner).sum()), 1)), np.zeros(size, np.int64)
+    for group in groups:
+        starts = np.flatnonzero(np.diff(group, prepend=-1))
+        inside = _drawn_to_parents(np.add.reduceat(counts, starts, axis=1), outer[starts], growth)
+        shares, outer = shares[:, outer[starts]] * inside, group
+    return shares
+
+
+def _drawn_to_parents(counts: Ints, outer: Ints, growth: Growth) -> Floats:
+    """Per leaf the share of each group in the outer group that holds it."""
+    starts = np.flatnonzero(np.diff(outer, prepend=-1))
+    scarce = np.add.reduceat((counts > 0) / np.maximum(counts, 1), starts, axis=1)
+    weight = (_SHRINKAGE * scarce + _DOUBT)[:, outer]
+    whole = np.add.reduceat(counts, starts, axis=1)[:, outer]
+    shares = counts / np.maximum(whole, 1)
+    for parent in np.flatnonzero(growth.inner):
+        for child in (growth.left[parent], growth.left[parent] + 1):
+            mixed = counts[child] + weight[child] * shares[parent]
+            shares[child] = mixed / (whole[child] + weight[child])
+    return np.asarray(shares[~growth.inner])
+
+
+def _pruned(growth: Growth, inputs: Ints, bins: Sequence[Bytes], shares: Floats) -> Tree:
+    """The tree without the inputs that no node asks."""
+    used = np.unique(growth.split[growth.inner])
+    split = np.where(growth.inner, np.searchsorted(used, growth.split), 0)
+    kept = tuple(bins[i] for i in used)
+    return Tree(inputs[used], kept, split, growth.threshold, growth.left, _cumulative(shares))
+
+
+def uniform_tree(size: int) -> Tree:
+    """A tree that asks nothing and gives every code the same probability."""
+    none = np.empty(0, np.int64)
+    root = np.zeros(1, np.int64)
+    return Tree(none, (), root, root, root, _cumulative(np.ones((1, size))))
+
+
+def _cumulative(shares: Floats) -> Ints:
+    total = np.cumsum(shares, axis=1)
+    return _stacked(np.rint(total / total[:, -1:] * GRAINS).astype(np.int64))
+
+
+def _stacked(cumulative: Ints) -> Ints:
+    return cumulative + GRAINS * np.arange(len(cumulative))[:, None]
+
+
+def packed(order: Ints, trees: Sequence[Tree]) -> dict[str, npt.NDArray[Any]]:
+    """The order, and each field of the trees end to end."""
+    within = [t.cumulative - _stacked(np.zeros((len(t.cumulative), 1), np.int64)) for t in trees]
+    return {
+        "order": order,
+        "input_counts": np.array([len(t.inputs) for t in trees], np.int64),
+        "node_counts": np.array([len(t.left) for t in trees], np.int64),
+        "inputs": _joined([t.inputs for t in trees], np.int64),
+        "bins": _joined([b for t in trees for b in t.bins], np.uint8),
+        "split": _joined([t.split for t in trees], np.uint8),
+        "threshold": _joined([t.threshold for t in trees], np.uint8),
+        "left": _joined([t.left for t in trees], np.int32),
+        "cumulative": _joined([w.ravel() for w in within], np.int32),
+    }
+
+
+def _joined(parts: Sequence[npt.NDArray[Any]], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    return np.concatenate([np.empty(0, dtype), *parts]).astype(dtype)
+
+
+def unpacked(plain: Mapping[str, Any]) -> Iterator[Tree]:
+    """The trees of `packed`."""
+    sizes, contexts = plain["sizes"], plain["contexts"]
+    inputs = _pieces(plain["inputs"], plain["input_counts"])
+    bins = iter(_pieces(plain["bins"], sizes[plain["inputs"]]))
+    nodes = [
+        _pieces(plain[name].astype(np.int64), plain["node_counts"])
+        for name in ("split", "threshold", "left")
+    ]
+    rest = plain["cumulative"].astype(np.int64)
+    for size, asked, split, threshold, left in zip(sizes[contexts:], inputs, *nodes, strict=True):
+        leaves = int((left == np.arange(len(left))).sum())
+        mine, rest = rest[: leaves * size], rest[leaves * size :]
+        own = tuple(next(bins) for _ in asked)
+        yield Tree(asked, own, split, threshold, left, _stacked(mine.reshape(leaves, size)))
+
+
+def _pieces(flat: npt.NDArray[Any], lengths: Ints) -> list[npt.NDArray[Any]]:
+    return np.split(flat, np.cumsum(lengths)[:-1])[: len(lengths)]
