@@ -95,7 +95,7 @@ ORDER BY 1, 2, c.ordinal_position
 def main(arguments: Sequence[str]) -> None:
     """Prints a JSON list with one object per database."""
     options = _options(arguments)
-    judge = _judge(options.judge)
+    judge = judge_module(options.judge)
     with server() as url:
         rows = [_measured(url, options, name, judge) for name in options.names]
     print(json.dumps(rows, indent=1))
@@ -111,7 +111,8 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _judge(path: Path) -> ModuleType:
+def judge_module(path: Path) -> ModuleType:
+    """The judge's program as a module, for its single steps."""
     found = importlib.util.spec_from_file_location("judge", path)
     if found is None or found.loader is None:
         raise FileNotFoundError(path)
@@ -124,7 +125,7 @@ def _measured(
     url: str, options: argparse.Namespace, name: str, judge: ModuleType
 ) -> dict[str, Any]:
     with database(url) as source, database(url) as target, tempfile.TemporaryDirectory() as scratch:
-        _restore(source, next((options.folder / name).glob(f"{name}*.sql.zst")))
+        restore(source, next((options.folder / name).glob(f"{name}*.sql.zst")))
         path = Path(scratch) / "bench.model"
         began = time.perf_counter()
         with open_source(source) as opened:
@@ -155,7 +156,7 @@ def _measured(
         }
 
 
-def _restore(url: str, dump: Path) -> None:
+def restore(url: str, dump: Path) -> None:
     """Restores a dump with the bundled psql, which understands its COPY blocks."""
     data = subprocess.run(["zstd", "-dc", str(dump)], check=True, capture_output=True)  # noqa: S603, S607 - fixed program
     psql = [str(binaries() / "psql"), "-qX", "-v", "ON_ERROR_STOP=1", "-d", url]

@@ -31,7 +31,7 @@ from provisioner.learn import Learning, learn
 from provisioner.load import load
 from provisioner.plan import Request, plan
 
-_JUDGE = Path(__file__).parents[2] / "shared" / "judge" / "judge.py"
+JUDGE = Path(__file__).parents[2] / "shared" / "judge" / "judge.py"
 _SQL = {
     "categorical": "text",
     "datetime": "timestamp",
@@ -57,7 +57,8 @@ def main(arguments: Sequence[str]) -> None:
         out = Path(scratch)
         with database(url) as source, database(url) as target:
             _load_csv(source, options.folder / "train", metadata)
-            timing = _provisioned(source, target, out, options)
+            path = out / "bench.model"
+            timing = provisioned(source, target, path, options.table_model, options.seed)
             _export(target, out, metadata)
         figures = _judged(options, out)
     rate = timing.rows / timing.provision_s
@@ -80,20 +81,21 @@ def main(arguments: Sequence[str]) -> None:
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fidelity", description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--judge", type=Path, default=_JUDGE)
+    parser.add_argument("--judge", type=Path, default=JUDGE)
     parser.add_argument("--table-model", default="trees")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args(arguments)
 
 
-def _provisioned(source: str, target: str, out: Path, options: argparse.Namespace) -> Timing:
+def provisioned(source: str, target: str, path: Path, kind: str, seed_number: int) -> Timing:
+    """Learns a source into a model at `path` and fills an empty target from it at scale 1."""
     began = time.perf_counter()
     with open_source(source) as opened:
-        model = learn(opened, Learning(kind=options.table_model, seed=options.seed))
-    write_archive(model, out / "bench.model")
+        model = learn(opened, Learning(kind=kind, seed=seed_number))
+    write_archive(model, path)
     learned = time.perf_counter()
-    model = read_archive(out / "bench.model")
-    planned = plan(model, fingerprint(out / "bench.model"), Request(seed=options.seed))
+    model = read_archive(path)
+    planned = plan(model, fingerprint(path), Request(seed=seed_number))
     with open_target(target) as opened_target:
         loaded = load(model, planned, opened_target)
     return Timing(learned - began, time.perf_counter() - learned, loaded.rows)
