@@ -43,7 +43,8 @@ class DataType:
         padded: True for character(n), whose trailing blanks mean nothing.
         precision: digits of a decimal; None where unlimited.
         scale: digits after the point of a decimal; None where unlimited.
-        labels: the labels of an enum, in their order.
+        labels: the labels of an enum, in their order; of a text or integer that tells the type of
+            a polymorphic key, the values that the configuration names.
         element: the type of an array's elements.
         domain: the domain's qualified name, where the column's type is one.
         base: the type that a domain stands on, as the engine spells it.

@@ -28,6 +28,20 @@ def ancestors(schema: Schema, name: TableName) -> frozenset[TableName]:
     return frozenset(found) - {name}
 
 
+def reached(
+    edges: Mapping[TableName, Iterable[TableName]], start: TableName
+) -> frozenset[TableName]:
+    """All tables that edges lead to from one; itself only where a ring leads back."""
+    found: set[TableName] = set()
+    waiting = list(edges[start])
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(edges[name])
+    return frozenset(found)
+
+
 def _components(schema: Schema) -> list[list[TableName]]:
     """Strongly connected components, parents first, by Kosaraju's two searches.
 

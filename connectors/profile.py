@@ -73,12 +73,18 @@ class ForeignKeyProfile:
         parents_with_children: those with at least one child.
         children: rows of the child table whose key is not null.
         most: the most children of one parent.
+        dangling: of an undeclared key, how many of those children lead nowhere.
+        dangling_units: distinct units of the children that lead nowhere.
+        leading_units: distinct units of the children that lead to a parent.
     """
 
     parents: int
     parents_with_children: int
     children: int
     most: int
+    dangling: int = 0
+    dangling_units: int = 0
+    leading_units: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,9 @@ from connectors.dialect.regexes import Untranslatable
 from connectors.dialect.translation import writer
 
 __all__ = [
+    "UNLIMITED",
     "Expression",
+    "Limits",
     "Literal",
     "Rule",
     "Scope",
@@ -32,6 +34,7 @@ __all__ = [
     "evaluate",
     "failing",
     "lengths",
+    "limits",
     "literals",
     "patterns",
 ]
@@ -77,6 +80,42 @@ class Unevaluable:
     """An expression that only its own database can compute, and what in it is to blame."""
 
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What checks leave of a column's values; None where they set no limit.
+
+    Attributes:
+        least: the lowest value allowed.
+        most: the highest value allowed.
+        values: the only values allowed.
+        shortest: the fewest characters of a text.
+        longest: the most characters of a text.
+    """
+
+    least: Any = None
+    most: Any = None
+    values: tuple[Literal, ...] | None = None
+    shortest: int | None = None
+    longest: int | None = None
+
+    def within(self, other: "Limits") -> "Limits":
+        """What both leave."""
+        values = other.values if self.values is None else self.values
+        if self.values is not None and other.values is not None:
+            values = tuple(v for v in self.values if v in other.values)
+        return Limits(
+            _extreme(max, self.least, other.least),
+            _extreme(min, self.most, other.most),
+            values,
+            _extreme(max, self.shortest, other.shortest),
+            _extreme(min, self.longest, other.longest),
+        )
+
+
+UNLIMITED = Limits()
+"""What is left where no check speaks of a column."""
 
 
 def compiled(sql: str, scope: Scope) -> Expression | Unevaluable:
@@ -158,6 +197,19 @@ def lengths(sql: str, scope: Scope) -> Mapping[str, tuple[int | None, int | None
         before = found.get(column, (None, None))
         found[column] = (_extreme(max, before[0], least), _extreme(min, before[1], most))
     return {column: both for column, both in found.items() if both != (None, None)}
+
+
+def limits(sql: str, scope: Scope) -> Mapping[str, Limits]:
+    """What an expression leaves of each column's values, in the column's own type.
+
+    Only what every row must keep counts, so that an OR limits nothing, but for `x IS NULL OR`.
+    A strict bound brings the neighbour inside it.
+    """
+    found: defaultdict[str, Limits] = defaultdict(Limits)
+    for node in _readable(sql, scope, mentions.demands):
+        for column, limit in _limits(node, scope):
+            found[column] = found[column].within(limit)
+    return dict(found)
 
 
 class _Trial:
@@ -262,18 +314,40 @@ def _readable(sql: str, scope: Scope, reading: Any) -> Iterator[Any]:
     return found
 
 
+def _limits(node: exp.Expression, scope: Scope) -> Iterator[tuple[str, Limits]]:
+    for mention in mentions.ends(node):
+        value = _value(mention.constant, scope.columns[mention.column], scope)
+        step = _fine_step(scope.columns[mention.column])
+        if value is not None and step is not None:
+            if mention.strict:
+                value = value + step if mention.from_below else value - step
+            limit = Limits(least=value) if mention.from_below else Limits(most=value)
+            yield mention.column, limit
+    if (equal := mentions.equals(node)) is not None:
+        column, items = equal
+        values = [_value(item, scope.columns[column], scope) for item in items]
+        yield column, Limits(values=tuple(v for v in values if v is not None))
+    for column, shortest, longest in mentions.lengths(node):
+        yield column, Limits(shortest=shortest, longest=longest)
+
+
 def _values(constant: exp.Expression, datatype: DataType, scope: Scope) -> Iterator[Literal]:
     """A constant as a value of a column, and its neighbours; nothing where it has no such value."""
+    value = _value(constant, datatype, scope)
+    if value is not None:
+        yield from _with_neighbours(value, datatype)
+
+
+def _value(constant: exp.Expression, datatype: DataType, scope: Scope) -> Any:
+    """A constant as a value of a column; None where it has no such value."""
     if datatype.kind in {Kind.INTERVAL, Kind.ARRAY, Kind.JSON}:
-        return
+        return None
     try:
         trial = _Trial(scope, ())
         written = writer(scope, trial.type_of).sql(constant)
-        value = trial.run(f"CAST({written} AS {_literal_type(datatype)})").as_py()
+        return trial.run(f"CAST({written} AS {_literal_type(datatype)})").as_py()
     except (Untranslatable, duckdb.Error, OverflowError, ValueError):
-        return
-    if value is not None:
-        yield from _with_neighbours(value, datatype)
+        return None
 
 
 def _literal_type(datatype: DataType) -> str:
@@ -300,6 +374,15 @@ def _step(datatype: DataType) -> Any:
     return _STEPS.get(datatype.kind)
 
 
+def _fine_step(datatype: DataType) -> Any:
+    """How far inside a strict bound a value lies; a thousandth where a type knows no step."""
+    if datatype.kind is Kind.FLOAT:
+        return 0.001
+    if datatype.kind is Kind.DECIMAL and datatype.precision is None:
+        return Decimal("0.001")
+    return _step(datatype)
+
+
 def _fits(value: Any, datatype: DataType) -> bool:
     if datatype.kind is Kind.INTEGER:
         limit = 1 << ((datatype.bits or 64) - 1)
@@ -309,6 +392,6 @@ def _fits(value: Any, datatype: DataType) -> bool:
     return True
 
 
-def _extreme(choose: Any, one: int | None, other: int | None) -> int | None:
+def _extreme(choose: Any, one: Any, other: Any) -> Any:
     known = [number for number in (one, other) if number is not None]
     return choose(known) if known else None

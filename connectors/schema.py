@@ -48,6 +48,7 @@ class Unique:
         predicate: SQL of a partial index's WHERE.
         nulls_distinct: False for NULLS NOT DISTINCT.
         constraint: True for a constraint, False for an index alone.
+        declared: False where the database only happens to keep it and an undeclared key needs it.
     """
 
     name: str
@@ -58,11 +59,19 @@ class Unique:
     nulls_distinct: bool = True
     deferrable: bool = False
     constraint: bool = True
+    declared: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
-    """A foreign key from `table` (the child) to `parent`, column by column."""
+    """A foreign key from `table` (the child) to `parent`, column by column.
+
+    Attributes:
+        declared: False for a key that only a person's configuration states; no DDL holds it.
+        dangling: share of the values of an undeclared key that shall lead nowhere; None where the
+            source tells it.
+        only: a column and the text of its value; the key speaks of rows with that value alone.
+    """
 
     name: str
     table: TableName
@@ -74,6 +83,9 @@ class ForeignKey:
     on_delete: str = "NO ACTION"
     on_update: str = "NO ACTION"
     validated: bool = True
+    declared: bool = True
+    dangling: float | None = None
+    only: tuple[str, str] | None = None
 
     @property
     def self_reference(self) -> bool:
@@ -160,7 +172,11 @@ class Unmodelled:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A declared table; a partitioned table stands for all of its partitions."""
+    """A declared table; a partitioned table stands for all of its partitions.
+
+    Attributes:
+        polymorphic: undeclared keys that each speak only of rows of one type (`ForeignKey.only`).
+    """
 
     name: TableName
     columns: tuple[Column, ...]
@@ -173,6 +189,7 @@ class Table:
     partitions: tuple[Partition, ...] = ()
     inherits: tuple[TableName, ...] = ()
     triggers: tuple[str, ...] = ()
+    polymorphic: tuple[ForeignKey, ...] = ()
 
     def column(self, name: str) -> Column:
         """The column of that name; KeyError where there is none."""
@@ -187,6 +204,12 @@ class Table:
         return tuple(c for c in self.columns if c.generated is None)
 
     @property
+    def typed_columns(self) -> frozenset[str]:
+        """The columns of polymorphic keys, and those that tell the type of each row's."""
+        told = {key.only[0] for key in self.polymorphic if key.only is not None}
+        return frozenset(told.union(*(key.columns for key in self.polymorphic)))
+
+    @property
     def primary_key(self) -> Unique | None:
         """The primary key, where one is declared."""
         return next((u for u in self.uniques if u.primary), None)
@@ -194,12 +217,17 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """All that a database declares and this product reads."""
+    """All that a database declares and this product reads.
+
+    Attributes:
+        left_out: what the configuration left out, and what went with it.
+    """
 
     tables: tuple[Table, ...]
     sequences: tuple[Sequence, ...] = ()
     functions: tuple[SqlFunction, ...] = ()
     unmodelled: tuple[Unmodelled, ...] = ()
+    left_out: tuple[Unmodelled, ...] = ()
 
     def table(self, name: TableName) -> Table:
         """The table of that name; KeyError where there is none."""
@@ -210,17 +238,29 @@ class Schema:
 
     @property
     def foreign_keys(self) -> Iterator[ForeignKey]:
-        """Every foreign key of every table."""
+        """Every foreign key of every table, but for the polymorphic ones."""
         return (key for table in self.tables for key in table.foreign_keys)
 
+    @property
+    def undeclared(self) -> Iterator[ForeignKey]:
+        """Every key that only the configuration states, the polymorphic ones among them."""
+        for table in self.tables:
+            yield from (key for key in table.foreign_keys if not key.declared)
+            yield from table.polymorphic
+
     def without(self, names: frozenset[TableName]) -> "Schema":
-        """The schema with some tables and every foreign key to them left out."""
+        """The schema with some tables, their sequences and every foreign key to them left out."""
         kept = tuple(
-            replace(t, foreign_keys=tuple(f for f in t.foreign_keys if f.parent not in names))
+            replace(
+                t,
+                foreign_keys=tuple(f for f in t.foreign_keys if f.parent not in names),
+                polymorphic=tuple(f for f in t.polymorphic if f.parent not in names),
+            )
             for t in self.tables
             if t.name not in names
         )
-        return replace(self, tables=kept)
+        sequences = tuple(s for s in self.sequences if s.table not in names)
+        return replace(self, tables=kept, sequences=sequences)
 
     @property
     def fingerprint(self) -> str:

@@ -69,6 +69,45 @@ def spread_out(others: list[pa.Array], values: pa.Array, column: Column) -> pa.A
     return patched(values, present, fresh)
 
 
+def enumerated(others: list[pa.Array], values: list[pa.Array], known: list[pa.Array]) -> Ints:
+    """Numbers of combinations of known values, moved so that none repeats among equal others.
+
+    Of shape (columns, rows): the place in `known` of each column's value; -1 in rows that hold a
+    null or a value not known, which stay. More rows than combinations go on repeating.
+    """
+    sizes = [len(k) for k in known]
+    places = [
+        pc.fill_null(pc.index_in(v, k.cast(v.type)), -1).to_numpy(zero_copy_only=False)
+        for v, k in zip(values, known, strict=True)
+    ]
+    group = groups(others) if others else np.zeros(len(values[0]), np.int64)
+    present = np.flatnonzero((np.min(places, axis=0) >= 0) & (group >= 0))
+    codes = np.zeros(len(group), np.int64)
+    for place, size in zip(places, sizes, strict=True):
+        codes = codes * size + place
+    # Two rows of a group of their own show where the first and the last combination lie.
+    ends = np.array([0, int(np.prod(sizes)) - 1])
+    apart = np.append(group[present], [group.max(initial=0) + 1] * 2)
+    moved = spread(apart, np.append(codes[present], ends))[:-2]
+    codes[present] = np.minimum(moved, ends[1])
+    found = np.full((len(sizes), len(group)), -1)
+    for column in reversed(range(len(sizes))):
+        found[column, present] = codes[present] % sizes[column]
+        codes = codes // sizes[column]
+    return found
+
+
+def beyond(values: pa.Array, numbers: Ints) -> pa.Array:
+    """Values above the largest one, by number; of a kind in `SPREADABLE`.
+
+    Raises:
+        pa.ArrowInvalid: the column's type has no room for them.
+    """
+    present = _numbers(pc.drop_null(values))
+    largest = int(present.max(initial=0))
+    return pc.cast(pa.array(largest + 1 + numbers).cast(_integer(values.type)), values.type)
+
+
 def spread(group: Ints, numbers: Ints) -> Ints:
     """Makes numbers differ within each group, by a running maximum on the common grid.
 

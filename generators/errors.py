@@ -7,13 +7,23 @@ GeneratorError
 └── NewerArchive       a model archive was written by a newer version
 """
 
+from collections.abc import Mapping
+
 
 class GeneratorError(Exception):
     """Root of all errors raised by `generators`."""
 
 
 class Unmeetable(GeneratorError):
-    """A declared constraint that cannot be met, with the most that is possible."""
+    """A declared constraint that cannot be met, with the most that is possible.
+
+    Attributes:
+        places: what is broken, by place ("table constraint"); empty where only the text says it.
+    """
+
+    def __init__(self, text: str, places: Mapping[str, str] | None = None) -> None:
+        super().__init__(text)
+        self.places: Mapping[str, str] = places or {}
 
 
 class NotAnArchive(GeneratorError):

@@ -8,23 +8,34 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.datatypes import TIMES
+from connectors.datatypes import TIMES, Kind
 from connectors.ddl import DdlItem
 from connectors.profile import Profile, UnitPath
-from connectors.rules import Scope, patterns
+from connectors.rules import (
+    UNLIMITED,
+    Expression,
+    Limits,
+    Scope,
+    compiled,
+    failing,
+    limits,
+    patterns,
+)
 from connectors.schema import Check, Column, ForeignKey, Schema, Table, TableName, Unique
 from generators import keys as key_kinds
 from generators.columns import Codes, Draw, Sample, column_generators
 from generators.contexts import Rows, context
 from generators.encoding import FittedColumn, fit_column
+from generators.keys import KeyGenerator
 from generators.model import DatabaseModel, TableModel
 from generators.privacy.support import Floats, Ints, Released, Support
 from generators.randomness import identities, stream
 from generators.relations.counts import count_column
 from generators.relations.courses import Followed, follow
+from generators.relations.dangling import dangling_shares
 from generators.relations.histories import History
 from generators.relations.links import parent_rows
-from generators.relations.owners import Owners, ancestors, choose_owners, trees
+from generators.relations.owners import Owners, ancestors, choose_owners, is_own, trees
 from generators.relations.references import (
     Clusters,
     Mode,
@@ -39,6 +50,10 @@ _SAME = 0.99
 """Share of rows in which two paths must lead to one row to count as the same."""
 _INVENTED = 20
 """Invented values that are held against the pattern of a check."""
+_ROOMY = 1_000_000
+"""Values that a column needs to be a key by itself though only a longer key is declared."""
+_FORMS = ("^[A-Z0-9]{8}$", "^[0-9]{8}$", "^[A-Z]{8}$")
+"""Forms of texts that are tried where checks refuse the usual ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +205,7 @@ def _fit_table(
 ) -> tuple[TableModel, Seen]:
     """Fits one table whose owners are in `seen`, and gives what its children need of it."""
     training = facts.source.training[table.name]
-    learned, keyed = _divided(facts, table)
+    learned, keys = _divided(facts, table)
     columns = tuple(
         fit_column(table.name, c, _values(training, c.name), training.units, facts.support)
         for c in learned
@@ -208,7 +223,7 @@ def _fit_table(
         facts.support.counted(facts.source.profile.tables[table.name].rows),
         facts.source.paths[table.name].unit,
         columns,
-        {c.name: _fit_key(facts, table.name, c) for c in keyed},
+        keys,
         owner.name if owner else None,
         counts,
         facts.references[table.name],
@@ -216,6 +231,7 @@ def _fit_table(
         generator,
         _histograms(facts, columns, target, training.units),
         followed.history if owner else None,
+        dangling_shares(table, facts.source.profile, facts.support),
     )
     return model, _seen(facts, table, rows, model)
 
@@ -250,7 +266,8 @@ def _followed(
     young = Young(training.rows, training.units, columns, target, alike, (codes, clusters.count))
     link = facts.links[owner.table, owner.name]
     course, pulse, known = ordered(young, link, owner.parent, seen)
-    followed = follow(course, pulse, table_generators()[facts.kind], facts.support)
+    timing = table_generators()["independent" if facts.kind == "independent" else "trees"]
+    followed = follow(course, pulse, timing, facts.support)
     full = np.zeros((len(target.codes), len(course.base.features)), np.int32)
     full[known] = course.base.codes
     return followed, known, Rows(Matrix(course.base.features, full), target)
@@ -269,25 +286,34 @@ def _alike(facts: _Facts, table: Table, columns: tuple[FittedColumn, ...]) -> Ma
     return links | values
 
 
-def _divided(facts: _Facts, table: Table) -> tuple[list[Column], list[Column]]:
+def _divided(facts: _Facts, table: Table) -> tuple[list[Column], dict[str, KeyGenerator]]:
     """The columns to learn, and those that are keys; neither holds those of foreign keys."""
-    foreign = {c for f in table.foreign_keys for c in f.columns}
+    foreign = {
+        column
+        for key in table.foreign_keys
+        for column, parent in zip(key.columns, key.parent_columns, strict=True)
+        if not is_own(facts.source.schema, key, column, parent)
+    }
     free = [c for c in table.written if c.name not in foreign]
-    keyed = [c for c in free if _is_key(facts, table, c)]
-    return [c for c in free if c not in keyed], keyed
+    own = [c for c in free if c.name not in table.typed_columns]
+    keys = {c.name: key for c in own if (key := _key(facts, table, c)) is not None}
+    return [c for c in free if c.name not in keys], keys
 
 
-def _is_key(facts: _Facts, table: Table, column: Column) -> bool:
-    """Whether a column is unique by itself, declared or found so inside a longer key."""
+def _key(facts: _Facts, table: Table, column: Column) -> KeyGenerator | None:
+    """The key generator of a column unique by itself, declared or found so inside a longer key."""
     uniques = [u for u in table.uniques if column.name in u.columns and _whole(u)]
-    known = key_kinds.choose(column, _pattern(facts, table, column))
+    known = key_kinds.choose(column, _pattern(facts, table, column), _limits(facts, table, column))
     if not uniques or known is None or _is_invented(facts, table, column):
-        return False
+        return None
     if any(u.columns == (column.name,) for u in uniques):
-        return True
+        return _fit_key(facts, table, column)
     values = _values(facts.source.training[table.name], column.name)
     enough = len(values) >= facts.support.k and column.datatype.kind not in TIMES
-    return enough and int(pc.count_distinct(values, mode="all").as_py()) == len(values)
+    if not enough or int(pc.count_distinct(values, mode="all").as_py()) < len(values):
+        return None
+    key = _fit_key(facts, table, column)
+    return key if key is not None and key.capacity >= _ROOMY else None
 
 
 def _is_invented(facts: _Facts, table: Table, column: Column) -> bool:
@@ -309,16 +335,42 @@ def _matches(fitted: FittedColumn, pattern: str) -> bool:
     return all(re.search(pattern, str(value)) for value in values)
 
 
-def _fit_key(facts: _Facts, table: TableName, column: Column) -> key_kinds.KeyGenerator:
-    pattern = _pattern(facts, facts.source.schema.table(table), column)
-    kind = key_kinds.choose(column, pattern)
-    if kind is None:
-        raise LookupError(column.name)
-    training = facts.source.training[table]
+def _fit_key(facts: _Facts, table: Table, column: Column) -> KeyGenerator | None:
+    """The key generator whose values keep the checks of the column alone; None where none does."""
+    training, left = facts.source.training[table.name], _limits(facts, table, column)
     values = _values(training, column.name)
     present = np.asarray(values.is_valid().to_numpy(zero_copy_only=False))
     sample = Sample(pc.drop_null(values), training.units[present])
-    return kind.fit(column, sample, facts.support, pattern)
+    for pattern in (_pattern(facts, table, column), *_FORMS):
+        kind = key_kinds.choose(column, pattern, left)
+        if kind is not None:
+            key = kind.fit(column, sample, facts.support, pattern, left)
+            if _keeps(facts, table, column, key):
+                return key
+    return None
+
+
+def _keeps(facts: _Facts, table: Table, column: Column, key: KeyGenerator) -> bool:
+    """Whether the first keys and the last one keep every check of the column alone."""
+    found = [compiled(c.sql, _scope(facts, table, c)) for c in _checks(table, column)]
+    checks = [one for one in found if isinstance(one, Expression)]
+    rows = np.arange(min(_INVENTED, key.capacity))
+    values = key.at(np.append(rows, key.capacity - 1) if len(rows) else rows)
+    return not failing(checks, pa.table({column.name: values})).any()
+
+
+def _limits(facts: _Facts, table: Table, column: Column) -> Limits:
+    """What the checks of a column, and its type, leave of its values."""
+    listed = {Kind.BOOLEAN: (False, True), Kind.ENUM: column.datatype.labels or None}
+    found = Limits(values=listed.get(column.datatype.kind))
+    for check in _checks(table, column):
+        limit = limits(check.sql, _scope(facts, table, check))
+        found = found.within(limit.get(column.name, UNLIMITED))
+    return found
+
+
+def _checks(table: Table, column: Column) -> list[Check]:
+    return [c for c in table.checks if c.columns == (column.name,) and c.validated]
 
 
 def _pattern(facts: _Facts, table: Table, column: Column) -> str | None:

@@ -1,7 +1,7 @@
 """What was learned of a database: this, and nothing else, leaves the production side."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from connectors.ddl import DdlItem
 from connectors.schema import ForeignKey, Schema, TableName
@@ -30,6 +30,7 @@ class TableModel:
         generator: the joint model of columns, counts and references, given the owner's.
         histograms: share of training rows per code of each column, for `verify`.
         history: what its rows have from their older siblings; None for a root.
+        dangling: share of the values of each undeclared key that lead nowhere, by its name.
     """
 
     name: TableName
@@ -44,6 +45,7 @@ class TableModel:
     generator: TableGenerator
     histograms: Mapping[str, Released[Floats]]
     history: History | None
+    dangling: Mapping[str, Released[float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

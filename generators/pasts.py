@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.schema import Table, TableName
+from connectors.schema import TableName
 from generators.columns import State, column_generators
 from generators.encoding import FittedColumn
 from generators.privacy.support import Released, Support
 from generators.relations.clocks import span_column
-from generators.relations.histories import Clock, History
+from generators.relations.histories import Clock, History, Start
 from generators.tables import Feature, table_generators
 
 _SHAPE = "shape"
@@ -18,25 +18,30 @@ def history_states(history: History) -> State:
     """Every released value of a history by its path, `part/field`."""
     found: dict[str, Released[Any]] = {_SHAPE: Support().declared(_shape(history))}
     if history.clock is not None:
-        clock = history.clock
-        parts: Mapping[str, State] = {
-            "start": clock.since_start.generator.released(),
-            "step": clock.since_previous.generator.released(),
-            "first": clock.first.released(),
-            "later": clock.later.released(),
-        }
-        found |= {f"{p}/{field}": v for p, state in parts.items() for field, v in state.items()}
-        found["limits"] = clock.limits
+        found |= _clock_states(history.clock)
     return found
 
 
-def restored_history(table: Table, state: Mapping[str, Any]) -> History:
+def _clock_states(clock: Clock) -> dict[str, Released[Any]]:
+    parts: dict[str, State] = {
+        "calendar": clock.calendar.released(),
+        "step": clock.since_previous.generator.released(),
+        "later": clock.later.released(),
+    }
+    if clock.start is not None:
+        parts["start"] = clock.start.spans.generator.released()
+        parts["first"] = clock.start.generator.released()
+    fields = {f"{p}/{field}": v for p, state in parts.items() for field, v in state.items()}
+    return {**fields, "limits": clock.limits}
+
+
+def restored_history(state: Mapping[str, Any]) -> History:
     """The history whose `history_states` were these values, nested by path."""
     shape = state[_SHAPE]
     return History(
         _features(shape["features"]),
         frozenset(shape["repeated"]),
-        _clock(table, shape["clock"], state) if shape["clock"] else None,
+        _clock(shape["clock"], state) if shape["clock"] else None,
         TableName(*shape["beat"]) if shape["beat"] else None,
         _features(shape["beat_features"]),
     )
@@ -54,12 +59,17 @@ def _shape(history: History) -> dict[str, Any]:
 
 
 def _clock_shape(clock: Clock) -> dict[str, Any]:
+    start = clock.start
     return {
         "column": clock.column,
-        "start": clock.start,
-        "since_start": [clock.since_start.generator.kind, clock.since_start.nullable],
+        "start": start
+        and {
+            "name": start.name,
+            "spans": start.spans.generator.kind,
+            "model": start.generator.kind,
+        },
         "since_previous": clock.since_previous.generator.kind,
-        "first": clock.first.kind,
+        "calendar": clock.calendar.kind,
         "later": clock.later.kind,
     }
 
@@ -68,19 +78,26 @@ def _features(shapes: list[list[Any]]) -> tuple[Feature, ...]:
     return tuple(Feature(name, int(size), bool(ordered)) for name, size, ordered in shapes)
 
 
-def _clock(table: Table, shape: Mapping[str, Any], state: Mapping[str, Any]) -> Clock:
-    kind, nullable = shape["since_start"]
-    start, step = span_column("@since start"), span_column("@since previous")
-    column = table.column(shape["column"]) if shape["start"] is None else start
-    kinds, models = column_generators(), table_generators()
+def _clock(shape: Mapping[str, Any], state: Mapping[str, Any]) -> Clock:
+    models = table_generators()
     return Clock(
         shape["column"],
-        shape["start"],
-        FittedColumn(column, kinds[kind].restore(column, state["start"]), bool(nullable)),
-        FittedColumn(
-            step, kinds[shape["since_previous"]].restore(step, state["step"]), nullable=False
-        ),
-        models[shape["first"]].restore(state["first"]),
+        _start(shape["start"], state) if shape["start"] else None,
+        models[shape["calendar"]].restore(state["calendar"]),
+        _spans("@since previous", shape["since_previous"], state["step"]),
         models[shape["later"]].restore(state["later"]),
         Support().declared(state["limits"]),
     )
+
+
+def _start(shape: Mapping[str, Any], state: Mapping[str, Any]) -> Start:
+    return Start(
+        shape["name"],
+        _spans("@since start", shape["spans"], state["start"]),
+        table_generators()[shape["model"]].restore(state["first"]),
+    )
+
+
+def _spans(name: str, kind: str, state: Mapping[str, Any]) -> FittedColumn:
+    column = span_column(name)
+    return FittedColumn(column, column_generators()[kind].restore(column, state), nullable=False)

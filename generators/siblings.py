@@ -22,7 +22,7 @@ from generators.relations.clocks import (
     looks_like_years,
 )
 from generators.relations.courses import Course, Pulse, choose_beat
-from generators.relations.histories import positions
+from generators.relations.histories import EARLIER, LAST, NEW, Repeats, positions
 from generators.tables import Matrix
 
 Bools = npt.NDArray[np.bool_]
@@ -163,14 +163,26 @@ def _moments(owner: Seen) -> list[tuple[str, Kind]]:
     return found
 
 
-def _repeats(young: Young, known: Ints, position: Ints) -> Bools:
-    """Where a row is like the sibling before, by feature."""
-    found = np.zeros((len(known), len(young.target.features)), np.bool_)
+def _repeats(young: Young, known: Ints, position: Ints) -> Repeats:
+    """How a row is like its older siblings, by feature."""
+    found = np.zeros((len(known), len(young.target.features)), np.int8)
+    history = np.cumsum(position == 0)
     for place, feature in enumerate(young.target.features):
         if feature.name in young.alike:
             ids = young.alike[feature.name][known]
-            found[1:, place] = (ids[1:] == ids[:-1]) & (ids[1:] >= 0)
-    return found & (position > 0)[:, None]
+            seen = _seen_before(history, ids)
+            last = np.append(False, ids[1:] == ids[:-1]) & (position > 0)
+            found[:, place] = np.where(seen, np.where(last, LAST, EARLIER), NEW)
+    return found
+
+
+def _seen_before(history: Ints, ids: Ints) -> Bools:
+    """Whether an older row of the same history has the same id; never for -1."""
+    order = np.lexsort((ids, history))
+    same = (np.diff(history[order]) == 0) & (np.diff(ids[order]) == 0)
+    found = np.zeros(len(ids), np.bool_)
+    found[order[1:]] = same
+    return found & (ids >= 0)
 
 
 def value_ids(values: pa.Array) -> Ints:

@@ -51,6 +51,8 @@ def _table_states(model: TableModel) -> States:
         yield f"histograms/{number}", model.histograms[fitted.column.name]
     if model.history is not None:
         yield from _under("history", history_states(model.history))
+    for number, share in enumerate(model.dangling.values()):
+        yield f"dangling/{number}", share
 
 
 def _shape(model: TableModel) -> dict[str, Any]:
@@ -68,6 +70,7 @@ def _shape(model: TableModel) -> dict[str, Any]:
         "references": [
             [r.key.name, r.mode.value, r.clusters, r.nullable] for r in model.references
         ],
+        "dangling": list(model.dangling),
     }
 
 
@@ -117,7 +120,11 @@ def _restored(table: Table, state: Mapping[str, Any]) -> TableModel:
             f.column.name: Support().declared(_part(state, "histograms", number))
             for number, f in enumerate(columns)
         },
-        restored_history(table, state["history"]) if shape["owner"] else None,
+        restored_history(state["history"]) if shape["owner"] else None,
+        {
+            name: Support().declared(float(state["dangling"][str(number)]))
+            for number, name in enumerate(shape.get("dangling", ()))
+        },
     )
 
 

@@ -18,14 +18,16 @@ import click
 
 from connectors.errors import ConnectorError
 from generators.errors import GeneratorError
-from provisioner.errors import ProvisionerError, Stopped
+from provisioner.errors import Infeasible, ProvisionerError, Stopped
 from provisioner.events import Listener, silent
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from generators.model import DatabaseModel
+    from provisioner.config import Config
     from provisioner.plan import Plan
+    from provisioner.report import Finding
 
 DONE, FOUND, COULD_NOT, STOPPED = 0, 1, 3, 130
 _DEBUG = "PROVISIONER_DEBUG"
@@ -85,7 +87,7 @@ def _seed(command: Command) -> Command:
 
 
 def _size(command: Command) -> Command:
-    """The options that say how many rows to make."""
+    """The options that say how many rows to make, and which ones stay."""
     kind = click.FloatRange(0, 1_000_000, min_open=True)
     scale = click.option(
         "--scale", type=kind, default=1.0, show_default=True, help="Factor on the rows learned."
@@ -96,7 +98,17 @@ def _size(command: Command) -> Command:
         metavar="TABLE=N|N",
         help="Rows of a root table, or of each empty one.",
     )
-    return scale(_seed(rows(command)))
+    text = "Rows that are in the target stay, and are referenced; repeatable."
+    keep = click.option("--keep", multiple=True, metavar="TABLE", help=text)
+    return scale(_seed(rows(keep(command))))
+
+
+_acknowledge = click.option(
+    "--acknowledge",
+    multiple=True,
+    metavar="HASH",
+    help="Go on in spite of a finding; repeatable.",
+)
 
 
 def _output(command: Command) -> Command:
@@ -116,6 +128,29 @@ def _database(side: str, *, required: bool = True) -> Callable[[Command], Comman
         metavar="URL",
         help="postgresql://user@host:port/database",
     )
+
+
+def _configured(context: click.Context, _option: click.Parameter, path: Path | None) -> "Config":
+    """The configuration, whose words stand in for options that neither line nor shell gives."""
+    from provisioner.config import found_config
+
+    config = found_config(path)
+    required = {option.name for option in context.command.params if option.required}
+    context.default_map = {
+        name: value
+        for name, value in config.options(os.environ).items()
+        if not callable(value) or name in required
+    }
+    return config
+
+
+_config = click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    callback=_configured,
+    is_eager=True,
+    help="What to do by default; ./provisioner.yaml where there is one.",
+)
 
 
 def _writable(_context: click.Context, _option: click.Parameter, path: Path) -> Path:
@@ -189,29 +224,31 @@ def describe(source: str, output: str, *, distinct: bool) -> int:
 
 
 @commands.command()
+@_config
 @_database("source")
 @_written(required=True, metavar="FILE", help="The model to write.")
 @click.option(
     "--k", type=click.IntRange(1), default=11, show_default=True, help="Units behind each value."
 )
-@click.option("--table-model", type=click.Choice(["trees", "independent"]), default="trees")
+@click.option(
+    "--table-model", type=click.Choice(["trees", "network", "auto", "independent"]), default="trees"
+)
 @click.option("--unit", multiple=True, metavar="TABLE", help="Whose data it is; repeatable.")
 @click.option("--skip-unreadable", is_flag=True, help="Leave out tables the role may not read.")
 @_seed
 @_output
-def learn(source: str, model: Path, output: str, **learning: Any) -> int:
+def learn(config: "Config", source: str, model: Path, output: str, **learning: Any) -> int:
     """Learn a source; write what may leave it to one file."""
     from connectors.engines import open_source
     from generators.archive import fingerprint, write_archive
+    from provisioner.apply import to_learning
     from provisioner.learn import Learning
     from provisioner.learn import learn as learned
-    from provisioner.naming import named_tables
 
+    units = learning.pop("unit")
+    chosen = Learning(kind=learning.pop("table_model"), **learning)
     with _listening(output) as listen, open_source(source) as opened:
-        known = (table.name for table in opened.schema().tables)
-        units = named_tables(learning.pop("unit"), known)
-        kind = learning.pop("table_model")
-        found = learned(opened, Learning(kind=kind, units=units, **learning), listen)
+        found = learned(opened, to_learning(config, opened, chosen, units), listen)
     write_archive(found, model)
     rows = sum(table.rows.value for table in found.tables.values())
     facts = {"file": str(model), "fingerprint": fingerprint(model), "k": found.k}
@@ -241,7 +278,10 @@ def show(file: Path, output: str) -> int:
 
 @commands.command()
 @_archive
+@_config
+@_database("target", required=False)
 @_size
+@_acknowledge
 @_output
 def plan(file: Path, output: str, **request: Any) -> int:
     """Say what would be written, and what cannot be met."""
@@ -255,39 +295,45 @@ def plan(file: Path, output: str, **request: Any) -> int:
         lambda: rendering.planned(planned, met),
         lambda: documents.plan_document(planned, met),
     )
-    return DONE if _can_be_met(planned) else FOUND
+    return FOUND if any(f.stops for f in planned.findings) else DONE
 
 
 @commands.command()
 @_archive
+@_config
 @_database("target")
 @_size
+@_acknowledge
 @click.option("--no-verify", is_flag=True, help="Do not check the target at the end.")
+@click.option("--abort", is_flag=True, help="Take back a load into a schema that was there.")
 @_output
-def provision(file: Path, target: str, output: str, *, no_verify: bool, **request: Any) -> int:
-    """Fill an empty database and verify it.
+def provision(
+    file: Path, target: str, output: str, *, no_verify: bool, abort: bool, **request: Any
+) -> int:
+    """Fill a database without rows and verify it.
 
-    Creates the schema, generates and loads the rows. Run again after a stop, it resumes.
+    Creates the schema, or uses the one there; has some rows judged, then generates and loads them
+    all. Run again after a stop, it resumes.
     """
     from connectors.engines import open_target
     from provisioner import documents, rendering
     from provisioner.load import load
     from provisioner.verify import verify as verified
 
-    model, planned = _planned(file, **request)
-    if not _can_be_met(planned):
-        _answer(
-            output,
-            lambda: rendering.planned(planned),
-            lambda: documents.provision_document(planned),
-        )
-        return FOUND
+    if abort:
+        return _aborted(target, output)
+    model, planned = _planned(file, target=target, **request)
+    if any(finding.stops for finding in planned.findings):
+        return _not_begun(output, planned)
     report = None
-    with _listening(output, _totals(planned)) as listen, open_target(target) as opened:
-        with _keeping("shards already committed stay; run the same command to resume"):
-            loaded = load(model, planned, opened, listen)
-        with _keeping("the load is complete; run `provisioner verify` to check it"):
-            report = None if no_verify else verified(model, opened, listen)
+    try:
+        with _listening(output, _totals(planned)) as listen, open_target(target) as opened:
+            with _keeping("shards already committed stay; run the same command to resume"):
+                loaded = load(model, planned, opened, listen)
+            with _keeping("the load is complete; run `provisioner verify` to check it"):
+                report = None if no_verify else verified(model, opened, listen)
+    except Infeasible as found:
+        return _not_begun(output, planned, found.findings)
     _answer(
         output,
         lambda: rendering.provisioned(loaded, report),
@@ -298,9 +344,10 @@ def provision(file: Path, target: str, output: str, *, no_verify: bool, **reques
 
 @commands.command()
 @_archive
+@_config
 @_database("target")
 @_output
-def verify(file: Path, target: str, output: str) -> int:
+def verify(config: "Config", file: Path, target: str, output: str) -> int:  # noqa: ARG001 - its words are the options' defaults
     """Check integrity, row counts, marginals and leaks."""
     from connectors.engines import open_target
     from provisioner import documents, rendering
@@ -327,6 +374,20 @@ def doctor(source: str | None, target: str | None, output: str) -> int:
     return DONE if found.passed else FOUND
 
 
+def _aborted(target: str, output: str) -> int:
+    from connectors.engines import open_target
+    from provisioner.migrated import take_back
+
+    with open_target(target) as opened:
+        emptied = [str(name) for name in take_back(opened)]
+    _answer(
+        output,
+        lambda: [f"took the load back; its schema is as it was, {len(emptied)} tables are empty"],
+        lambda: {"emptied": emptied},
+    )
+    return DONE
+
+
 def _read(file: Path) -> "tuple[DatabaseModel, str]":
     """The model of a file, and the file's fingerprint."""
     from generators.archive import fingerprint, read_archive
@@ -335,21 +396,35 @@ def _read(file: Path) -> "tuple[DatabaseModel, str]":
 
 
 def _planned(
-    file: Path, scale: float, seed: int, rows: tuple[str, ...]
+    file: Path, config: "Config", target: str | None, **asked: Any
 ) -> "tuple[DatabaseModel, Plan]":
-    from provisioner.naming import cold_rows, named_rows
+    """The model and the plan of what `_size` and `_acknowledge` ask."""
+    from provisioner.apply import to_request
+    from provisioner.kept import kept_in
+    from provisioner.naming import named_tables
     from provisioner.plan import Request
     from provisioner.plan import plan as made
 
     model, fingerprint = _read(file)
-    request = Request(scale, seed, named_rows(rows, model.tables), cold_rows(rows))
-    return model, made(model, fingerprint, request)
+    keep = frozenset(named_tables(asked["keep"], model.tables))
+    acknowledged = frozenset(asked["acknowledge"])
+    wanted = Request(asked["scale"], asked["seed"], keep=keep, acknowledged=acknowledged)
+    request = to_request(config, model.tables, wanted, asked["rows"])
+    if request.keep and target is None and config.target is not None:
+        target = config.url("target", os.environ)
+    return model, made(model, fingerprint, request, kept_in(target, model, request.keep))
 
 
-def _can_be_met(planned: "Plan") -> bool:
-    from provisioner.report import Severity
+def _not_begun(output: str, planned: "Plan", pilot: "tuple[Finding, ...]" = ()) -> int:
+    """Shows what plan and pilot found, and that it stopped the run before its first row."""
+    from provisioner import documents, rendering
 
-    return all(finding.severity is not Severity.ERROR for finding in planned.findings)
+    _answer(
+        output,
+        lambda: rendering.planned(planned, pilot=pilot),
+        lambda: documents.provision_document(planned, pilot=pilot),
+    )
+    return FOUND
 
 
 def _totals(planned: "Plan") -> Mapping[str, int]:

@@ -29,6 +29,7 @@ def plan_document(plan: Plan, met: tuple[Met, ...] = ()) -> Mapping[str, Any]:
         "seed": plan.seed,
         "rows": plan.rows,
         "bytes": plan.bytes,
+        "kept": {str(kept.table): kept.rows for kept in plan.kept},
         "trees": [
             {
                 "shards": tree.shards,
@@ -57,12 +58,16 @@ def report_document(report: Report) -> Mapping[str, Any]:
 
 
 def provision_document(
-    plan: Plan, loaded: Loaded | None = None, report: Report | None = None
+    plan: Plan,
+    loaded: Loaded | None = None,
+    report: Report | None = None,
+    pilot: tuple[Finding, ...] = (),
 ) -> Mapping[str, Any]:
     """What `provision` did; null where it did not come that far."""
     return {
         "plan": plan_document(plan),
-        "loaded": None if loaded is None else asdict(loaded),
+        "pilot": [_finding(f) for f in pilot],
+        "loaded": None if loaded is None else _loaded(loaded),
         "report": None if report is None else report_document(report),
     }
 
@@ -87,7 +92,11 @@ def tour_document(tour: Tour) -> Mapping[str, Any]:
     }
 
 
-def _finding(finding: Finding) -> Mapping[str, str]:
+def _loaded(loaded: Loaded) -> Mapping[str, Any]:
+    return {**asdict(loaded), "findings": [_finding(f) for f in loaded.findings]}
+
+
+def _finding(finding: Finding) -> Mapping[str, Any]:
     return {**asdict(finding), "hash": finding.hash}
 
 

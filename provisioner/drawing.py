@@ -1,22 +1,28 @@
 """Draws one table in one shard, and makes its rows keep unique keys, exclusions and checks."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from math import prod
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.datatypes import arrow_type
-from connectors.rules import evaluate
+from connectors.rules import UNLIMITED, evaluate
 from connectors.schema import TableName, Unique
+from generators.columns import Codes
 from generators.contexts import Rows
-from generators.distinct import SPREADABLE, groups, patched, spread_out, surplus
-from generators.encoding import FittedColumn
+from generators.distinct import SPREADABLE, enumerated, groups, patched, spread_out, surplus
+from generators.encoding import FittedColumn, empty
 from generators.errors import Unmeetable
 from generators.relations.references import Mode, Reference
 from generators.spans import apart, overlap
 from generators.tables import Matrix
-from provisioner.keeping import Free, Redraw, mended
+from provisioner.allowed import allowed, every
+from provisioner.keeping import Free, Keeper, Redraw, mended
+from provisioner.report import Finding, Severity
+from provisioner.straying import strayed, typed, unspoken
 from provisioner.succession import draw_codes, draw_codes_again, with_repeats
 from provisioner.values import (
     Drawn,
@@ -27,14 +33,19 @@ from provisioner.values import (
     anything,
     features,
     job_of,
+    late_values,
     reference_selves,
     referenced,
     row_values,
+    waiting_references,
 )
 
 _RESAMPLES = 6
 _REDRAWS = 60
 _ROUNDS = 12
+_PATIENCE = 4
+_PROGRESS = 0.9
+_MOST_LISTED = 1_000_000
 
 
 def draw_table(
@@ -48,84 +59,142 @@ def draw_table(
     Raises:
         Unmeetable: a constraint leaves no room for the rows.
     """
+    drawn = draw_keys(setting, name, shard, above)
+    if not setting.late[name]:
+        return drawn
+    job = job_of(setting, name, shard, above)
+    values = late_values(job, drawn.rows.target.codes, dict(drawn.values))
+    return replace(drawn, values=_settled(job, values))
+
+
+def draw_keys(
+    setting: Setting, name: TableName, shard: int, above: Mapping[TableName, Drawn]
+) -> Drawn:
+    """As `draw_table`, without the references that wait for the keys of other tables.
+
+    Raises:
+        Unmeetable: a constraint leaves no room for the rows.
+    """
     job = job_of(setting, name, shard, above)
     rows = np.arange(len(job.indexes))
     turns = draw_codes(job)
-    values = with_repeats(job, row_values(job, turns.codes, rows, 0), turns)
+    values = with_repeats(job, _drawn(job, turns.codes, rows, 0), turns)
     for attempt in range(1, _RESAMPLES + 1):
         refused = _refused(job, values)
         if not len(refused):
             break
         turns = draw_codes_again(job, turns, refused, attempt)
-        fresh = row_values(job, turns.codes[refused], refused, attempt)
+        fresh = _drawn(job, turns.codes[refused], refused, attempt)
         values = {c: patched(v, refused, fresh[c]) for c, v in values.items()}
         values = with_repeats(job, values, turns)
     values |= reference_selves(job, turns.codes, values)
+    values |= strayed(job, values, rows, 0, selves=True)
     values = _settled(job, values)
     target = Matrix(features(job.model), turns.codes)
     return Drawn(job.indexes, job.parents, Rows(job.context, target), values)
 
 
+def _drawn(job: Job, codes: Codes, rows: Ints, attempt: int) -> Values:
+    """A value per row and column, but for keys that reference the table itself."""
+    values = row_values(job, codes, rows, attempt)
+    values |= strayed(job, values, rows, attempt, selves=False)
+    return values | typed(job, values, rows, job.randomness("typed", attempt))
+
+
 def _refused(job: Job, values: Values) -> Ints:
     """Rows that repeat a unique key or break a check, as far as their columns are drawn."""
-    keeper = job.setting.keeper(job.table.name)
-    broken = np.empty(0, np.int64)
-    if all(c in values for rule in keeper.rules for c in rule.columns):
-        broken = np.flatnonzero(keeper.broken(values).any(axis=1))
-    return np.union1d(_repeats(job, values), broken)
+    broken = _keeper(job, values).broken(values).any(axis=1)
+    return np.union1d(_repeats(job, values), np.flatnonzero(broken))
+
+
+def _keeper(job: Job, values: Values) -> Keeper:
+    """The rules of the table whose columns are drawn."""
+    return job.setting.keeper(job.table.name).over(frozenset(values))
 
 
 def _settled(job: Job, values: Values) -> Values:
-    """Mends and moves until nothing is refused.
+    """Mends and moves until nothing is refused, or only what somebody acknowledged.
 
     Raises:
-        Unmeetable: something still is after a few rounds.
+        Unmeetable: something else still is after a few rounds, or when no round gets any further.
     """
-    keeper = job.setting.keeper(job.table.name)
+    keeper = _keeper(job, values)
+    left: list[int] = []
     for attempt in range(_ROUNDS):
         rng = job.randomness("mend", attempt)
-        values = mended(keeper, values, _free(job, rng), rng)
+        values = mended(keeper, values, _free(job, values, rng), rng)
         _move(job, values, attempt)
         _separate(job, values)
-        if not len(_refused(job, values)):
+        left.append(len(_refused(job, values)))
+        if not left[-1]:
             return values
-    raise Unmeetable(_complaint(job, values))
+        if _is_stuck(left):
+            break
+    broken = dict(_complaints(job, values))
+    if not all(_is_acknowledged(job, place) for place in broken):
+        raise Unmeetable(
+            f"{job.table.name}: {'; '.join(broken.values())}; lower its rows, or change the "
+            "constraint in the target",
+            broken,
+        )
+    return values
 
 
-def _complaint(job: Job, values: Values) -> str:
+def _is_stuck(left: Sequence[int]) -> bool:
+    """Whether the last rounds left nearly as many rows refused as the best one before them."""
+    earlier, late = left[:-_PATIENCE], left[-_PATIENCE:]
+    return bool(earlier) and min(late) > _PROGRESS * min(earlier)
+
+
+def _complaints(job: Job, values: Values) -> Iterator[tuple[str, str]]:
+    """Each rule and key that rows break, by its place, with the rows that do."""
     rows = len(job.indexes)
-    keeper = job.setting.keeper(job.table.name)
+    keeper = _keeper(job, values)
     rates = keeper.broken(values).sum(axis=0)
-    broken = [
-        f"{count} of {rows} rows break {rule.name}: {rule.sql}"
-        for rule, count in zip(keeper.rules, rates, strict=True)
-        if count
-    ]
-    repeated = [
-        f"{len(left)} of {rows} rows repeat {unique.name} and no free value is left"
-        for unique, columns in _uniques(job, values)
-        if len(left := surplus(columns))
-    ]
-    return (
-        f"{job.table.name}: {'; '.join([*broken, *repeated])}; lower its rows, or change the "
-        "constraint in the target"
-    )
+    for rule, count in zip(keeper.rules, rates, strict=True):
+        if count:
+            text = f"{count} of {rows} rows break {rule.name}: {rule.sql}"
+            yield f"{job.table.name} {rule.name}", text
+    for unique, columns in _uniques(job, values):
+        if count := len(surplus(columns)):
+            text = f"{count} of {rows} rows repeat {unique.name} and no free value is left"
+            yield f"{job.table.name} {unique.name}", text
 
 
-def _free(job: Job, rng: np.random.Generator) -> Mapping[str, Free]:
+def _is_acknowledged(job: Job, place: str) -> bool:
+    finding = Finding("unmeetable", Severity.ERROR, place, "")
+    return finding.hash in job.setting.plan.acknowledged
+
+
+def _free(job: Job, values: Values, rng: np.random.Generator) -> Mapping[str, Free]:
     """What mending may change: learned columns, and keys that may point to any row."""
     proposals = job.setting.keeper(job.table.name).proposals
+    fixed = _fixed(job, values)
     free: dict[str, Free] = {}
     for fitted in job.model.columns:
+        if fitted.column.name in fixed:
+            continue
         name, kind = fitted.column.name, arrow_type(fitted.column.datatype)
+        if name in job.table.typed_columns:
+            continue  # what a polymorphic key says depends on two columns at once
         redraw = _column_redraw(job, fitted, rng)
         worth = proposals.get(name, pa.nulls(0, kind))
         free[name] = Free(redraw, fitted.column.nullable, alone=True, proposals=worth)
     for reference in job.model.references:
         parents = job.setting.plan.layout(reference.key.parent).total
-        if reference.mode is Mode.CLUSTER and parents and not _shares_a_column(job, reference):
+        there = reference.mode is Mode.CLUSTER and values.keys() >= set(reference.key.columns)
+        there &= not fixed & set(reference.key.columns)
+        if there and parents and not _shares_a_column(job, reference):
             free |= _free_key(job, reference, proposals, rng)
     return free
+
+
+def _fixed(job: Job, values: Values) -> set[str]:
+    """Columns that others reference, once references are drawn that took them as they were."""
+    if not any(set(r.key.columns) <= values.keys() for r in waiting_references(job)):
+        return set()
+    keys = job.setting.model.schema.foreign_keys
+    return {c for f in keys if f.parent == job.table.name for c in f.parent_columns}
 
 
 def _free_key(
@@ -150,7 +219,17 @@ def _shares_a_column(job: Job, reference: Reference) -> bool:
 
 
 def _column_redraw(job: Job, fitted: FittedColumn, rng: np.random.Generator) -> Redraw:
-    return lambda rows: {fitted.column.name: anything(job, fitted, rows, rng)}
+    """Draws as checks of the column allow; where they set no limit, as learned."""
+    name, keeper = fitted.column.name, job.setting.keeper(job.table.name)
+    limits, patterns = keeper.limits.get(name, UNLIMITED), keeper.patterns.get(name, ())
+
+    def redraw(rows: Ints) -> Values:
+        free = allowed(fitted.column.datatype, limits, patterns, len(rows), rng)
+        if free is None:
+            return {name: anything(job, fitted, rows, rng)}
+        return {name: free.cast(arrow_type(fitted.column.datatype))}
+
+    return redraw
 
 
 def _reference_redraw(job: Job, reference: Reference, rng: np.random.Generator) -> Redraw:
@@ -217,6 +296,50 @@ def _move(job: Job, values: Values, turn: int) -> None:
                 break
             rng = job.randomness("redraw", unique.name, turn, attempt)
             _redraw(job, unique, values, repeats, rng)
+        if len(surplus(_compared(job, unique, values))):
+            _enumerate(job, unique, values)
+        _empty(job, unique, values)
+
+
+def _enumerate(job: Job, unique: Unique, values: Values) -> None:
+    """Goes through all that a crowded key may hold, where its columns' values can be listed."""
+    listed = {c: k for c in unique.columns if (k := _listed(job, c)) is not None}
+    if not listed or prod(len(known) for known in listed.values()) > _MOST_LISTED:
+        return
+    names, known = list(listed), list(listed.values())
+    others = [values[c] for c in unique.columns if c not in listed]
+    for name, found in zip(
+        names, enumerated(others, [values[c] for c in names], known), strict=True
+    ):
+        moved = np.flatnonzero(found >= 0)
+        fresh = listed[name].take(pa.array(found[moved]))
+        values[name] = patched(values[name], moved, fresh)
+
+
+def _listed(job: Job, column: str) -> pa.Array | None:
+    """Every value that a free column may hold: what checks leave, or all keys of a parent."""
+    if any(f.column.name == column for f in job.model.columns):
+        limits = job.setting.keeper(job.table.name).limits.get(column, UNLIMITED)
+        return every(job.table.column(column).datatype, limits)
+    for reference in job.model.references:
+        parents = job.setting.plan.layout(reference.key.parent).total
+        alone = reference.key.columns == (column,) and reference.mode is Mode.CLUSTER
+        if alone and 0 < parents <= _MOST_LISTED and not _shares_a_column(job, reference):
+            return job.setting.keys(
+                reference.key.parent, reference.key.parent_columns, np.arange(parents)
+            )[0]
+    return None
+
+
+def _empty(job: Job, unique: Unique, values: Values) -> None:
+    """Makes null what still repeats a key that takes null for different from null."""
+    repeats = surplus(_compared(job, unique, values))
+    free = [f.column for f in job.model.columns if f.column.name in unique.columns]
+    nullable = next((column for column in free if column.nullable), None)
+    if len(repeats) and nullable is not None and unique.nulls_distinct:
+        values[nullable.name] = patched(
+            values[nullable.name], repeats, empty(nullable, len(repeats))
+        )
 
 
 def _separate(job: Job, values: Values) -> None:
@@ -231,16 +354,29 @@ def _separate(job: Job, values: Values) -> None:
 
 
 def _spread(job: Job, unique: Unique, values: Values) -> None:
+    """Moves the values of a column to free ones, but for those that lead to a row."""
+    limits = job.setting.keeper(job.table.name).limits
+    telling = {key.only[0] for key in job.table.polymorphic if key.only is not None}
     for fitted in job.model.columns:
         name = fitted.column.name
+        if name in telling:
+            continue
+        if name in limits and limits[name] != UNLIMITED:
+            continue  # The next free value may lie outside; drawing again stays inside.
         if name in unique.columns and fitted.column.datatype.kind in SPREADABLE:
-            others = [values[c] for c in unique.columns if c != name]
+            rows = np.arange(len(job.indexes))
+            if name in job.table.typed_columns:
+                rows = unspoken(job, values)
+            some = pa.array(rows)
+            others = [values[c].take(some) for c in unique.columns if c != name]
             try:
-                values[name] = spread_out(others, values[name], fitted.column)
+                moved = spread_out(others, values[name].take(some), fitted.column)
+                values[name] = patched(values[name], rows, moved)
             except pa.ArrowInvalid as error:
                 raise Unmeetable(
                     f"{job.table.name}.{name}: its type has no room for {len(job.indexes)} rows "
-                    f"that differ in {unique.name}; lower the scale"
+                    f"that differ in {unique.name}; lower the scale",
+                    {f"{job.table.name} {unique.name}": f"{name} has no room for so many rows"},
                 ) from error
             return
 
@@ -250,9 +386,13 @@ def _redraw(
 ) -> None:
     """Gives the parts of a key that may be anything new values, whatever was learned of them."""
     parts = {*unique.columns, *_read_by(job, unique)}
-    free = {c: f for c, f in _free(job, rng).items() if c in parts}
+    free = {c: f for c, f in _free(job, values, rng).items() if c in parts}
     for redraw in {id(f.redraw): f.redraw for f in free.values()}.values():
         for name, fresh in redraw(repeats).items():
+            values[name] = patched(values[name], repeats, fresh)
+    if parts & job.table.typed_columns:
+        some = {c: values[c].take(pa.array(repeats)) for c in job.table.typed_columns}
+        for name, fresh in typed(job, some, repeats, rng).items():
             values[name] = patched(values[name], repeats, fresh)
 
 

@@ -2,10 +2,17 @@
 
 ProvisionerError
 ├── WrongRequest       an option, table or number that does not fit
+├── WrongConfig        a configuration file that cannot be read or does not fit
 ├── SameDatabase       the target is the database that the model was learned from
+├── Infeasible         the pilot found what stops a load before its first row
+├── DifferentSchema    the target's tables are not those that the model writes
 ├── Stopped            a run was interrupted; its text says what was kept
 └── Unprovable         verify found no plan to verify against
 """
+
+from collections.abc import Sequence
+
+from provisioner.report import Finding
 
 
 class ProvisionerError(Exception):
@@ -16,8 +23,32 @@ class WrongRequest(ProvisionerError):
     """An option that does not fit the model or the databases."""
 
 
+class WrongConfig(ProvisionerError):
+    """A configuration file that cannot be read, or does not fit the databases."""
+
+
 class SameDatabase(ProvisionerError):
     """The target is the source."""
+
+
+class Infeasible(ProvisionerError):
+    """The pilot found what stops a load before its first row.
+
+    Attributes:
+        findings: all that it found, acknowledged ones too.
+    """
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self.findings = tuple(findings)
+        told = "; ".join(f"{f.place}: {f.text} ({f.hash})" for f in findings if f.stops)
+        super().__init__(
+            f"nothing was written, since not every constraint can be met: {told}; change the "
+            "constraint or the rows, or acknowledge the finding by its hash"
+        )
+
+
+class DifferentSchema(ProvisionerError):
+    """The target has a schema that the model's rows do not fit."""
 
 
 class Stopped(ProvisionerError):

@@ -75,8 +75,9 @@ def unmodelled(schema: Schema) -> Iterator[Finding]:
 
 def _of_table(table: Table, model: TableModel, rules: Keeper) -> Iterator[Met]:
     place = str(table.name)
-    for key in table.foreign_keys:
-        yield Met(place, key.name, "foreign key", Way.CONSTRUCTION)
+    for key in (*table.foreign_keys, *table.polymorphic):
+        kind = "foreign key" if key.declared else "undeclared key"
+        yield Met(place, key.name, kind, Way.CONSTRUCTION)
     for unique in table.uniques:
         yield _unique(table, model, unique, rules)
     for rule in rules.rules:

@@ -1,23 +1,27 @@
 """Makes drawn rows keep the checks of their table: evaluates them, and mends the rows that fail."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from random import Random
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import rstr
 
 from connectors.datatypes import DataType, Kind, arrow_type
 from connectors.dialect.expressions import Scope
 from connectors.rules import (
+    UNLIMITED,
     Expression,
+    Limits,
     Rule,
     compiled,
     failing,
     lengths,
+    limits,
     literals,
     patterns,
 )
@@ -32,7 +36,9 @@ Redraw = Callable[[Ints], Mapping[str, pa.Array]]
 Change = Callable[["_Trial", list[str], Values], Mapping[str, pa.Array]]
 
 _ATTEMPTS = 60
+_VAIN_ATTEMPTS = 20
 _PATTERN_VALUES = 60
+_SECOND = 1_000_000
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -44,6 +50,8 @@ class Keeper:
         rules: those that can be evaluated here, with their expressions side by side.
         left: those that only the server can judge, and why.
         proposals: values worth trying, by column: constants and patterns that rules speak of.
+        limits: what rules leave of the columns' values.
+        patterns: regular expressions that rules speak of, by column.
         uniques: what the parts of each unique key that are no plain columns compute, by name.
     """
 
@@ -52,7 +60,17 @@ class Keeper:
     expressions: tuple[Expression, ...]
     left: tuple[tuple[Rule, str], ...]
     proposals: Mapping[str, pa.Array]
+    limits: Mapping[str, Limits]
+    patterns: Mapping[str, tuple[str, ...]]
     uniques: Mapping[str, "Parts"]
+
+    def over(self, columns: frozenset[str]) -> "Keeper":
+        """The keeper of those rules alone whose columns are all among some."""
+        pairs = list(zip(self.rules, self.expressions, strict=True))
+        kept = [(rule, e) for rule, e in pairs if columns >= set(rule.columns)]
+        if len(kept) == len(pairs):
+            return self
+        return replace(self, rules=tuple(r for r, _ in kept), expressions=tuple(e for _, e in kept))
 
     def broken(self, values: Mapping[str, pa.Array]) -> Verdict:
         """Whether each row (first axis) breaks each rule (second axis)."""
@@ -100,6 +118,8 @@ def keeper(table: Table, functions: tuple[SqlFunction, ...] = ()) -> Keeper:
     kept: list[tuple[Rule, Expression]] = []
     left: list[tuple[Rule, str]] = []
     proposals: dict[str, list[object]] = {}
+    left_over: dict[str, Limits] = {}
+    forms: dict[str, tuple[str, ...]] = {}
     for rule, scope in _declared(table, functions):
         found = compiled(rule.sql, scope)
         if isinstance(found, Expression):
@@ -108,12 +128,18 @@ def keeper(table: Table, functions: tuple[SqlFunction, ...] = ()) -> Keeper:
             left.append((rule, found.why))
         for column, values in _proposed(rule, scope).items():
             proposals.setdefault(column, []).extend(values)
+        for column, limit in limits(rule.sql, scope).items():
+            left_over[column] = left_over.get(column, UNLIMITED).within(limit)
+        for column, asked in patterns(rule.sql, scope).items():
+            forms[column] = (*forms.get(column, ()), *asked)
     return Keeper(
         table,
         tuple(rule for rule, _ in kept),
         tuple(expression for _, expression in kept),
         tuple(left),
         {c: _typed(table.column(c).datatype, values) for c, values in proposals.items()},
+        left_over,
+        forms,
         {u.name: _parts(u, Scope(table, functions=functions)) for u in table.uniques},
     )
 
@@ -137,22 +163,28 @@ def mended(
 
     Tries in turn, on the columns of one broken rule: the values of a row that keeps all; each
     column drawn again, set to a proposal, to null or left; proposals and nulls alone; two columns
-    swapped.
+    swapped; one column set to another's value or beside it. Gives up early where nothing gets
+    better, however often all of these were tried.
     """
     verdict = keeper.broken(values)
+    fruitful = 0
     for attempt in range(_ATTEMPTS):
         rules = np.flatnonzero(verdict.any(axis=0))
-        if not len(rules):
+        if not len(rules) or attempt - fruitful > _VAIN_ATTEMPTS * len(rules):
             break
         rule = int(rules[attempt % len(rules)])
         rows = np.flatnonzero(verdict[:, rule])
-        change, columns = _changes(keeper, rule)[attempt % 5]
+        changes = _changes(keeper, rule)
+        change, columns = changes[attempt % len(changes)]
         names = [c for c in columns if c in free]
         trial = {c: v.take(pa.array(rows)) for c, v in values.items()}
         keeps = np.asarray(~verdict.any(axis=1))
-        trial |= change(_Trial(values, free, rows, keeps, rng), names, trial)
+        trial |= change(
+            _Trial(values, free, rows, keeps, keeper.rules[rule].columns, rng), names, trial
+        )
         judged = keeper.broken(trial)
         better = judged.sum(axis=1) < verdict[rows].sum(axis=1)
+        fruitful = attempt if better.any() else fruitful
         places, chosen = rows[better], pa.array(np.flatnonzero(better))
         values = {c: patched(v, places, trial[c].take(chosen)) for c, v in values.items()}
         verdict[places] = judged[better]
@@ -162,7 +194,8 @@ def mended(
 def _changes(keeper: Keeper, rule: int) -> tuple[tuple[Change, tuple[str, ...]], ...]:
     """What to try in turn, and on which columns: the rule's own, or all tied to them by rules."""
     own, tied = keeper.rules[rule].columns, _tied(keeper, rule)
-    return ((_borrowed, tied), (_mixed, own), (_emptied, own), (_mixed, tied), (_swapped, own))
+    first = ((_borrowed, tied), (_mixed, own), (_emptied, own))
+    return (*first, (_mixed, tied), (_swapped, own), (_copied, own))
 
 
 def _tied(keeper: Keeper, rule: int) -> tuple[str, ...]:
@@ -180,6 +213,7 @@ class _Trial:
     free: Mapping[str, Free]
     rows: Ints
     keeps: Verdict
+    columns: tuple[str, ...]
     rng: np.random.Generator
 
 
@@ -287,6 +321,31 @@ def _swapped(trial: _Trial, names: list[str], part: Values) -> Mapping[str, pa.A
         return {}
     one, two = pairs[int(trial.rng.integers(len(pairs)))]
     return {one: part[two], two: part[one]}
+
+
+def _copied(trial: _Trial, names: list[str], part: Values) -> Mapping[str, pa.Array]:
+    """A free column with the value of another one of the rule, or a neighbour of that."""
+    pairs = [
+        (mine, other)
+        for mine in names
+        for other in trial.columns
+        if mine != other and trial.free[mine].alone and part[mine].type == part[other].type
+    ]
+    if not pairs:
+        return {}
+    mine, other = pairs[int(trial.rng.integers(len(pairs)))]
+    return {mine: _beside(part[other], trial.rng)}
+
+
+def _beside(values: pa.Array, rng: np.random.Generator) -> pa.Array:
+    """The values, each with one step less, the same or one more, where their type has steps."""
+    stepped = pa.types.is_integer(values.type) or pa.types.is_date32(values.type)
+    width = 1 if stepped else _SECOND
+    if not stepped and not pa.types.is_timestamp(values.type):
+        return values
+    plain = values.view(pa.int32()) if pa.types.is_date32(values.type) else values
+    moved = pc.add(plain.cast(pa.int64()), pa.array(rng.integers(-1, 2, len(values)) * width))
+    return moved.cast(plain.type, safe=False).cast(values.type)
 
 
 def _chosen(options: list[pa.Array], rng: np.random.Generator) -> pa.Array:

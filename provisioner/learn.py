@@ -2,16 +2,17 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
 from connectors.datatypes import arrow_type
+from connectors.ddl import DdlItem
 from connectors.engines import Source
 from connectors.errors import EmptyDatabase, UnreadableTable
 from connectors.profile import Split, TableSize, UnitPath
-from connectors.schema import Schema, Table, TableName
+from connectors.schema import ForeignKey, Schema, Table, TableName
 from generators import fit
 from generators.model import DatabaseModel
 from generators.privacy.support import Support, dense
@@ -19,6 +20,8 @@ from generators.privacy.units import unit_paths
 from generators.randomness import number
 from provisioner.errors import WrongRequest
 from provisioner.events import Advanced, Listener, StageFinished, StageStarted, Stated, silent
+from provisioner.leaving import left_out
+from provisioner.undeclared import with_undeclared
 
 _MOST_ROWS = 1_000_000
 
@@ -29,10 +32,12 @@ class Learning:
 
     Attributes:
         k: distinct privacy units behind everything released.
-        kind: the table generator: "trees" or "independent".
+        kind: the table generator: "trees", "network", "auto" or "independent".
         units: tables whose rows are the privacy units; empty to find them by their columns.
         skip_unreadable: leave out tables that the role may not read, instead of stopping.
         seed: chooses which units are held out.
+        keys: foreign keys that the database does not declare; see `provisioner.undeclared`.
+        skip: tables to leave out, with all that needs them.
     """
 
     k: int = 11
@@ -40,6 +45,8 @@ class Learning:
     units: tuple[TableName, ...] = ()
     skip_unreadable: bool = False
     seed: int = 0
+    keys: tuple[ForeignKey, ...] = ()
+    skip: frozenset[TableName] = frozenset()
 
 
 def learn(source: Source, learning: Learning, listen: Listener = silent) -> DatabaseModel:
@@ -48,16 +55,17 @@ def learn(source: Source, learning: Learning, listen: Listener = silent) -> Data
     Raises:
         EmptyDatabase: the source has no tables.
         UnreadableTable: a table may not be read, and `skip_unreadable` was not asked for.
-        WrongRequest: a table named as a unit does not exist.
+        WrongRequest: a table named as a unit does not exist, or an undeclared key cannot be one.
     """
-    schema, without = _readable(source, learning, listen)
+    schema, ddl = _wanted(source, learning, listen)
+    schema = with_undeclared(schema, learning.keys, source)
     paths = _paths(schema, source.sizes(), learning)
     listen(Stated(_cost(schema, source.sizes())))
     split = Split(paths, number(learning.seed, "holdout"), shares=_shares(schema, source, paths))
     training = _read(source, schema, split, listen)
     facts = fit.Source(
         schema,
-        source.ddl(without),
+        ddl,
         source.identity,
         source.profile(schema, split),
         paths,
@@ -66,10 +74,24 @@ def learn(source: Source, learning: Learning, listen: Listener = silent) -> Data
     return _fitted(facts, learning, listen)
 
 
+def _wanted(
+    source: Source, learning: Learning, listen: Listener
+) -> tuple[Schema, tuple[DdlItem, ...]]:
+    """The schema to learn and its statements, without what the configuration leaves out."""
+    schema, unreadable = _readable(source, learning, listen)
+    ddl = source.ddl(unreadable | learning.skip)
+    if not learning.skip:
+        return schema, ddl
+    there = {(i.schema, i.name) for i in ddl if i.kind == "TABLE"}
+    gone = frozenset(t.name for t in schema.tables if (t.name.schema, t.name.name) not in there)
+    found = left_out(source.ddl(unreadable), ddl, learning.skip)
+    return replace(schema.without(gone), left_out=tuple(found)), ddl
+
+
 def _readable(
     source: Source, learning: Learning, listen: Listener
 ) -> tuple[Schema, frozenset[TableName]]:
-    schema = source.schema()
+    schema = source.schema().without(learning.skip)
     if not schema.tables:
         raise EmptyDatabase("the source holds no tables; expected at least one to learn from")
     unreadable = source.unreadable(schema)

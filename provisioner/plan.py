@@ -2,29 +2,32 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 
 from pydantic import TypeAdapter
 
 from connectors.datatypes import Kind
 from connectors.graph import load_order
-from connectors.schema import Table, TableName, Unique
+from connectors.schema import Schema, Table, TableName, Unique
 from generators.layout import KeyLayout, spread
 from generators.model import DatabaseModel, TableModel
 from generators.relations.owners import trees
-from generators.relations.references import Mode
+from generators.relations.references import Mode, Reference
 from generators.spans import overlap
 from provisioner.errors import WrongRequest
 from provisioner.feasibility import constraints_met, left_to_server, unmodelled
-from provisioner.report import Finding, Severity
+from provisioner.keeping import Keeper, callable_functions, keeper
+from provisioner.leaving import without
+from provisioner.report import Finding, Severity, acknowledged, unmatched
+from provisioner.rings import covering_keys, endless_keys
+from provisioner.room import Room, room, room_under_owner
 
 _SHARD_ROWS = 100_000
 _BYTES = {Kind.BOOLEAN: 1, Kind.INTEGER: 5, Kind.FLOAT: 8, Kind.DATE: 4, Kind.UUID: 16}
 _OTHER_BYTES = 18
+_LATER = "unless the pilot of `provision` finds it, drop it"
 _ROW_BYTES = 28
-_LABELS = {Kind.BOOLEAN: 2, Kind.ENUM: 0}
-"""Values of the kinds that have few; 0 where the type's labels tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +39,36 @@ class Request:
         seed: the same seed gives the same rows.
         rows: exact numbers of rows for root tables, over the scale.
         cold: rows of each table that is empty in the source, so that no scale applies.
+        empty: tables that are created and stay empty.
+        keep: tables whose rows in the target stay, and are referenced.
+        fire: tables whose triggers are there before their rows.
+        acknowledged: hashes of findings that are errors and yet do not stop the run. Rows are then
+            drawn as well as they can be and written as they are, so that the server is the judge
+            of the constraint; where it refuses one, the load stops there.
     """
 
     scale: float = 1.0
     seed: int = 0
     rows: Mapping[TableName, int] = field(default_factory=dict)
     cold: int = 0
+    empty: frozenset[TableName] = frozenset()
+    keep: frozenset[TableName] = frozenset()
+    fire: frozenset[TableName] = frozenset()
+    acknowledged: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A table whose rows in the target stay.
+
+    Attributes:
+        rows: rows that may be referenced.
+        digest: of the key values that may be referenced, so that no other ones pass for them.
+    """
+
+    table: TableName
+    rows: int
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +91,16 @@ class TreePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will be done, as a function of model and request alone.
+    """What will be done, as a function of model, request and kept keys alone.
 
     Attributes:
         model: fingerprint of the model archive.
-        trees: in the order in which they are loaded.
+        trees: in the order in which they are loaded; kept tables stand in theirs.
         findings: what cannot be met, and what only the server can judge.
         bytes: estimated size of the rows in the target.
+        fire: tables whose triggers are there before their rows, by name.
+        acknowledged: hashes of findings that do not stop the run, sorted.
+        kept: tables whose rows are in the target already, by name.
     """
 
     model: str
@@ -79,16 +109,33 @@ class Plan:
     trees: tuple[TreePlan, ...]
     findings: tuple[Finding, ...]
     bytes: int
+    fire: tuple[TableName, ...] = ()
+    acknowledged: tuple[str, ...] = ()
+    kept: tuple[Kept, ...] = ()
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the plan, in hexadecimal."""
-        return hashlib.sha256(self.as_json().encode()).hexdigest()
+        """SHA-256 of all that decides the rows, in hexadecimal.
+
+        Findings are left out, so that a load may be resumed with more of them acknowledged.
+        """
+        rows = replace(self, findings=(), acknowledged=())
+        return hashlib.sha256(rows.as_json().encode()).hexdigest()
 
     @property
     def rows(self) -> int:
-        """Rows of all tables."""
-        return sum(tree.rows for tree in self.trees)
+        """Rows to write."""
+        return sum(tree.rows for tree in self.trees) - sum(kept.rows for kept in self.kept)
+
+    @property
+    def keeps(self) -> frozenset[TableName]:
+        """The tables whose rows stay."""
+        return frozenset(kept.table for kept in self.kept)
+
+    def written(self, tree: int, shard: int) -> int:
+        """Rows to write in a shard."""
+        found = zip(self.trees[tree].tables, self.trees[tree].layouts, strict=True)
+        return sum(layout.rows[shard] for name, layout in found if name not in self.keeps)
 
     def layout(self, table: TableName) -> KeyLayout:
         """The rows of a table; KeyError where the plan has no such table."""
@@ -115,32 +162,54 @@ def read_plan(text: str) -> Plan:
     return _ADAPTER.validate_json(text)
 
 
-def plan(model: DatabaseModel, model_fingerprint: str, request: Request) -> Plan:
+def plan(
+    model: DatabaseModel, model_fingerprint: str, request: Request, kept: tuple[Kept, ...] = ()
+) -> Plan:
     """Fixes how many rows of each table each shard has.
+
+    Args:
+        model: what was learned.
+        model_fingerprint: of its archive.
+        request: what the user wants.
+        kept: the tables of `request.keep`, as the target holds them.
 
     Raises:
         WrongRequest: a scale that is not positive, or a table that the model does not hold.
     """
     _check(model, request)
+    if request.keep != {one.table for one in kept}:
+        raise WrongRequest("which rows are kept depends on the target; name it with --target")
+    there = {one.table: one.rows for one in kept}
     order = {name: place for place, name in enumerate(load_order(model.schema))}
     found = sorted(trees(model.schema, model.owners), key=lambda tree: order[tree[0]])
-    planned = tuple(_tree(model, tables, request) for tables in found)
+    planned = tuple(_tree(model, tables, request, there) for tables in found)
     layouts = {n: lay for t in planned for n, lay in zip(t.tables, t.layouts, strict=True)}
+    fresh = {n: lay for n, lay in layouts.items() if n not in there}
+    findings = acknowledged(
+        _findings(model, layouts, request.empty, frozenset(there)), request.acknowledged
+    )
     return Plan(
         model_fingerprint,
         request.seed,
         request.scale,
         planned,
-        tuple(_findings(model, layouts)),
-        sum(lay.total * _row_bytes(model.schema.table(n)) for n, lay in layouts.items()),
+        (*findings, *unmatched(findings, request.acknowledged, _LATER)),
+        sum(lay.total * _row_bytes(model.schema.table(n)) for n, lay in fresh.items()),
+        tuple(sorted(request.fire)),
+        tuple(sorted(request.acknowledged)),
+        kept,
     )
 
 
-def is_local(table: Table, model: TableModel, unique: Unique) -> bool:
-    """Whether a shard alone can keep a unique key: it holds a key of its own or the owner's."""
+def is_local(table: Table, model: TableModel, unique: Unique, ruled: frozenset[str]) -> bool:
+    """Whether a shard alone can keep a unique key: it holds a key of its own or the owner's.
+
+    `ruled` are the columns that checks speak of, which mending may change in any shard.
+    """
     owner = next((f for f in table.foreign_keys if f.name == model.owner), None)
     single = [r.key.columns for r in model.references if r.mode is Mode.UNIQUE]
-    distinct = {f.column.name for f in model.columns if f.generator.distinct} | set(model.keys)
+    distinct = {f.column.name for f in model.columns if f.generator.distinct}
+    distinct = (distinct - ruled) | set(model.keys)
     return (
         bool(distinct & set(unique.columns))
         or (owner is not None and set(owner.columns) <= set(unique.columns))
@@ -160,45 +229,21 @@ def most_children(
 ) -> int | None:
     """The most rows of a table under one owner that its unique keys allow; None for any number."""
     table, fitted = model.schema.table(child), model.tables[child]
-    limits = [
-        limit
-        for unique in table.uniques
-        if (limit := _room(table, fitted, unique, rows)) is not None
-    ]
-    return min(limits, default=None)
-
-
-def _room(
-    table: Table, model: TableModel, unique: Unique, rows: Mapping[TableName, int]
-) -> int | None:
-    """How many rows under one owner a unique key tells apart; None where that has no bound."""
-    owner = next(f for f in table.foreign_keys if f.name == model.owner)
-    rest = set(unique.columns) - set(owner.columns)
-    partial = unique.expressions or unique.predicate
-    if partial or not set(owner.columns) <= set(unique.columns):
-        return None
-    room = 1
-    for reference in model.references:
-        if rest & set(reference.key.columns):
-            room *= max(1, rows[reference.key.parent])
-            rest -= set(reference.key.columns)
-    for fitted in model.columns:
-        if fitted.column.name in rest:
-            labels = _LABELS.get(fitted.column.datatype.kind)
-            if labels is None:
-                return None
-            room *= labels or len(fitted.column.datatype.labels)
-            rest.discard(fitted.column.name)
-    return None if rest else room
+    rules = keeper(table, callable_functions(model.schema))
+    found = [room_under_owner(table, fitted, unique, rows, rules) for unique in table.uniques]
+    return min((most for most in found if most is not None), default=None)
 
 
 def _check(model: DatabaseModel, request: Request) -> None:
     if not 0 < request.scale <= 1e6:
         raise WrongRequest(f"scale {request.scale:g} found; expected above 0, at most 1000000")
-    roots = {tree[0] for tree in trees(model.schema, model.owners)}
-    for name, rows in request.rows.items():
+    for name in sorted(request.keep & request.rows.keys()):
+        raise WrongRequest(f"rows asked for {name}, whose rows are kept; drop one of the two")
+    for name in (*request.rows, *request.empty, *request.keep, *request.fire):
         if name not in model.tables:
             raise WrongRequest(f"the model holds no table {name}; see `provisioner show`")
+    roots = {tree[0] for tree in trees(model.schema, model.owners)}
+    for name, rows in request.rows.items():
         if name not in roots:
             above = model.owners[name].parent
             raise WrongRequest(f"rows of {name} follow those of {above}; set that table's rows")
@@ -206,15 +251,15 @@ def _check(model: DatabaseModel, request: Request) -> None:
             raise WrongRequest(f"{rows} rows asked for {name}; expected 0 or more")
 
 
-def _tree(model: DatabaseModel, tables: tuple[TableName, ...], request: Request) -> TreePlan:
-    totals = _totals(model, tables, request)
+def _tree(
+    model: DatabaseModel,
+    tables: tuple[TableName, ...],
+    request: Request,
+    kept: Mapping[TableName, int],
+) -> TreePlan:
+    totals = _totals(model, tables, request, kept)
     shards = min(max(1, ceil(sum(totals.values()) / _SHARD_ROWS)), max(1, totals[tables[0]]))
-    if not all(
-        is_local(model.schema.table(n), model.tables[n], u)
-        for n in tables
-        for u in model.schema.table(n).uniques
-        if u.columns and not u.expressions and u.predicate is None
-    ) or not all(_is_apart(model, name) for name in tables):
+    if shards > 1 and not all(_is_apart(model, n) and _is_alone(model, n) for n in tables):
         shards = 1
     layouts: dict[TableName, KeyLayout] = {}
     for name in tables:
@@ -222,6 +267,15 @@ def _tree(model: DatabaseModel, tables: tuple[TableName, ...], request: Request)
         weights = [1.0] * shards if key is None else [float(r) for r in layouts[key.parent].rows]
         layouts[name] = KeyLayout(tuple(int(n) for n in spread(totals[name], weights)))
     return TreePlan(tables, tuple(layouts[name] for name in tables))
+
+
+def _is_alone(model: DatabaseModel, name: TableName) -> bool:
+    """Whether a shard alone can keep every unique key of plain columns."""
+    table = model.schema.table(name)
+    rules = keeper(table, callable_functions(model.schema)).rules
+    ruled = frozenset(column for rule in rules for column in rule.columns)
+    plain = [u for u in table.uniques if u.columns and not u.expressions and u.predicate is None]
+    return all(is_local(table, model.tables[name], unique, ruled) for unique in plain)
 
 
 def _is_apart(model: DatabaseModel, name: TableName) -> bool:
@@ -232,8 +286,12 @@ def _is_apart(model: DatabaseModel, name: TableName) -> bool:
 
 
 def _totals(
-    model: DatabaseModel, tables: tuple[TableName, ...], request: Request
+    model: DatabaseModel,
+    tables: tuple[TableName, ...],
+    request: Request,
+    kept: Mapping[TableName, int],
 ) -> dict[TableName, int]:
+    """Rows of a tree's tables; under a kept table, as many per kept row as were learned."""
     root = tables[0]
     learned = model.tables[root].rows.value
     factor = 1.0 if is_reference_data(model, tables) else request.scale
@@ -241,13 +299,19 @@ def _totals(
         factor = request.rows[root] / max(1, learned)
     if not learned:
         cold = request.cold if model.schema.table(root).written else 0
-        return {root: request.rows.get(root, cold)} | dict.fromkeys(tables[1:], 0)
-    totals: dict[TableName, int] = {}
+        asked = 0 if root in request.empty else request.rows.get(root, cold)
+        totals = {root: asked} | dict.fromkeys(tables[1:], 0)
+        return totals | {name: kept[name] for name in tables if name in kept}
+    totals, factors = {}, dict.fromkeys(tables, factor)
     for name in tables:
-        rows = model.tables[name].rows.value
-        totals[name] = max(round(rows * factor), 1 if rows and factor else 0)
-        key = model.owners.get(name)
-        if key is not None and not totals[key.parent]:
+        rows, key = model.tables[name].rows.value, model.owners.get(name)
+        if name in kept:
+            totals[name], factors[name] = kept[name], kept[name] / max(1, rows)
+            continue
+        if key is not None:
+            factors[name] = factors[key.parent]
+        totals[name] = max(round(rows * factors[name]), 1 if rows and factors[name] else 0)
+        if name in request.empty or (key is not None and not totals[key.parent]):
             totals[name] = 0
     return totals
 
@@ -256,28 +320,100 @@ def _row_bytes(table: Table) -> int:
     return _ROW_BYTES + sum(_BYTES.get(c.datatype.kind, _OTHER_BYTES) for c in table.written)
 
 
-def _findings(model: DatabaseModel, layouts: Mapping[TableName, KeyLayout]) -> Iterator[Finding]:
+def _findings(
+    model: DatabaseModel,
+    layouts: Mapping[TableName, KeyLayout],
+    empty: frozenset[TableName],
+    kept: frozenset[TableName],
+) -> Iterator[Finding]:
     rows = {name: layout.total for name, layout in layouts.items()}
+    functions = callable_functions(model.schema)
     for table in model.schema.tables:
         fitted = model.tables[table.name]
-        yield from _too_many_keys(table, fitted, rows)
+        if table.name in kept:
+            continue
+        yield from _orphaned(model, table.name, rows, kept)
+        yield from _too_many_keys(model.schema, table, fitted, rows[table.name])
+        yield from _too_many_rows(table, fitted, rows, keeper(table, functions))
         yield from _too_few_parents(table, fitted, rows)
+        yield from _owned_by_empty(table, fitted, model, empty)
+        yield from _types_without_rows(table, fitted, rows)
+    yield from _too_few_children(model, rows)
+    for name in endless_keys(model):
+        yield Finding(
+            "unmeetable",
+            Severity.ERROR,
+            str(name),
+            "its keys depend on themselves through foreign keys that are part of keys; make one "
+            "of the columns on this ring a column of its own",
+        )
     yield from left_to_server(constraints_met(model))
     yield from unmodelled(model.schema)
+    yield from without(model.schema)
 
 
-def _too_many_keys(
-    table: Table, model: TableModel, rows: Mapping[TableName, int]
+def _orphaned(
+    model: DatabaseModel,
+    name: TableName,
+    rows: Mapping[TableName, int],
+    kept: frozenset[TableName],
 ) -> Iterator[Finding]:
+    """A table whose every row belongs to one of a kept table, which has none."""
+    key = model.owners.get(name)
+    if key is None or key.parent not in kept or rows[key.parent]:
+        return
+    if model.tables[name].rows.value:
+        yield Finding(
+            "unmeetable",
+            Severity.ERROR,
+            f"{name} {key.name}",
+            f"each row belongs to a row of {key.parent}, which is kept and has none in the "
+            "target; fill it, or do not keep it",
+        )
+
+
+def _too_many_keys(schema: Schema, table: Table, model: TableModel, rows: int) -> Iterator[Finding]:
+    """Keys that run out of values, and cannot go on with nulls."""
+    needed = {c for f in schema.foreign_keys if f.parent == table.name for c in f.parent_columns}
     for column, key in model.keys.items():
-        if rows[table.name] > key.capacity:
-            yield Finding(
-                "unmeetable",
-                Severity.ERROR,
-                f"{table.name}.{column}",
-                f"{rows[table.name]} distinct values asked for; its type and format allow "
-                f"{key.capacity}: lower the scale",
-            )
+        if rows > key.capacity and (column in needed or not table.column(column).nullable):
+            yield _unmeetable(f"{table.name}.{column}", rows, column, key.capacity)
+
+
+def _too_many_rows(
+    table: Table, model: TableModel, rows: Mapping[TableName, int], keeper: Keeper
+) -> Iterator[Finding]:
+    """Unique keys of several columns, or of no generated key, with less room than rows."""
+    for unique in table.uniques:
+        found = room(table, model, unique, rows, keeper)
+        known = any(set(unique.columns) <= set(f.columns) for f in table.foreign_keys)
+        if found is not None and rows[table.name] > found.most and not known:
+            keyed = len(unique.columns) == 1 and unique.columns[0] in model.keys
+            if not keyed or table.column(unique.columns[0]).nullable:
+                yield _crowded(table, unique, rows[table.name], found)
+
+
+def _crowded(table: Table, unique: Unique, rows: int, found: Room) -> Finding:
+    place = f"{table.name} {unique.name}"
+    if len(unique.columns) == 1:
+        return _unmeetable(place, rows, unique.columns[0], found.most)
+    return Finding(
+        "unmeetable",
+        Severity.ERROR,
+        place,
+        f"{rows} rows asked for, each with another combination of ({', '.join(unique.columns)}); "
+        f"at most {found.most} are possible ({found}): lower the scale, or ask for fewer rows",
+    )
+
+
+def _unmeetable(place: str, rows: int, column: str, most: int) -> Finding:
+    return Finding(
+        "unmeetable",
+        Severity.ERROR,
+        place,
+        f"{rows} rows asked for, each with another value of {column}; types, formats and checks "
+        f"allow at most {most}: lower the scale, or ask for at most {most} rows",
+    )
 
 
 def _too_few_parents(
@@ -286,11 +422,61 @@ def _too_few_parents(
     for reference in model.references:
         parents = rows[reference.key.parent]
         short = reference.mode is Mode.UNIQUE and rows[table.name] > parents
-        if rows[table.name] and not reference.nullable and (short or not parents):
+        if rows[table.name] and not _may_lack(table, model, reference) and (short or not parents):
             yield Finding(
                 "unmeetable",
                 Severity.ERROR,
                 f"{table.name} {reference.key.name}",
                 f"{rows[table.name]} rows asked for, each with a row of "
                 f"{reference.key.parent} of its own, which has {parents}",
+            )
+
+
+def _too_few_children(model: DatabaseModel, rows: Mapping[TableName, int]) -> Iterator[Finding]:
+    for table, name in sorted(covering_keys(model)):
+        parent = model.foreign_key(table, name).parent
+        if rows[table] < rows[parent]:
+            yield Finding(
+                "unmeetable",
+                Severity.ERROR,
+                f"{table} {name}",
+                f"{rows[table]} rows asked for, but each of the {rows[parent]} rows of {parent} "
+                f"refers to one of its own among them: ask for at least as many",
+            )
+
+
+def _may_lack(table: Table, model: TableModel, reference: Reference) -> bool:
+    """Whether rows do without a parent: a column may be null, or no value leads anywhere."""
+    key = reference.key
+    nullable = any(table.column(c).nullable for c in key.columns)
+    return nullable or (not key.declared and model.dangling[key.name].value >= 1)
+
+
+def _owned_by_empty(
+    table: Table, fitted: TableModel, model: DatabaseModel, empty: frozenset[TableName]
+) -> Iterator[Finding]:
+    owner = model.owners.get(table.name)
+    wanted = owner is not None and fitted.rows.value > 0 and table.name not in empty
+    if owner is not None and wanted and owner.parent in empty:
+        yield Finding(
+            "unmeetable",
+            Severity.ERROR,
+            f"{table.name} {owner.name}",
+            f"each of its rows needs a row of {owner.parent}, whose mode is empty; expected that "
+            f"mode for {table.name} too",
+        )
+
+
+def _types_without_rows(
+    table: Table, model: TableModel, rows: Mapping[TableName, int]
+) -> Iterator[Finding]:
+    for key in table.polymorphic:
+        leading = rows[table.name] and model.dangling[key.name].value < 1
+        if leading and not rows[key.parent]:
+            yield Finding(
+                "type-without-rows",
+                Severity.WARNING,
+                f"{table.name} {key.name}",
+                f"{key.parent} has no rows; rows of this type get null, or stop the run where "
+                "null may not be: give it rows",
             )

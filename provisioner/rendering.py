@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from connectors.embedded import EmbeddedServer
+from connectors.schema import TableName
 from provisioner.contents import ColumnContents, Contents, TableContents
 from provisioner.describe import ColumnDescription, Description, TableDescription
 from provisioner.doctor import Diagnosis
@@ -58,10 +59,12 @@ def listed(contents: Contents) -> Iterator[RenderableType]:
         yield Text(f"- {sentence}")
 
 
-def planned(plan: Plan, met: tuple[Met, ...] = ()) -> Iterator[RenderableType]:
+def planned(
+    plan: Plan, met: tuple[Met, ...] = (), pilot: tuple[Finding, ...] = ()
+) -> Iterator[RenderableType]:
     """Rows and shards per table, in load order, how constraints are met, and what cannot be."""
     rows = (
-        (str(name), f"{layout.total:,}", str(tree.shards), str(tree.tables[0]))
+        (_planned(plan, name), f"{layout.total:,}", str(tree.shards), str(tree.tables[0]))
         for tree in plan.trees
         for name, layout in zip(tree.tables, tree.layouts, strict=True)
     )
@@ -73,12 +76,20 @@ def planned(plan: Plan, met: tuple[Met, ...] = ()) -> Iterator[RenderableType]:
     if met:
         ways = ", ".join(f"{count} {way}" for way, count in sorted(counted(met).items()))
         yield Text(f"{len(met)} constraints: {ways}")
-    yield from _findings(plan.findings)
+    findings = (*plan.findings, *pilot)
+    yield from _findings(findings)
+    if any(finding.stops for finding in findings):
+        yield Text("nothing is written before each error is mended, or acknowledged by its hash")
+
+
+def _planned(plan: Plan, name: TableName) -> str:
+    return f"{name} (kept)" if name in plan.keeps else str(name)
 
 
 def provisioned(loaded: Loaded, report: Report | None) -> Iterator[RenderableType]:
     """What was written, and what was found in it where it was checked."""
     yield Text(f"loaded {amount_of(loaded.rows, 'rows', loaded.seconds)}")
+    yield from _findings(loaded.findings)
     if report is not None:
         yield from verified(report)
 
@@ -198,11 +209,12 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
 
 
 def _findings(findings: Sequence[Finding]) -> Iterator[Text]:
-    """One line per finding, the gravest first."""
+    """One line per finding with the hash that acknowledges it, the gravest first."""
     order = list(Severity)
-    for finding in sorted(findings, key=lambda f: order.index(f.severity)):
-        line = f"{finding.severity:<8} {finding.kind}  {finding.place}: {finding.text}"
-        yield Text(line, _STYLES[finding.severity])
+    for finding in sorted(findings, key=lambda f: (order.index(f.severity), f.acknowledged)):
+        word = "acknowledged" if finding.acknowledged else finding.severity
+        line = f"{word:<8} {finding.hash} {finding.kind}  {finding.place}: {finding.text}"
+        yield Text(line, "yellow" if finding.acknowledged else _STYLES[finding.severity])
 
 
 def _size(number: int) -> str:

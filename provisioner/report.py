@@ -1,7 +1,8 @@
 """What was checked, found and expected."""
 
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 
@@ -21,17 +22,41 @@ class Finding:
         kind: a stable word for what was found: orphan, duplicate, row-count ...
         place: table, constraint or column; never a value.
         text: what was found and what was expected.
+        acknowledged: whether a person knows of it and wants the run to go on.
     """
 
     kind: str
     severity: Severity
     place: str
     text: str
+    acknowledged: bool = False
 
     @property
     def hash(self) -> str:
         """Twelve hexadecimal digits that stay the same while kind and place do."""
         return hashlib.sha256(f"{self.kind}\n{self.place}".encode()).hexdigest()[:12]
+
+    @property
+    def stops(self) -> bool:
+        """Whether it stops a run: an error that nobody acknowledged."""
+        return self.severity is Severity.ERROR and not self.acknowledged
+
+
+def acknowledged(findings: Iterable[Finding], hashes: Collection[str]) -> tuple[Finding, ...]:
+    """The findings, the errors among them marked whose hash is listed."""
+    return tuple(
+        replace(f, acknowledged=f.severity is Severity.ERROR and f.hash in hashes) for f in findings
+    )
+
+
+def unmatched(
+    findings: Iterable[Finding], hashes: Collection[str], where: str
+) -> Iterator[Finding]:
+    """A note for each acknowledged hash that is no finding's; `where` says where it may be one."""
+    known = {f.hash for f in findings}
+    for missing in sorted(set(hashes) - known):
+        text = f"acknowledged, but no finding has this hash; {where}"
+        yield Finding("unknown-hash", Severity.NOTE, missing, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +66,13 @@ class TableReport:
     Attributes:
         planned: rows that the plan asked for.
         rows: rows that are there.
-        orphans: rows whose foreign key leads nowhere, over all keys.
+        orphans: rows whose foreign key leads nowhere, over all keys; of an imperfect undeclared key
+            those that pass its share.
         duplicates: rows that repeat a unique key, over all keys.
         violations: rows that break a check, over all checks.
         marginals: per learned column, 1 - total variation distance of codes, 0 to 1.
         leaks: values outside the space reserved for invented contacts.
+        dangling: rows of each undeclared key that lead nowhere, by its name.
     """
 
     table: str
@@ -56,6 +83,7 @@ class TableReport:
     violations: int
     marginals: dict[str, float] = field(default_factory=dict)
     leaks: int = 0
+    dangling: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +96,7 @@ class Report:
     @property
     def passed(self) -> bool:
         """Whether nothing of severity error was found."""
-        return all(f.severity is not Severity.ERROR for f in self.findings)
+        return not any(f.stops for f in self.findings)
 
     @property
     def marginal(self) -> float | None:

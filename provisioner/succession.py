@@ -1,17 +1,23 @@
 """Draws the codes of a table's rows in one shard, those of an owner in their order."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from connectors.schema import TableName
+from generators.columns import Draw
+from generators.contexts import Rows
 from generators.encoding import FittedColumn
+from generators.randomness import identities
 from generators.relations.beats import Beat, moments, ticks
-from generators.relations.histories import Clock, History, sources
+from generators.relations.histories import History
 from generators.relations.turns import Cast, Turns, drawn_again, take_turns
 from generators.siblings import BEAT, origin_ticks
-from provisioner.values import Ints, Job, Values
+from generators.tables import Matrix
+from provisioner.values import Drawn, Ints, Job, Setting, Values, features, job_of
 
 Bools = npt.NDArray[np.bool_]
 
@@ -22,7 +28,7 @@ def draw_codes(job: Job) -> Turns:
     if job.model.history is not None:
         return take_turns(_cast(job, job.model.history), rng)
     codes = job.model.generator.sample(job.context.codes, {}, rng)
-    none = np.zeros(codes.shape, np.bool_)
+    none = np.full(codes.shape, -1)
     return Turns(job.context.codes, codes, none, np.zeros(len(codes), np.int64))
 
 
@@ -46,22 +52,59 @@ def with_repeats(job: Job, values: Values, found: Turns) -> Values:
         datatype = job.table.column(history.clock.column).datatype
         carried[history.clock.column] = moments(found.ticks, datatype)
     columns = {r.feature.name: r.key.columns for r in job.model.references}
+    everything = np.arange(len(found.codes))
     for place, feature in enumerate(history.features):
-        if feature.name in history.repeated and found.repeats[:, place].any():
-            source = pa.array(sources(found.repeats[:, place]))
+        sources = found.sources[:, place]
+        if feature.name in history.repeated and (sources >= 0).any():
+            taken = pa.array(np.where(sources < 0, everything, sources))
             for name in columns.get(feature.name, (feature.name,)):
-                carried[name] = carried[name].take(source)
+                if name in carried:
+                    carried[name] = carried[name].take(taken)
     return carried
+
+
+def kept_rows(
+    setting: Setting,
+    name: TableName,
+    columns: tuple[str, ...],
+    shard: int,
+    above: Mapping[TableName, Drawn],
+) -> Drawn:
+    """The rows of a kept table in a shard, with their own keys.
+
+    All else is drawn as if the rows were new, so that what they own follows what was learned.
+    """
+    job = job_of(setting, name, shard, above)
+    turns, rng = draw_codes(job), job.randomness("kept")
+    people = identities(setting.plan.seed, str(name), job.indexes)
+    drawn: Values = {}
+    for place, feature in enumerate(features(job.model)):
+        for fitted in (c for c in job.model.columns if c.column.name == feature.name):
+            codes = turns.codes[:, place]
+            drawn[feature.name] = fitted.decode(codes, Draw(rng, job.indexes, people))
+    keys = dict(zip(columns, setting.keys(name, columns, job.indexes), strict=True))
+    values = with_repeats(job, drawn, turns) | keys
+    target = Matrix(features(job.model), turns.codes)
+    return Drawn(job.indexes, job.parents, Rows(job.context, target), values)
 
 
 def _cast(job: Job, history: History) -> Cast:
     time, beat = None, _beat(job, history)
     if history.clock is not None:
         time = next(c for c in job.model.columns if c.column.name == history.clock.column)
-    origins = np.zeros(len(job.parents), np.int64)
-    if history.clock is not None and time is not None and history.clock.start is not None:
-        origins = _origins(job, history.clock, history.clock.start, time, beat)
-    return Cast(history, job.model.generator, time, job.context.codes, job.parents, origins, beat)
+    origins, started = np.zeros(len(job.parents), np.int64), np.zeros(len(job.parents), np.bool_)
+    if history.clock is not None and history.clock.start is not None and time is not None:
+        origins, started = _origins(job, history.clock.start.name, time, beat)
+    return Cast(
+        history,
+        job.model.generator,
+        time,
+        job.context.codes,
+        job.parents,
+        origins,
+        started,
+        beat,
+    )
 
 
 def _beat(job: Job, history: History) -> Beat | None:
@@ -75,18 +118,13 @@ def _beat(job: Job, history: History) -> Beat | None:
     return Beat.of(other.parents, times, other.rows.target.codes)
 
 
-def _origins(job: Job, clock: Clock, start: str, time: FittedColumn, beat: Beat | None) -> Ints:
-    """The tick that each row's history starts from; one that is not known is another row's."""
+def _origins(job: Job, start: str, time: FittedColumn, beat: Beat | None) -> tuple[Ints, Bools]:
+    """The tick that each row's history starts from, and where it is known."""
     if start == BEAT and beat is not None:
         first = beat.first(job.parents)
-        origin, known = beat.ticks_at(first), first >= 0
-    else:
-        owner = job.setting.model.owners[job.table.name].parent
-        column = job.setting.model.schema.table(owner).column(start)
-        values = job.above[owner].values[start]
-        origin, known = origin_ticks(values, column.datatype.kind, time.column.datatype.kind)
-        origin, known = origin[job.parents], known[job.parents]
-    if known.all() or not known.any():
-        return np.where(known, origin, clock.bounds[0])
-    chosen = job.randomness("origins").choice(np.flatnonzero(known), len(origin))
-    return np.where(known, origin, origin[chosen])
+        return beat.ticks_at(first), first >= 0
+    owner = job.setting.model.owners[job.table.name].parent
+    column = job.setting.model.schema.table(owner).column(start)
+    values = job.above[owner].values[start]
+    origin, known = origin_ticks(values, column.datatype.kind, time.column.datatype.kind)
+    return origin[job.parents], known[job.parents]

@@ -1,37 +1,69 @@
 """Draws the rows of one shard, parents before children, each table complete before the next."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from connectors.batch import Batch
-from connectors.schema import TableName
+from connectors.schema import Schema, TableName
 from generators.columns import Draw
-from generators.distinct import groups
+from generators.distinct import SPREADABLE, beyond, groups
 from generators.errors import Unmeetable
+from generators.layout import KeyLayout
 from generators.model import DatabaseModel
 from generators.randomness import identities, stream
-from provisioner.drawing import draw_table
+from generators.relations.owners import Owners
+from provisioner.drawing import draw_keys, draw_table
 from provisioner.keeping import Keeper, callable_functions, keeper
-from provisioner.plan import Plan, most_children
+from provisioner.kept import Keys
+from provisioner.plan import Plan, TreePlan, most_children
+from provisioner.rings import covering_keys, late_references
+from provisioner.succession import kept_rows
 from provisioner.values import Drawn, Setting
 
 Ints = npt.NDArray[np.int64]
 
 
 class Synthesizer:
-    """Draws any shard of a plan; two of them with the same model and plan draw alike."""
+    """Draws any shard of a plan; two of them with the same model and plan draw alike.
 
-    def __init__(self, model: DatabaseModel, plan: Plan) -> None:
+    Args:
+        model: what was learned.
+        plan: how many rows of each table each shard has.
+        kept: the key values of the tables whose rows stay.
+    """
+
+    def __init__(self, model: DatabaseModel, plan: Plan, kept: Keys | None = None) -> None:
+        self.model, self.plan = model, plan
+        self._kept = kept or {}
         rows = {name: plan.layout(name).total for name in model.tables}
-        most = {name: most_children(model, name, rows) for name in model.owners}
-        self._setting = Setting(model, plan, most, self.keys, self.matching, self.keeper)
+        most = {
+            name: None if name in plan.keeps else most_children(model, name, rows)
+            for name in model.owners
+        }
+        self._setting = Setting(
+            model,
+            plan,
+            most,
+            late_references(model),
+            covering_keys(model),
+            self.keys,
+            self.matching,
+            self.keeper,
+            self.lost,
+        )
         self._whole: dict[TableName, Mapping[str, pa.Array]] = {}
         self._open: set[TableName] = set()
         self._keepers: dict[TableName, Keeper] = {}
         self._functions = callable_functions(model.schema)
+
+    @property
+    def schema(self) -> Schema:
+        """The schema that the rows are drawn for."""
+        return self._setting.model.schema
 
     def shard(self, tree: int, shard: int) -> Iterator[Batch]:
         """The rows of every table of a shard, in load order.
@@ -40,17 +72,98 @@ class Synthesizer:
             Unmeetable: a unique key cannot be met with the rows planned.
         """
         drawn: dict[TableName, Drawn] = {}
-        for name in self._setting.plan.trees[tree].tables:
-            drawn[name] = draw_table(self._setting, name, shard, drawn)
-            table = self._setting.model.schema.table(name)
-            names = [c.name for c in table.written]
-            arrays = [drawn[name].values[n] for n in names]
+        for name in self._written(tree):
+            drawn[name] = self._draw(self._setting, name, shard, drawn)
+            if name in self.plan.keeps:
+                continue
             if len(drawn[name].indexes):
-                yield Batch(name, pa.RecordBatch.from_arrays(arrays, names=names))
+                yield self._batch(name, drawn[name])
+
+    def sample(
+        self, tree: int, most: int, wanted: Collection[TableName]
+    ) -> Iterator[tuple[TableName, Batch | Unmeetable]]:
+        """At most so many rows of each wanted table of a tree; or why it cannot be drawn.
+
+        They are rows as the plan would have them, references to any planned row included, if its
+        first shard were that small. What stands below a table that cannot be drawn is left out.
+        """
+        owners = self._setting.model.owners
+        setting = replace(self._setting, plan=_cut(self._setting.plan, tree, most, owners))
+        tables = setting.plan.trees[tree].tables
+        needed = {step for name in tables if name in wanted for step in self._needed(name)}
+        drawn: dict[TableName, Drawn] = {}
+        for name in (n for n in tables if n in needed):
+            if not set(self._needed(name)[:-1]) <= drawn.keys():
+                continue
+            try:
+                drawn[name] = self._draw(setting, name, 0, drawn)
+            except Unmeetable as problem:
+                yield name, problem
+                continue
+            if name in wanted and len(drawn[name].indexes):
+                yield name, self._batch(name, drawn[name])
+
+    def _batch(self, name: TableName, drawn: Drawn) -> Batch:
+        names = [c.name for c in self._setting.model.schema.table(name).written]
+        arrays = [drawn.values[n] for n in names]
+        return Batch(name, pa.RecordBatch.from_arrays(arrays, names=names))
+
+    def _written(self, tree: int) -> list[TableName]:
+        """The tables of a tree that are written, and those that their rows depend on."""
+        tables = self.plan.trees[tree].tables
+        written = (name for name in tables if name not in self.plan.keeps)
+        needed = {step for name in written for step in self._needed(name)}
+        return [name for name in tables if name in needed]
+
+    def _draw(
+        self, setting: Setting, name: TableName, shard: int, above: Mapping[TableName, Drawn]
+    ) -> Drawn:
+        if name not in self.plan.keeps:
+            return draw_table(setting, name, shard, above)
+        columns = tuple(self._kept[name].schema.names)
+        return kept_rows(setting, name, columns, shard, above)
 
     def keys(self, name: TableName, columns: tuple[str, ...], indexes: Ints) -> list[pa.Array]:
         """Values of some key columns of any rows of a table, by index, whatever their shard."""
         return [self._key(name, column, indexes) for column in columns]
+
+    def lost(self, name: TableName, columns: tuple[str, ...], numbers: Ints) -> list[pa.Array]:
+        """Values of some key columns that no row of a table has, by number.
+
+        Raises:
+            Unmeetable: of no column such values are known.
+        """
+        found = {column: self._outside(name, column, numbers) for column in columns}
+        if all(values is None for values in found.values()):
+            raise Unmeetable(
+                f"no value of {name} ({', '.join(columns)}) is known to lead nowhere; ask for "
+                "`dangling: 0`"
+            )
+        rows = max(1, self._setting.plan.layout(name).total)
+        return [
+            self._key(name, column, numbers % rows) if values is None else values
+            for column, values in found.items()
+        ]
+
+    def _outside(self, name: TableName, column: str, numbers: Ints) -> pa.Array | None:
+        """Values that a column has in no row: of rows beyond the last one, or beyond the largest.
+
+        Where the column is a key itself, values outside its parent; None where none are known.
+        """
+        rows, table = self._setting.plan.layout(name).total, self._setting.model.schema.table(name)
+        if self._is_indexed(name, column):
+            return self._key(name, column, rows + numbers)
+        for key in table.foreign_keys:
+            if column in key.columns and not key.self_reference:
+                return self._outside(
+                    key.parent, key.parent_columns[key.columns.index(column)], numbers
+                )
+        if table.column(column).datatype.kind not in SPREADABLE:
+            return None
+        try:
+            return beyond(self._key(name, column, np.arange(rows)), numbers)
+        except pa.ArrowInvalid:
+            return None
 
     def matching(
         self, name: TableName, wanted: Mapping[str, pa.Array], rng: np.random.Generator
@@ -81,18 +194,28 @@ class Synthesizer:
         return self._keepers[name]
 
     def _key(self, name: TableName, column: str, indexes: Ints) -> pa.Array:
+        if name in self._kept:
+            return self._kept[name].column(column).take(pa.array(indexes))
         model = self._setting.model.tables[name]
         if column in model.keys:
             return model.keys[column].at(indexes)
+        if not self._is_indexed(name, column):
+            return self._all(name)[column].take(pa.array(indexes))
+        [fitted] = (f for f in model.columns if f.column.name == column)
+        seed = self._setting.plan.seed
+        people = identities(seed, str(name), indexes)
+        draw = Draw(stream(seed, name, column), indexes, people)
+        return fitted.decode(np.zeros(len(indexes), np.int32), draw)
+
+    def _is_indexed(self, name: TableName, column: str) -> bool:
+        """Whether a column's values are a function of the row's index, and differ."""
+        model = self._setting.model.tables[name]
         mended = {c for rule in self.keeper(name).rules for c in rule.columns}
-        for fitted in model.columns:
-            as_drawn = fitted.generator.distinct and not fitted.nullable and column not in mended
-            if fitted.column.name == column and as_drawn:
-                seed = self._setting.plan.seed
-                people = identities(seed, str(name), indexes)
-                draw = Draw(stream(seed, name, column), indexes, people)
-                return fitted.decode(np.zeros(len(indexes), np.int32), draw)
-        return self._all(name)[column].take(pa.array(indexes))
+        return column in model.keys or any(
+            f.generator.distinct and not f.nullable and column not in mended
+            for f in model.columns
+            if f.column.name == column
+        )
 
     def _all(self, name: TableName) -> Mapping[str, pa.Array]:
         """The referenced columns of a table whose keys are no function of a row's index.
@@ -104,9 +227,10 @@ class Synthesizer:
         if name in self._open:
             raise Unmeetable(f"the keys of {name} depend on themselves through foreign keys")
         self._open.add(name)
+        schema = self._setting.model.schema
         needed = {
             column
-            for key in self._setting.model.schema.foreign_keys
+            for key in (*schema.foreign_keys, *schema.undeclared)
             if key.parent == name
             for column in key.parent_columns
         }
@@ -121,7 +245,9 @@ class Synthesizer:
         """One table of a shard, with nothing drawn beside it but what its rows depend on."""
         drawn: dict[TableName, Drawn] = {}
         for step in self._needed(name):
-            drawn[step] = draw_table(self._setting, step, shard, drawn)
+            kept = step in self.plan.keeps
+            draw = self._draw if kept else draw_keys
+            drawn[step] = draw(self._setting, step, shard, drawn)
         return drawn[name]
 
     def _needed(self, name: TableName) -> tuple[TableName, ...]:
@@ -132,3 +258,20 @@ class Synthesizer:
         beats = [history.beat] if history is not None and history.beat is not None else []
         line = [step for table in (*above, *beats) for step in self._needed(table)]
         return tuple(dict.fromkeys([*line, name]))
+
+
+def _cut(plan: Plan, tree: int, most: int, owners: Owners) -> Plan:
+    """The plan with two shards for a tree: one of few rows per table, and all the rest.
+
+    As many rows as planned stay in all, so that keys and references mean what they mean there.
+    """
+    found = plan.trees[tree]
+    layouts: dict[TableName, KeyLayout] = {}
+    for name, layout in zip(found.tables, found.layouts, strict=True):
+        above = owners.get(name)
+        first = min(layout.total, most)
+        if above is not None and not layouts[above.parent].rows[0]:
+            first = 0
+        layouts[name] = KeyLayout((first, layout.total - first))
+    cut = TreePlan(found.tables, tuple(layouts.values()))
+    return replace(plan, trees=(*plan.trees[:tree], cut, *plan.trees[tree + 1 :]))

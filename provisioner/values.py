@@ -10,8 +10,10 @@ import pyarrow as pa
 from connectors.schema import ForeignKey, Table, TableName
 from generators.columns import Codes, Draw
 from generators.contexts import Rows, context
+from generators.distinct import groups, patched
 from generators.encoding import FittedColumn, empty
 from generators.errors import Unmeetable
+from generators.keys import KeyGenerator
 from generators.layout import scatter
 from generators.model import DatabaseModel, TableModel
 from generators.randomness import identities, stream
@@ -22,6 +24,7 @@ from provisioner.keeping import Keeper
 from provisioner.plan import Plan
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 Values = dict[str, pa.Array]
 Keys = Callable[[TableName, tuple[str, ...], Ints], list[pa.Array]]
 Matching = Callable[[TableName, Mapping[str, pa.Array], np.random.Generator], Ints]
@@ -33,17 +36,23 @@ class Setting:
 
     Attributes:
         most: the most rows under one owner that a table's unique keys allow.
+        late: names of the references of a table that are drawn once its keys are known.
+        covering: foreign keys, by table and name, that lead to every row of their parent.
         keys: values of key columns of any rows of a table, by index.
         matching: index of some row of a table that holds given values in some key columns.
         keeper: the rules of a table.
+        lost: values of key columns that no row of a table has, by number; equal for equal ones.
     """
 
     model: DatabaseModel
     plan: Plan
     most: Mapping[TableName, int | None]
+    late: Mapping[TableName, frozenset[str]]
+    covering: frozenset[tuple[TableName, str]]
     keys: Keys
     matching: Matching
     keeper: Callable[[TableName], Keeper]
+    lost: Keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +123,18 @@ def _parents(setting: Setting, name: TableName, shard: int, above: Drawn) -> Int
     draw = Draw(rng, above.indexes, above.indexes.astype(np.uint64))
     counts = np.asarray(fitted.decode(codes, draw).to_numpy(zero_copy_only=False), dtype=np.int64)
     quota = setting.plan.layout(name).rows[shard]
-    counts = to_quota(np.maximum(counts, 0), quota, setting.most[name], rng)
+    if _sharing(setting, owner) and quota:
+        kept = partnered(setting, owner, [above.values[c] for c in owner.parent_columns], rng)
+        counts = np.where(kept, counts if counts[kept].any() else 1, 0)
+    counts = np.maximum(counts, 0)
+    if (name, owner.name) in setting.covering and quota >= len(counts):
+        counts = 1 + to_quota(np.maximum(counts - 1, 0), quota - len(counts), None, rng)
+    counts = to_quota(counts, quota, setting.most[name], rng)
     if int(counts.sum()) != quota:
         raise Unmeetable(
             f"{name}: {quota} rows planned under {len(counts)} rows of {owner.parent}, but its "
-            f"unique keys leave room for {int(counts.sum())}; lower its rows"
+            f"unique keys leave room for {int(counts.sum())}; lower its rows",
+            {f"{name} {owner.name}": f"{quota} rows planned, room for {int(counts.sum())}"},
         )
     return np.repeat(np.arange(len(counts)), counts)
 
@@ -137,7 +153,7 @@ def row_values(job: Job, codes: Codes, rows: Ints, attempt: int) -> Values:
     values: Values = {}
     indexes = job.indexes[rows]
     for name, key in job.model.keys.items():
-        values[name] = key.at(indexes)
+        values[name] = _key_values(job, name, key, indexes)
     values |= _owner_values(job, rows)
     names = [f.name for f in features(job.model)]
     people = identities(job.setting.plan.seed, str(job.table.name), indexes)
@@ -145,15 +161,50 @@ def row_values(job: Job, codes: Codes, rows: Ints, attempt: int) -> Values:
         rng = job.randomness(fitted.column.name, attempt)
         column = codes[:, names.index(fitted.column.name)]
         values[fitted.column.name] = fitted.decode(column, Draw(rng, indexes, people))
-    for reference in job.model.references:
-        if reference.mode is not Mode.SELF:
-            column = codes[:, names.index(reference.feature.name)]
-            shared = {c: values[c] for c in reference.key.columns if c in values}
-            if shared:
-                values |= _matched_values(job, reference, shared, column, attempt)
-            else:
-                values |= _reference_values(job, reference, column, rows, attempt)
+    for reference in _in_turn(job, late=False):
+        column = codes[:, names.index(reference.feature.name)]
+        values |= _referring(job, reference, values, column, rows, attempt)
     return values
+
+
+def late_values(job: Job, codes: Codes, values: Values) -> Values:
+    """The references that wait until the keys of all tables on their ring are known."""
+    names = [f.name for f in features(job.model)]
+    rows = np.arange(len(job.indexes))
+    for reference in _in_turn(job, late=True):
+        column = codes[:, names.index(reference.feature.name)]
+        values = values | _referring(job, reference, values, column, rows, 0)
+    return values
+
+
+def waiting_references(job: Job) -> list[Reference]:
+    """The references that `late_values` draws."""
+    return _in_turn(job, late=True)
+
+
+def _in_turn(job: Job, *, late: bool) -> list[Reference]:
+    """The references to other rows; wide keys first, since narrow ones may lie inside them."""
+    waiting = job.setting.late[job.table.name]
+    others = [r for r in job.model.references if r.mode is not Mode.SELF]
+    found = [r for r in others if (r.key.name in waiting) == late]
+    return sorted(found, key=lambda r: (r.nullable, -len(r.key.columns)))
+
+
+def _referring(
+    job: Job, reference: Reference, values: Values, codes: Codes, rows: Ints, attempt: int
+) -> Values:
+    shared = {c: values[c] for c in reference.key.columns if c in values}
+    if shared:
+        return _matched_values(job, reference, shared, codes, attempt)
+    return _reference_values(job, reference, codes, rows, attempt)
+
+
+def _key_values(job: Job, name: str, key: KeyGenerator, indexes: Ints) -> pa.Array:
+    """A key's values; null where it may be, once there are no more."""
+    if not job.table.column(name).nullable or len(indexes) == 0 or indexes[-1] < key.capacity:
+        return key.at(indexes)
+    there = np.flatnonzero(indexes < key.capacity)
+    return patched(empty(job.table.column(name), len(indexes)), there, key.at(indexes[there]))
 
 
 def _owner_values(job: Job, rows: Ints) -> Values:
@@ -182,7 +233,54 @@ def _reference_values(
         clusters = job.setting.model.tables[key.parent].clusters
         inside = np.maximum(codes.astype(np.int64) - reference.nullable, 0)
         indexes = clusters.draw(inside, max(1, parents), rng)
+        if (job.table.name, key.name) in job.setting.covering:
+            first = job.indexes[rows]
+            indexes = np.where(first < parents, scatter(first % max(1, parents), parents), indexes)
+        indexes = _with_partners(job, key, indexes, rng)
     return referenced(job, key, indexes, null)
+
+
+def _with_partners(job: Job, key: ForeignKey, indexes: Ints, rng: np.random.Generator) -> Ints:
+    """The indexes, with others for rows that leave no partner to a key that shares a column."""
+    if not _sharing(job.setting, key):
+        return indexes
+    everything = np.arange(job.setting.plan.layout(key.parent).total)
+    values = job.setting.keys(key.parent, key.parent_columns, everything)
+    kept = partnered(job.setting, key, values, rng)
+    if kept.all() or not kept.any():
+        return indexes
+    others = rng.choice(everything[kept], len(indexes))
+    return np.asarray(np.where(kept[indexes], indexes, others))
+
+
+def partnered(
+    setting: Setting, key: ForeignKey, values: Sequence[pa.Array], rng: np.random.Generator
+) -> npt.NDArray[np.bool_]:
+    """Whether each other key that shares columns with these values of a key finds a row for them.
+
+    A key that may be null where it finds none is not asked.
+    """
+    given = dict(zip(key.columns, values, strict=True))
+    kept = np.ones(len(values[0]), np.bool_)
+    for other in _sharing(setting, key):
+        targets = zip(other.columns, other.parent_columns, strict=True)
+        wanted = {parent: given[c] for c, parent in targets if c in given}
+        kept &= setting.matching(other.parent, wanted, rng) >= 0
+    return kept
+
+
+def _sharing(setting: Setting, key: ForeignKey) -> list[ForeignKey]:
+    """The other keys of the table that share a column and cannot be null in the rest of theirs."""
+    table = setting.model.schema.table(key.table)
+    return [
+        r.key
+        for r in setting.model.tables[key.table].references
+        if set(r.key.columns) & set(key.columns)
+        and r.key != key
+        and r.mode is not Mode.SELF
+        and r.key.name not in setting.late[key.table]
+        and not any(table.column(c).nullable for c in set(r.key.columns) - set(key.columns))
+    ]
 
 
 def _matched_values(
@@ -202,7 +300,8 @@ def _matched_values(
     if not _can_be_null(job, free) and bool((given & (found < 0)).any()):
         raise Unmeetable(
             f"{job.table.name} {key.name}: shares a column with another key, whose value no row "
-            f"of {key.parent} holds; expected one, or a column that may be null"
+            f"of {key.parent} holds; expected one, or a column that may be null",
+            {f"{job.table.name} {key.name}": f"no row of {key.parent} has the shared values"},
         )
     null = ((codes == 0) & reference.nullable) | ~given | (found < 0)
     columns = tuple(targets[c] for c in free)
@@ -251,16 +350,75 @@ def anything(job: Job, fitted: FittedColumn, rows: Ints, rng: np.random.Generato
 
 
 def reference_selves(job: Job, codes: Codes, values: Values) -> Values:
-    """Self-references, at earlier rows of the shard, so that no cycle arises."""
+    """Self-references, at earlier rows of the shard where there are any, so that no cycle arises.
+
+    A key that is unique makes chains; one that shares columns with others stays among the rows
+    that hold the same values there, and a row that finds none refers to itself.
+
+    Raises:
+        Unmeetable: no row holds the values that a key shares with others, and it may not be null.
+    """
     names = [f.name for f in features(job.model)]
     found: Values = {}
     for reference in job.model.references:
         if reference.mode is Mode.SELF:
             column = codes[:, names.index(reference.feature.name)]
-            places = np.arange(len(column))
             rng = job.randomness("->", reference.key.name)
-            earlier = (rng.random(len(column)) * places).astype(np.int64)
-            null = ((column == 0) & reference.nullable) | (places == 0)
-            taken = [values[c].take(pa.array(earlier)) for c in reference.key.parent_columns]
-            found |= _with_nulls(job, reference.key.columns, taken, null)
+            chosen, known = _selves(job, reference.key, values | found, rng)
+            null = ((column == 0) & reference.nullable) | ~known
+            targets = zip(reference.key.columns, reference.key.parent_columns, strict=True)
+            free = {c: parent for c, parent in targets if c not in values}
+            taken = [values[parent].take(pa.array(chosen)) for parent in free.values()]
+            found |= _with_nulls(job, tuple(free), taken, null)
     return found
+
+
+def _selves(
+    job: Job, key: ForeignKey, values: Values, rng: np.random.Generator
+) -> tuple[Ints, npt.NDArray[np.bool_]]:
+    """The place each row refers to, and whether that is another, earlier row or must do."""
+    rows = len(job.indexes)
+    places = np.arange(rows)
+    targets = dict(zip(key.columns, key.parent_columns, strict=True))
+    shared = [c for c in key.columns if c in values]
+    must = not _can_be_null(job, [c for c in key.columns if c not in values])
+    unique = _is_unique(job, key)
+    if not shared:
+        earlier = (places - 1) % max(1, rows) if unique else rng.random(rows) * places
+        return earlier.astype(np.int64), (places > 0) | must
+    both = groups([pa.concat_arrays([values[targets[c]], values[c]]) for c in shared])
+    have, want = both[:rows], both[rows:]
+    earlier, some = _earlier(have, want, np.ones(rows) if unique else rng.random(rows))
+    itself = np.where(have == want, places, some)
+    chosen = itself if unique and must else np.where(earlier >= 0, earlier, itself)
+    if must and bool((chosen < 0).any()):
+        raise Unmeetable(
+            f"{job.table.name} {key.name}: shares a column with another key, whose value no row "
+            "of the table holds; expected one, or a column that may be null"
+        )
+    return np.maximum(chosen, 0), (earlier >= 0) | (must & (want >= 0))
+
+
+def _earlier(have: Ints, want: Ints, which: Floats) -> tuple[Ints, Ints]:
+    """The place of an earlier row that has what each row wants, and of any row; -1 for none.
+
+    `which`, from 0 to 1, chooses among the earlier ones: 1 is the nearest.
+    """
+    rows = len(have)
+    ranked = np.sort(np.where(have < 0, -1, have * rows + np.arange(rows)))
+    first = np.searchsorted(ranked, want * rows)
+    before = np.searchsorted(ranked, want * rows + np.arange(rows))
+    after = np.searchsorted(ranked, want * rows + rows)
+    place = first + np.ceil(which * (before - first)).astype(np.int64) - 1
+    found = ranked[np.clip(place, 0, max(0, rows - 1))] % max(1, rows)
+    some = ranked[np.minimum(first, max(0, rows - 1))] % max(1, rows)
+    known = want >= 0
+    return (
+        np.where(known & (before > first), found, -1),
+        np.where(known & (after > first), some, -1),
+    )
+
+
+def _is_unique(job: Job, key: ForeignKey) -> bool:
+    whole = (u for u in job.table.uniques if u.columns and not u.expressions and not u.predicate)
+    return any(set(u.columns) <= set(key.columns) for u in whole)

@@ -14,11 +14,12 @@ from generators.model import DatabaseModel, TableModel
 from provisioner.errors import Unprovable
 from provisioner.events import Advanced, Listener, StageFinished, StageStarted, silent
 from provisioner.plan import Plan, read_plan
-from provisioner.report import Finding, Report, Severity, TableReport
+from provisioner.report import Finding, Report, Severity, TableReport, acknowledged
 
 _SAMPLE = 200_000
 _LOWEST_MARGINAL = 0.8
 _FEWEST_ROWS = 200
+_DEVIATIONS = 4
 
 
 def verify(model: DatabaseModel, target: Target, listen: Listener = silent) -> Report:
@@ -27,23 +28,25 @@ def verify(model: DatabaseModel, target: Target, listen: Listener = silent) -> R
     Raises:
         Unprovable: the target holds no finished load, so there is no plan to hold it against.
     """
-    plan = _finished_plan(target)
+    plan, migrated = _finished_plan(target)
     began = time.monotonic()
     listen(StageStarted("verify", len(model.schema.tables), "tables"))
     found = target.schema()
     tables: list[TableReport] = []
-    findings = list(_missing(model.schema, found))
+    graver = Severity.WARNING if migrated else Severity.ERROR
+    findings = [*_missing(model.schema, found, graver), *_kept(plan)]
     for table in model.schema.tables:
-        if _is_whole(table, found):
+        if table.name not in plan.keeps and _is_whole(table, found):
             report = _table(target, table, model.tables[table.name], plan)
             tables.append(report)
-            findings.extend(_findings(report))
+            findings.extend(_findings(report, fires=bool(plan.fire)))
         listen(Advanced("verify", 1, str(table.name)))
     listen(StageFinished("verify", len(tables), time.monotonic() - began))
-    return Report(tuple(tables), tuple(findings))
+    return Report(tuple(tables), acknowledged(findings, plan.acknowledged))
 
 
-def _finished_plan(target: Target) -> Plan:
+def _finished_plan(target: Target) -> tuple[Plan, bool]:
+    """The plan, and whether its load found the schema there."""
     ledger = target.ledger()
     if ledger is None:
         raise Unprovable(
@@ -53,11 +56,24 @@ def _finished_plan(target: Target) -> Plan:
         raise Unprovable(
             "the target holds an unfinished load; repeat the `provisioner provision` that began it"
         )
-    return read_plan(ledger.plan)
+    return read_plan(ledger.plan), ledger.dropped is not None
 
 
-def _missing(expected: Schema, found: Schema) -> Iterator[Finding]:
-    """Declared tables and constraints that the target lacks."""
+def _kept(plan: Plan) -> Iterator[Finding]:
+    """Tables that nothing is promised of: their rows were there before."""
+    for kept in plan.kept:
+        text = "its rows were kept; keys that lead to them are checked, they themselves are not"
+        yield Finding("kept", Severity.NOTE, str(kept.table), text)
+
+
+def _missing(expected: Schema, found: Schema, graver: Severity) -> Iterator[Finding]:
+    """Declared tables and constraints that the target lacks.
+
+    Args:
+        expected: the model's schema.
+        found: the target's.
+        graver: of a missing constraint; a schema that was there before may do without.
+    """
     there = {t.name: t for t in found.tables}
     for table in expected.tables:
         if table.name not in there:
@@ -72,7 +88,7 @@ def _missing(expected: Schema, found: Schema) -> Iterator[Finding]:
         for name in sorted(_names(table) - have):
             yield Finding(
                 "missing",
-                Severity.ERROR,
+                graver,
                 f"{table.name} {name}",
                 "the constraint or index is not there",
             )
@@ -86,20 +102,38 @@ def _is_whole(table: Table, found: Schema) -> bool:
 
 def _names(table: Table) -> set[str]:
     parts = (table.uniques, table.foreign_keys, table.exclusions, table.checks, table.indexes)
-    return {thing.name for part in parts for thing in part}
+    names = {thing.name for part in parts for thing in part}
+    names -= {unique.name for unique in table.uniques if not unique.declared}
+    return names - {key.name for key in table.foreign_keys if not key.declared}
 
 
 def _table(target: Target, table: Table, model: TableModel, plan: Plan) -> TableReport:
+    keys = [f for f in table.foreign_keys if f.validated and f.declared]
+    undeclared = [*(f for f in table.foreign_keys if not f.declared), *table.polymorphic]
+    dangling = {f.name: target.violations(table, f) for f in undeclared}
+    excess = sum(_excess(target, table, f, model, dangling[f.name]) for f in undeclared)
     return TableReport(
         str(table.name),
         plan.layout(table.name).total,
         target.rows(table),
-        _broken(target, table, [f for f in table.foreign_keys if f.validated]),
+        _broken(target, table, keys) + excess,
         _broken(target, table, [u for u in table.uniques if u.columns or u.expressions]),
         _broken(target, table, [c for c in table.checks if c.validated]),
         _marginals(target, table, model),
         _leaks(target, table, model),
+        dangling,
     )
+
+
+def _excess(target: Reader, table: Table, key: ForeignKey, model: TableModel, dangling: int) -> int:
+    """How many rows more than its share lead nowhere, 4 standard deviations of a binomial off.
+
+    A row leads nowhere by a draw of its own, so the number is binomial: variance n p (1 - p).
+    """
+    share = model.dangling[key.name].value
+    rows = target.speaking(table, key) if dangling and share else 0
+    most = rows * share + _DEVIATIONS * (rows * share * (1 - share)) ** 0.5
+    return max(0, dangling - int(most))
 
 
 def _broken(
@@ -117,12 +151,15 @@ def _marginals(target: Reader, table: Table, model: TableModel) -> dict[str, flo
     rows = pa.Table.from_batches(
         [pa.RecordBatch.from_arrays(b.columns, schema=pa.schema(fields)) for b in batches]
     )
+    keyed = {c for key in table.polymorphic for c in key.columns}
     return {
         fitted.column.name: _similarity(
             fitted, model.histograms[fitted.column.name].value, rows[fitted.column.name]
         )
         for fitted in model.columns
-        if model.histograms[fitted.column.name].value.sum() > 0 and fitted.feature.size > 1
+        if fitted.column.name not in keyed
+        and model.histograms[fitted.column.name].value.sum() > 0
+        and fitted.feature.size > 1
     }
 
 
@@ -141,13 +178,15 @@ def _leaks(target: Reader, table: Table, model: TableModel) -> int:
     )
 
 
-def _findings(table: TableReport) -> Iterator[Finding]:
+def _findings(table: TableReport, *, fires: bool) -> Iterator[Finding]:
     if table.rows != table.planned:
+        added = fires and table.rows > table.planned
         yield Finding(
             "row-count",
-            Severity.ERROR,
+            Severity.WARNING if added else Severity.ERROR,
             table.table,
-            f"{table.rows} rows found, {table.planned} planned",
+            f"{table.rows} rows found, {table.planned} planned"
+            f"{'; triggers that fired may have added some' if added else ''}",
         )
     counts = {
         "orphan": (table.orphans, "rows reference a parent that is not there"),

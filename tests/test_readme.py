@@ -7,8 +7,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from connectors.embedded import binaries
 from provisioner.airline.build import build_airline
 
 ROOT = Path(__file__).parents[1]
@@ -20,10 +22,12 @@ LINES = [line for block in BLOCKS for line in block.splitlines()]
 def test_the_commands_of_the_readme_run_in_their_order(
     new_database: Callable[[], str], tmp_path: Path
 ) -> None:
-    source, target = new_database(), new_database()
+    source, target, migrated = new_database(), new_database(), new_database()
     build_airline(source, passengers=300, flights=1_000)
+    _migrate(source, migrated)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "SOURCE": source, "TARGET": target, "PATH": path}
+    urls = {"SOURCE": source, "TARGET": target, "MIGRATED": migrated}
+    environment = {**os.environ, **urls, "PATH": path}
     commands = [line for line in LINES if line.startswith("provisioner ")]
     assert [c.split()[1] for c in commands] == [
         "describe",
@@ -32,12 +36,72 @@ def test_the_commands_of_the_readme_run_in_their_order(
         "plan",
         "provision",
         "verify",
+        "provision",
+        "provision",
     ]
     for command in commands:
         done = subprocess.run(
             ["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, check=False
         )
         assert done.returncode == 0, (command, done.stderr.decode()[-2000:])
+
+
+CONFIGURED = """
+create table customers (id serial primary key, first_name text not null, city text not null);
+create table orders (id serial primary key, customer_id integer not null, total integer not null);
+create table events (id serial primary key, kind text not null);
+create table notes (id serial primary key, subject_type text not null, subject_id integer not null);
+create table sessions (id serial primary key, at timestamp not null);
+create table queue (id serial primary key, at timestamp not null);
+create table plans (id serial primary key, title text not null);
+create function seen() returns trigger language plpgsql as $$
+begin
+    insert into sessions (at) values (now());
+    return new;
+end $$;
+create trigger seen after insert on orders for each row execute function seen();
+insert into customers (first_name, city)
+select 'Ann', (array['Rome', 'Oslo'])[1 + n % 2] from generate_series(1, 400) n;
+insert into orders (customer_id, total) select 1 + n % 410, n % 50 from generate_series(1, 1000) n;
+insert into events (kind) select (array['in', 'out'])[1 + n % 2] from generate_series(1, 500) n;
+insert into notes (subject_type, subject_id)
+select (array['order', 'customer', 'page'])[1 + n % 3], 1 + n % 400 from generate_series(1, 900) n;
+"""
+
+
+def test_the_configuration_of_the_readme_does_what_it_says(
+    new_database: Callable[[], str], tmp_path: Path
+) -> None:
+    [text] = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    source, target = new_database(), new_database()
+    with psycopg.connect(source) as connection:
+        connection.execute(CONFIGURED)
+    (tmp_path / "provisioner.yaml").write_text(text)
+    environment = {**os.environ, "SOURCE": source, "TARGET": target}
+    command = str(Path(sys.executable).parent / "provisioner")
+    for arguments in (["learn", "-o", "m"], ["plan", "m"], ["provision", "m"], ["verify", "m"]):
+        done = subprocess.run(
+            [command, *arguments], cwd=tmp_path, env=environment, capture_output=True, check=False
+        )
+        assert done.returncode == 0, (arguments, done.stderr.decode()[-2000:])
+    with psycopg.connect(target) as connection:
+        [found] = connection.execute(
+            "select (select count(*) from customers), (select count(*) from events),"
+            " (select count(*) from plans), (select count(*) from sessions),"
+            " (select count(*) from notes where subject_type = 'order'"
+            "  and subject_id not in (select id from orders)), to_regclass('queue') is null"
+        )
+    assert found == (200, 300, 20, 500, 0, True)
+
+
+def _migrate(source: str, target: str) -> None:
+    """Gives a database the tables of another, and the rows of two of them."""
+    tools, seeded = binaries(), ["--table=airline.airports", "--table=airline.airlines"]
+    for options in (["--schema-only"], ["--data-only", *seeded]):
+        dump = [str(tools / "pg_dump"), *options, "-d", source]
+        dumped = subprocess.run(dump, check=True, capture_output=True)
+        psql = [str(tools / "psql"), "-qX", "-v", "ON_ERROR_STOP=1", "-d", target]
+        subprocess.run(psql, check=True, capture_output=True, input=dumped.stdout)
 
 
 @pytest.mark.parametrize("line", [line for line in LINES if line.startswith("make ")])

@@ -1,6 +1,6 @@
 """What an expression says about single columns: constants, patterns and lengths."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -40,6 +40,16 @@ class Mention:
     sign: type[exp.Expression]
     constant: exp.Expression
 
+    @property
+    def from_below(self) -> bool:
+        """Whether the constant is a lower bound."""
+        return self.sign in _ABOVE
+
+    @property
+    def strict(self) -> bool:
+        """Whether the constant itself lies outside the bound."""
+        return self.sign is exp.GT or self.sign is exp.LT
+
 
 def constants(tree: exp.Expression) -> Iterator[Mention]:
     """Every constant expression that a column, as it is or in other letters, is compared with."""
@@ -59,6 +69,49 @@ def patterns(tree: exp.Expression) -> Iterator[tuple[str, str]]:
                 yield column.name, pattern
 
 
+def demands(tree: exp.Expression) -> Iterator[exp.Expression]:
+    """The tests that every row keeps whose columns are not null: those that AND joins.
+
+    `x IS NULL OR test` demands the test of x.
+    """
+    node = stripped(tree)
+    if isinstance(node, exp.And):
+        yield from demands(node.this)
+        yield from demands(node.expression)
+    elif isinstance(node, exp.Or):
+        sides = (node.this, node.expression)
+        for one, other in (sides, sides[::-1]):
+            if (column := _nullness(one)) is not None and columns_read(other) == (column,):
+                yield from demands(other)
+    else:
+        yield node
+
+
+def equals(node: exp.Expression) -> tuple[str, Sequence[exp.Expression]] | None:
+    """The column and the constants of `x IN (...)`, `x = ANY (ARRAY[...])` or `x = constant`."""
+    items: Sequence[exp.Expression] = ()
+    if isinstance(node, exp.In):
+        items = node.expressions
+    elif isinstance(node, exp.EQ):
+        found = quantified(node.expression)
+        if found is None:
+            items = [node.expression]
+        elif found[0] == "ANY":
+            items = items_of(found[1]) or ()
+    column = bare(node.this) if items else None
+    if not isinstance(column, exp.Column) or any(columns_read(item) for item in items):
+        return None
+    return column.name, items
+
+
+def ends(node: exp.Expression) -> Iterator[Mention]:
+    """The bounds that a test sets for a column itself, from below or from above."""
+    for left, sign, right in _sides(node):
+        column = bare(left)
+        if isinstance(column, exp.Column) and sign in _ABOVE | _BELOW and not columns_read(right):
+            yield Mention(column.name, sign, right)
+
+
 def lengths(tree: exp.Expression) -> Iterator[tuple[str, int | None, int | None]]:
     """Columns with the least and the most characters that a comparison leaves them."""
     for node in _asserted(tree):
@@ -71,6 +124,15 @@ def lengths(tree: exp.Expression) -> Iterator[tuple[str, int | None, int | None]
                 column = _kept_column(left)
                 if column is not None:
                     yield column, 1, None
+
+
+def _nullness(node: exp.Expression) -> str | None:
+    """The column of `x IS NULL`."""
+    plain = stripped(node)
+    if isinstance(plain, exp.Is) and isinstance(plain.expression, exp.Null):
+        column = bare(plain.this)
+        return column.name if isinstance(column, exp.Column) else None
+    return None
 
 
 def _comparisons(

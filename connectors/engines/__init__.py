@@ -7,7 +7,7 @@ writes. No method takes SQL text. Each folder has a module `engine` with `open_s
 
 import importlib
 import pkgutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, cast
@@ -50,6 +50,8 @@ class Ledger:
         marks: the shards whose rows are committed.
         steps: numbers of the finished steps after the rows.
         finished: whether nothing is left to do.
+        dropped: what the load took away from a schema that was there before it, to be created
+            again by its steps; None where the load created the schema.
     """
 
     fingerprint: str
@@ -57,6 +59,28 @@ class Ledger:
     marks: frozenset[Mark]
     steps: frozenset[int]
     finished: bool
+    dropped: tuple[DdlItem, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Rows that a target would refuse, and why.
+
+    Attributes:
+        constraint: name of a check, a domain's check or a column; empty where none is to blame.
+        sql: the constraint's expression; empty where it has none.
+        state: the SQLSTATE of the refusal.
+        rows: how many were refused.
+        tried: how many were tried.
+        exact: False where more may be refused than were counted.
+    """
+
+    constraint: str
+    sql: str
+    state: str
+    rows: int
+    tried: int
+    exact: bool = True
 
 
 class Reader(Protocol):
@@ -90,6 +114,10 @@ class Reader(Protocol):
         """How many rows break a constraint, counted by a query of our own, not by trust."""
         ...
 
+    def speaking(self, table: Table, key: ForeignKey) -> int:
+        """How many rows a foreign key speaks of: none of its columns is null."""
+        ...
+
     def unmatched(self, table: Table, column: str, pattern: str) -> int:
         """How many values of a text column do not match a regular expression."""
         ...
@@ -119,6 +147,10 @@ class Source(Reader, Protocol):
         ...
 
 
+def nothing() -> None:
+    """Does nothing."""
+
+
 class Target(Reader, Protocol):
     """Fills a test database."""
 
@@ -126,11 +158,44 @@ class Target(Reader, Protocol):
         """What the target holds of a plan; None where no load was begun."""
         ...
 
-    def begin(self, fingerprint: str, plan: str, items: Sequence[DdlItem]) -> None:
+    def begin(
+        self,
+        fingerprint: str,
+        plan: str,
+        items: Sequence[DdlItem],
+        judge: Callable[[], None] = nothing,
+    ) -> None:
         """Creates the ledger and runs the pre-data items, all in one transaction.
+
+        `judge` is called before that is committed; what it raises undoes everything.
 
         Raises:
             NotEmptyTarget: the database already holds tables.
+        """
+        ...
+
+    def pilot(self, batch: Batch, table: Table) -> tuple[Refusal, ...]:
+        """Which of some rows the table would refuse for a check, bound, domain, type or expression.
+
+        They go into a temporary table like it and are taken away again. Keys are not looked at.
+        """
+        ...
+
+    def adopt(self, fingerprint: str, plan: str, filled: Sequence[Table]) -> None:
+        """Creates the ledger in a database that has its schema, and readies tables for their rows.
+
+        What slows or blocks a load (indexes, unique, exclusion and foreign keys, triggers; no
+        primary key, no check) is written into the ledger and dropped, all in one transaction.
+
+        Raises:
+            NotEmptyTarget: a table to fill holds rows.
+        """
+        ...
+
+    def abandon(self, filled: Sequence[Table]) -> None:
+        """Takes back a load into an adopted schema, in one transaction.
+
+        Empties the tables that it filled, creates again what it dropped and removes the ledger.
         """
         ...
 
@@ -144,6 +209,8 @@ class Target(Reader, Protocol):
 
     def settle(self, schema: Schema) -> tuple[str, ...]:
         """Sets sequences, refreshes materialised views, collects statistics, marks the end.
+
+        A sequence that feeds several columns goes on after the largest value of all of them.
 
         Returns the materialised views that stay empty, since the rows break an index of theirs.
         """

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, ClassVar, Self
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,8 @@ from generators.words import texts, writing_style
 _OWN_CODES = 200
 """Values with a code of their own where there are more values than codes."""
 _MOST_VALUES = 50_000
+_FEW = 0.05
+"""Share of rows up to which withheld values count as released ones, and none is invented."""
 _LEVELS = np.linspace(0, 1, 9)
 _PLAIN_LENGTHS = np.linspace(3, 12, 9)
 _PLACEHOLDERS = {Kind.INTEGER: "0", Kind.UUID: "0" * 32}
@@ -49,6 +52,13 @@ class Groups:
         places: Ints = found.to_numpy(zero_copy_only=False).astype(np.int64)
         return places
 
+    def hashed(self, values: pa.Array) -> Codes:
+        """A code per text, as often as its share; the same for the same text."""
+        unique = values.dictionary_encode()
+        hashes = [crc32(text.encode()) / 2**32 for text in unique.dictionary.to_pylist()]
+        found = np.searchsorted(self.reach[1:-1], np.array(hashes) * self.reach[-1], side="right")
+        return np.asarray(self.codes[found][unique.indices.to_numpy()], dtype=np.int32)
+
     def draw(self, codes: Codes, rng: np.random.Generator) -> Ints:
         """The place of a value of each code, drawn by its share."""
         bounds = np.searchsorted(self.codes, np.arange(self.size + 1))
@@ -74,10 +84,12 @@ class Category:
 
     @classmethod
     def claims(cls, traits: Traits) -> float:
-        """Certain of enums; of others the more, the more of their rows hold a supported value."""
+        """Certain of declared labels; else the more, the more rows hold a supported value."""
         kind = traits.column.datatype.kind
-        if kind not in _KINDS or kind is Kind.ENUM:
-            return 0.95 if kind is Kind.ENUM else 0.0
+        if kind not in _KINDS:
+            return 0.0
+        if kind is Kind.ENUM or traits.column.datatype.labels:
+            return 0.95
         if kind is Kind.INTEGER:
             return 0.1
         if traits.supported >= 0.9:
@@ -97,7 +109,7 @@ class Category:
         fields = {
             "values": support.declared(kept),
             "shares": support.declared(weights),
-            "rare": support.declared(support.share(withheld, sample.units).value > 0),
+            "rare": support.declared(support.share(withheld, sample.units).value > _FEW),
             "lengths": support.quantiles(sizes, owners, _LEVELS),
         }
         return cls._assembled(column, {**fields, **writing_style(values, sample.units, support)})
@@ -122,12 +134,17 @@ class Category:
         return False
 
     def encode(self, values: pa.Array) -> Codes:
-        """The code of each value; RARE, or the first code, for values that were not released."""
+        """The code of each value; for others RARE, or by their hash that of a released one."""
         if not len(self.groups.texts):
             return np.zeros(len(values), dtype=np.int32)
-        places = self.groups.places(_as_text(values, self.column.datatype))
-        unknown = self.groups.size if self.rare else 0
-        return np.where(places < 0, unknown, self.groups.codes[places]).astype(np.int32)
+        texts = _as_text(values, self.column.datatype)
+        places = self.groups.places(texts)
+        codes = self.groups.codes[places].astype(np.int32)
+        unknown = np.flatnonzero(places < 0)
+        if self.rare or not len(unknown):
+            return np.where(places < 0, self.groups.size, codes).astype(np.int32)
+        codes[unknown] = self.groups.hashed(texts.take(pa.array(unknown)))
+        return codes
 
     def decode(self, codes: Codes, draw: Draw) -> pa.Array:
         """A released value of each code; for RARE a label or a text that was not released."""
@@ -145,7 +162,7 @@ class Category:
         fallback = pa.array(self.unheld, pa.string()).take(
             pa.array(rng.integers(max(1, len(self.unheld)), size=count))
         )
-        if self.column.datatype.kind is not Kind.TEXT:
+        if self.column.datatype.kind is not Kind.TEXT or self.column.datatype.labels:
             return fallback
         lengths = self._lengths(count, rng)
         words = texts(lengths, self.state["style"].value, self.state["spaced"].value, rng)
@@ -207,8 +224,8 @@ def _groups(values: pa.Array, shares: Floats, rare: bool) -> Groups:
 
 
 def _unheld(datatype: DataType, released: frozenset[str]) -> Iterator[str]:
-    """Values for RARE: enum labels, documents or short texts that were not released."""
-    if datatype.kind is Kind.ENUM:
+    """Values for RARE: declared labels, documents or short texts that were not released."""
+    if datatype.labels:
         return (label for label in datatype.labels if label not in released)
     if datatype.kind is Kind.JSON:
         return (text for text in ("{}", "[]", "null") if text not in released)

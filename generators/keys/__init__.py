@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from connectors.rules import UNLIMITED, Limits
 from connectors.schema import Column
 from generators.columns import Sample, State
 from generators.errors import Unmeetable
@@ -27,16 +28,25 @@ class KeyGenerator(Protocol):
     """The file's name."""
 
     @classmethod
-    def claims(cls, column: Column, pattern: str | None = None, /) -> float:
-        """How well it suits a column, 0 (not at all) to 1; the highest claim wins.
+    def claims(
+        cls, column: Column, pattern: str | None = None, limits: Limits = UNLIMITED, /
+    ) -> float:
+        """How well it suits a column, from 0 (not at all); the highest claim wins.
 
-        `pattern` is a regular expression that a check asks of the column.
+        `pattern` is a regular expression that a check asks of the column, `limits` what checks
+        leave of its values.
         """
         ...
 
     @classmethod
     def fit(
-        cls, column: Column, sample: Sample, support: Support, pattern: str | None = None, /
+        cls,
+        column: Column,
+        sample: Sample,
+        support: Support,
+        pattern: str | None = None,
+        limits: Limits = UNLIMITED,
+        /,
     ) -> Self:
         """Learns the look of the keys (format, start, step) from a sample, which may be empty."""
         ...
@@ -68,10 +78,12 @@ def key_generators() -> Mapping[str, type[KeyGenerator]]:
     return {m.generator.kind: m.generator for m in modules}
 
 
-def choose(column: Column, pattern: str | None = None) -> type[KeyGenerator] | None:
+def choose(
+    column: Column, pattern: str | None = None, limits: Limits = UNLIMITED
+) -> type[KeyGenerator] | None:
     """The generator with the highest claim; None where none can make distinct values."""
-    best = max(key_generators().values(), key=lambda g: g.claims(column, pattern))
-    return best if best.claims(column, pattern) > 0 else None
+    best = max(key_generators().values(), key=lambda g: g.claims(column, pattern, limits))
+    return best if best.claims(column, pattern, limits) > 0 else None
 
 
 def require_capacity(key: KeyGenerator, column: Column, rows: npt.NDArray[np.int64]) -> None:

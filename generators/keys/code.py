@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.datatypes import Kind
+from connectors.rules import UNLIMITED, Limits
 from connectors.schema import Column
 from generators.columns import Sample, State
 from generators.feistel import LARGEST, Rows, mixed, permute, salt_of
@@ -19,8 +20,10 @@ from generators.keys import KeyGenerator, require_capacity
 from generators.privacy.support import Released, Support
 from generators.shapes import ALPHABETS, Characters, filled, shapes_of, slots, written
 
-_PLAIN = "wwwwwwww"
+_PLAIN = "w"
+_USUAL = 8
 _LONGEST = 128
+_SIZES = ("shortest", "longest")
 _PREVAILS = 0.5
 """Share of keys whose shapes must have support for their classes to be believed."""
 _FREQUENT = 0.05
@@ -33,42 +36,59 @@ class Code:
 
     When the shape is used up, shapes with one, two, ... more characters of its last class follow,
     as far as the column is wide; they differ from the first in length.
+
+    Attributes:
+        widest: the most characters of a key.
     """
 
     column: Column
     prefix: str
     shape: str
+    widest: int
     state: State
 
     kind: ClassVar[str] = "code"
 
     @classmethod
-    def claims(cls, column: Column, _pattern: str | None = None, /) -> float:
+    def claims(
+        cls, column: Column, _pattern: str | None = None, _limits: Limits = UNLIMITED, /
+    ) -> float:
         """Every text."""
         return 1.0 if column.datatype.kind is Kind.TEXT else 0.0
 
     @classmethod
     def fit(
-        cls, column: Column, sample: Sample, support: Support, _pattern: str | None = None, /
+        cls,
+        column: Column,
+        sample: Sample,
+        support: Support,
+        _pattern: str | None = None,
+        limits: Limits = UNLIMITED,
+        /,
     ) -> Self:
         """Learns the most frequent supported shape, and the prefix that all keys of it share."""
         values = pc.ascii_rtrim(sample.values, " ")
         shape, shapes = _template(Sample(values, sample.units), support)
+        asked = _asked(limits, support)
         if shape is None:
-            return cls._of(column, {"prefix": support.declared(""), "shape": support.declared("")})
+            nothing = support.declared("")
+            return cls._of(column, {"prefix": nothing, "shape": nothing, **asked})
         same = np.flatnonzero(pc.equal(shapes, shape.value).to_numpy(zero_copy_only=False))
         prefix = _prefix(values.take(pa.array(same)), shape.value)
         units = len(np.unique(sample.units[same]))
         sealed = support.seal(prefix, units) or support.declared("")
-        return cls._of(column, {"prefix": sealed, "shape": shape})
+        return cls._of(column, {"prefix": sealed, "shape": shape, **asked})
 
     @classmethod
     def _of(cls, column: Column, state: State) -> Self:
-        widest = column.datatype.length
+        shortest, longest = (int(state[n].value) if n in state else None for n in _SIZES)
+        sizes = [size for size in (column.datatype.length, longest) if size is not None]
+        widest = min(sizes, default=max(_LONGEST, shortest or 0))
         prefix, shape = str(state["prefix"].value), str(state["shape"].value)
-        if not shape or (widest is not None and len(shape) > widest):
-            return cls(column, "", _PLAIN[:widest], state)
-        return cls(column, prefix, shape[len(prefix) :], state)
+        if not shape or not (shortest or 0) <= len(shape) <= widest:
+            plain = _PLAIN * min(max(_USUAL, shortest or 0), widest)
+            return cls(column, "", plain, widest, state)
+        return cls(column, prefix, shape[len(prefix) :], widest, state)
 
     @property
     def capacity(self) -> int:
@@ -89,7 +109,7 @@ class Code:
         return pc.binary_join_element_wise(pa.scalar(self.prefix), texts, "")
 
     def released(self) -> State:
-        """Prefix and shape; an empty shape stands for the fallback."""
+        """Prefix and shape, where an empty one stands for the fallback, and declared lengths."""
         return self.state
 
     @classmethod
@@ -100,9 +120,8 @@ class Code:
 
     def _shapes(self) -> list[str]:
         """The learned shape and its longer kin, until the index is used up."""
-        widest = self.column.datatype.length or _LONGEST
         shapes, total = [self.shape], _size(self.shape)
-        while len(self.prefix) + len(shapes[-1]) < widest and total < LARGEST:
+        while len(self.prefix) + len(shapes[-1]) < self.widest and total < LARGEST:
             last = slots(self.shape)[-1]
             shapes.append(shapes[-1][:last] + self.shape[last] + shapes[-1][last:])
             total += _size(shapes[-1])
@@ -118,6 +137,11 @@ class Code:
             for at, a in enumerate(alphabets[: len(alphabets) - told], start=1)
         ]
         return np.hstack([*hashed, index])
+
+
+def _asked(limits: Limits, support: Support) -> State:
+    sizes = zip(_SIZES, (limits.shortest, limits.longest), strict=True)
+    return {name: support.declared(size) for name, size in sizes if size is not None}
 
 
 def _template(sample: Sample, support: Support) -> tuple[Released[str] | None, pa.Array]:

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from connectors.datatypes import Kind
+from connectors.rules import UNLIMITED, Limits
 from connectors.schema import Column
 from generators.columns import Sample, State
 from generators.feistel import LARGEST, Rows, mixed, salt_of
@@ -26,13 +27,21 @@ class HashedBytes:
     kind: ClassVar[str] = "hashed_bytes"
 
     @classmethod
-    def claims(cls, column: Column, _pattern: str | None = None, /) -> float:
+    def claims(
+        cls, column: Column, _pattern: str | None = None, _limits: Limits = UNLIMITED, /
+    ) -> float:
         """Every column of bytes."""
         return 1.0 if column.datatype.kind is Kind.BYTES else 0.0
 
     @classmethod
     def fit(
-        cls, column: Column, _sample: Sample, _support: Support, _pattern: str | None = None, /
+        cls,
+        column: Column,
+        _sample: Sample,
+        _support: Support,
+        _pattern: str | None = None,
+        _limits: Limits = UNLIMITED,
+        /,
     ) -> Self:
         """Learns nothing."""
         return cls(column)

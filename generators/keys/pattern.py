@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 import pyarrow as pa
 
 from connectors.datatypes import Kind
+from connectors.rules import UNLIMITED, Limits
 from connectors.schema import Column
 from generators.columns import Sample, State
 from generators.feistel import LARGEST, Rows, permute, salt_of
@@ -27,14 +28,22 @@ class Pattern:
     kind: ClassVar[str] = "pattern"
 
     @classmethod
-    def claims(cls, column: Column, pattern: str | None = None, /) -> float:
+    def claims(
+        cls, column: Column, pattern: str | None = None, _limits: Limits = UNLIMITED, /
+    ) -> float:
         """Every text of which a check asks a plain pattern."""
         fits = column.datatype.kind is Kind.TEXT and pattern and _fitting(column, pattern)
         return 2.0 if fits else 0.0
 
     @classmethod
     def fit(
-        cls, column: Column, _sample: Sample, _support: Support, pattern: str | None = None, /
+        cls,
+        column: Column,
+        _sample: Sample,
+        _support: Support,
+        pattern: str | None = None,
+        _limits: Limits = UNLIMITED,
+        /,
     ) -> Self:
         """Learns nothing: the pattern is declared."""
         return cls(column, _fitting(column, pattern or ""))

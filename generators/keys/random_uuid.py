@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from connectors.datatypes import Kind
+from connectors.rules import UNLIMITED, Limits
 from connectors.schema import Column
 from generators.columns import Sample, State
 from generators.feistel import LARGEST, Rows, mixed, permute, salt_of
@@ -27,13 +28,21 @@ class RandomUuid:
     kind: ClassVar[str] = "random_uuid"
 
     @classmethod
-    def claims(cls, column: Column, _pattern: str | None = None, /) -> float:
+    def claims(
+        cls, column: Column, _pattern: str | None = None, _limits: Limits = UNLIMITED, /
+    ) -> float:
         """Every UUID."""
         return 1.0 if column.datatype.kind is Kind.UUID else 0.0
 
     @classmethod
     def fit(
-        cls, column: Column, _sample: Sample, _support: Support, _pattern: str | None = None, /
+        cls,
+        column: Column,
+        _sample: Sample,
+        _support: Support,
+        _pattern: str | None = None,
+        _limits: Limits = UNLIMITED,
+        /,
     ) -> Self:
         """Learns nothing."""
         return cls(column)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil, floor
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -9,11 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.datatypes import NUMBERS, DataType, Kind, arrow_type
+from connectors.rules import UNLIMITED, Limits
 from connectors.schema import Column
 from generators.columns import Sample, State
 from generators.feistel import LARGEST, Rows
 from generators.keys import KeyGenerator, require_capacity
 from generators.privacy.support import Floats, Support
+from generators.stretch import Stretch, stretch
 
 _LARGEST_STEP = 1_000
 _WIDEST_GAP = 100
@@ -25,60 +28,147 @@ _EXACT = {32: 2**24, 64: 2**53}
 """The integers that a float of so many bits tells apart (IEEE 754)."""
 
 
+_ROOMY = 1_000_000
+"""So many numbers between declared bounds keep a learned step, and need no fractions."""
+_BELOW = 2**40
+"""Room below 0, or below the highest number allowed, where no lowest one is declared."""
+_FINEST = 6
+_FINE = 3
+"""Digits after the point: at most, and where the type does not say."""
+
+
 @dataclass(frozen=True, slots=True)
 class Serial:
-    """start + step * row."""
+    """start + step * row, and between declared bounds around again from the lowest number.
+
+    Where bounds leave few whole numbers, fractions follow: those with `digits` digits after the
+    point, the lowest first.
+
+    Attributes:
+        low: the lowest number, in units of the last digit.
+        high: the highest number, in the same units.
+    """
 
     column: Column
-    start: int
-    step: int
+    whole: Stretch
+    digits: int
+    low: int
+    high: int
     state: State
 
     kind: ClassVar[str] = "serial"
 
     @classmethod
-    def claims(cls, column: Column, _pattern: str | None = None, /) -> float:
+    def claims(
+        cls, column: Column, _pattern: str | None = None, _limits: Limits = UNLIMITED, /
+    ) -> float:
         """Every number that can be whole."""
         return 1.0 if column.datatype.kind in NUMBERS and _highest(column.datatype) > 0 else 0.0
 
     @classmethod
     def fit(
-        cls, column: Column, sample: Sample, support: Support, _pattern: str | None = None, /
+        cls,
+        column: Column,
+        sample: Sample,
+        support: Support,
+        _pattern: str | None = None,
+        limits: Limits = UNLIMITED,
+        /,
     ) -> Self:
         """Learns the step that all keys keep and, of a dense block, the round number before it."""
         highest = _highest(column.datatype)
         steps = _common_step(sample.values) if highest >= _WIDE else 1
         step = support.seal(steps, len(np.unique(sample.units))) or support.declared(1)
-        keys = pc.cast(sample.values, pa.float64()).to_numpy(zero_copy_only=False)
+        keys = pc.cast(sample.values, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         ends = support.quantiles(keys, sample.units, np.array([0.0, 1.0])).value
         base = _base(ends, len(keys), support.k) // step.value * step.value
         # `quantiles` has averaged over k units; this only rounds its answer.
         start = base + step.value if base <= highest // 2 else step.value
         released = support.seal(start, support.k) or support.declared(1)
-        return cls(column, released.value, step.value, {"start": released, "step": step})
+        bounds = _bounds(column.datatype, support, limits)
+        return cls._of(column, {"start": released, "step": step, **bounds})
+
+    @classmethod
+    def _of(cls, column: Column, state: State) -> Self:
+        start, step = int(state["start"].value), int(state["step"].value)
+        if "low" not in state:
+            highest = _highest(column.datatype)
+            return cls(column, stretch(start, step, start, highest), 0, start, highest, state)
+        low, high = int(state["low"].value), int(state["high"].value)
+        digits = int(state["digits"].value)
+        ends = -(-low // 10**digits), high // 10**digits
+        step = step if (ends[1] - ends[0]) // step >= _ROOMY else 1
+        if not ends[0] <= start <= ends[1]:
+            start = max(ends[0], ends[1] - _ROOMY if ends[0] <= 0 else 0)
+        return cls(column, stretch(start, step, *ends), digits, low, high, state)
 
     @property
     def capacity(self) -> int:
-        """How many steps fit between the start and the largest value of the type."""
-        return min(LARGEST, (_highest(self.column.datatype) - self.start) // self.step + 1)
+        """How many numbers fit between the start, or a declared bound, and the largest one."""
+        if not self.digits:
+            return self.whole.count
+        return min(LARGEST, max(0, self.high - self.low + 1))
 
     def at(self, rows: Rows) -> pa.Array:
         """The number of each row."""
         require_capacity(self, self.column, rows)
-        numbers = pa.array(rows * self.step + self.start, pa.int64())
-        if self.column.datatype.kind is Kind.DECIMAL:
-            numbers = pc.cast(numbers, pa.decimal128(19, 0))
-        return pc.cast(numbers, arrow_type(self.column.datatype))
+        numbers = self.whole.at(np.minimum(rows, max(0, self.whole.count - 1)))
+        units = numbers * 10**self.digits
+        late = np.flatnonzero(rows >= self.whole.count)
+        units[late] = self._fraction(rows[late] - self.whole.count)
+        return _typed(units, self.digits, self.column.datatype)
+
+    def _fraction(self, rows: Rows) -> Rows:
+        """The numbers between the whole ones, in units of the last digit, the lowest first."""
+        unit = 10**self.digits
+        before = min(-self.low % unit, self.high - self.low + 1)
+        after = np.maximum(rows - before, 0)
+        within = after // (unit - 1) * unit + after % (unit - 1) + 1
+        return np.where(rows < before, rows, within + before) + self.low
 
     def released(self) -> State:
-        """Start and step."""
+        """Start and step, and the bounds where there are any."""
         return self.state
 
     @classmethod
     def restore(cls, column: Column, state: Mapping[str, Any]) -> Self:
-        """The generator with this start and step."""
-        kept = {name: Support().declared(value) for name, value in state.items()}
-        return cls(column, int(state["start"]), int(state["step"]), kept)
+        """The generator with this start, step and bounds."""
+        return cls._of(column, {n: Support().declared(value) for n, value in state.items()})
+
+
+def _bounds(datatype: DataType, support: Support, limits: Limits) -> State:
+    """The declared bounds as a state; nothing where there are none."""
+    if limits.least is None and limits.most is None:
+        return {}
+    highest = _highest(datatype)
+    most = min(limits.most, highest) if limits.most is not None else highest
+    least = limits.least if limits.least is not None else min(0, most) - _BELOW
+    least = max(least, -highest)
+    digits = _digits(datatype) if most - least < _ROOMY else 0
+    scale = 10**digits
+    ends = {"low": ceil(least * scale), "high": floor(most * scale), "digits": digits}
+    return {name: support.declared(value) for name, value in ends.items()}
+
+
+def _digits(datatype: DataType) -> int:
+    """Digits after the point that fractions of a type may have."""
+    if datatype.kind is Kind.INTEGER:
+        return 0
+    known = datatype.kind is Kind.DECIMAL and datatype.precision is not None
+    return min(_FINEST, datatype.scale or 0) if known else _FINE
+
+
+def _typed(units: Rows, digits: int, datatype: DataType) -> pa.Array:
+    """Numbers given in units of their last digit, in the type's Arrow type."""
+    target = arrow_type(datatype)
+    if datatype.kind is Kind.DECIMAL:
+        words = np.stack([units, units >> 63], axis=1).astype("<i8")
+        buffers = [None, pa.py_buffer(words.tobytes())]
+        return pc.cast(
+            pa.Array.from_buffers(pa.decimal128(38, digits), len(units), buffers), target
+        )
+    numbers = pa.array(units / 10**digits if digits else units)
+    return pc.cast(numbers, target)
 
 
 def _highest(datatype: DataType) -> int:

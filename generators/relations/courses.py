@@ -15,8 +15,11 @@ from generators.privacy.support import Support
 from generators.relations.beats import Beat, moments
 from generators.relations.clocks import Origin, choose_start, fit_span
 from generators.relations.histories import (
+    LAST,
     Clock,
     History,
+    Repeats,
+    Start,
     ahead_codes,
     positions,
     sums_before,
@@ -28,6 +31,7 @@ Ints = npt.NDArray[np.int64]
 
 _REPEATED = 0.05
 """Share of rows that must repeat their sibling's value for repeats to have a code of their own."""
+_REPEATED_NUMBERS = 0.25
 _BEYOND_CHANCE = 1.5
 _FREQUENT = 0.05
 _FEW_CODES = 4
@@ -45,7 +49,7 @@ class Course:
         target: their codes.
         owners: position of each row's owner.
         units: their privacy units.
-        repeats: where a value equals the sibling's before, of the shape of `target`.
+        repeats: how a value repeats older siblings', of the shape of `target`.
         time: the generator of the column that orders them; None where none does.
         ticks: their times.
         origins: what an owner's first time may be counted from.
@@ -55,7 +59,7 @@ class Course:
     target: Matrix
     owners: Ints
     units: Ints
-    repeats: Bools
+    repeats: Repeats
     time: FittedColumn | None
     ticks: Ints
     origins: tuple[Origin, ...]
@@ -126,14 +130,16 @@ def _repeated(course: Course) -> frozenset[str]:
     )
 
 
-def _repeats(feature: Feature, codes: Codes, repeats: Bools, later: Bools) -> bool:
-    """Whether a repeat deserves a code; in numbers a frequent value is its own reason."""
+def _repeats(feature: Feature, codes: Codes, repeats: Repeats, later: Bools) -> bool:
+    """Whether repeats deserve codes; in numbers a frequent value is its own reason."""
+    number = feature.ordered and feature.size > 1
     mass = np.bincount(codes, minlength=feature.size) / max(1, len(codes))
-    told = later & (mass[codes] < _FREQUENT) if feature.ordered and feature.size > 1 else later
+    told = later & (mass[codes] < _FREQUENT) if number else later
     if feature.size in range(2, _FEW_CODES + 1) or told.mean() < _REPEATED:
         return False
     chance = float(mass[codes[told]].mean()) if feature.size > 1 else 0.0
-    return float(repeats[told].mean()) >= max(_REPEATED, _BEYOND_CHANCE * chance)
+    least = _REPEATED_NUMBERS if number else _REPEATED
+    return float((repeats[told] == LAST).mean()) >= max(least, _BEYOND_CHANCE * chance)
 
 
 def _past(course: Course, history: History) -> Matrix:
@@ -152,10 +158,7 @@ def _clock(
 ) -> Clock:
     generator, support = how
     position = positions(course.owners)
-    origin, since_start, told, starting = _start(
-        course, time, np.flatnonzero(position == 0), support
-    )
-    later = np.flatnonzero(position > 0)
+    later, first = np.flatnonzero(position > 0), np.flatnonzero(position == 0)
     before = course.ticks[later - 1]
     spans = course.ticks[later] - before
     since_previous = fit_span("@since previous", spans, course.units[later], support)
@@ -163,29 +166,40 @@ def _clock(
     parts = [_rows(course.base, later), _rows(past, later), ahead]
     going = Matrix((since_previous.feature,), since_previous.encode(pa.array(spans))[:, None])
     outermost = np.array([0.0, 1.0])
+    start, told = _start(course, first, how)
     return Clock(
         time.column.name,
-        origin.name if origin is not None else None,
-        since_start,
+        start,
+        _calendar(course, time, first if len(told) < support.k else told, how),
         since_previous,
-        generator.fit(_rows(course.base, told), starting, course.units[told], support),
         generator.fit(joined(parts, len(later)), going, course.units[later], support),
         support.quantiles(course.ticks.astype(np.float64), course.units, outermost),
     )
 
 
 def _start(
-    course: Course, time: FittedColumn, first: Ints, support: Support
-) -> tuple[Origin | None, FittedColumn, Ints, Matrix]:
-    """The origin of first times, their generator, the rows that tell of it, and their codes."""
+    course: Course, first: Ints, how: tuple[type[TableGenerator], Support]
+) -> tuple[Start | None, Ints]:
+    """What first times are counted from, and the first rows for which that is not known."""
+    generator, support = how
     origin = choose_start(course.ticks, first, course.origins)
     if origin is None:
-        codes = time.encode(moments(course.ticks[first], time.column.datatype))
-        return None, time, first, Matrix((time.feature,), codes[:, None])
+        return None, first
     told = first[origin.known[first]]
     since = course.ticks[told] - origin.ticks[told]
-    fitted = fit_span("@since start", since, course.units[told], support)
-    return origin, fitted, told, Matrix((fitted.feature,), fitted.encode(pa.array(since))[:, None])
+    spans = fit_span("@since start", since, course.units[told], support)
+    codes = Matrix((spans.feature,), spans.encode(pa.array(since))[:, None])
+    model = generator.fit(_rows(course.base, told), codes, course.units[told], support)
+    return Start(origin.name, spans, model), first[~origin.known[first]]
+
+
+def _calendar(
+    course: Course, time: FittedColumn, rows: Ints, how: tuple[type[TableGenerator], Support]
+) -> TableGenerator:
+    generator, support = how
+    codes = time.encode(moments(course.ticks[rows], time.column.datatype))
+    target = Matrix((time.feature,), codes[:, None])
+    return generator.fit(_rows(course.base, rows), target, course.units[rows], support)
 
 
 def _present(course: Course, history: History, pulse: Pulse | None) -> Codes:

@@ -17,8 +17,11 @@ from generators.privacy.support import Floats, Released
 from generators.relations.beats import Beat
 from generators.tables import PREVIOUS, Feature, Matrix, TableGenerator
 
-Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
+Repeats = npt.NDArray[np.int8]
+"""How a row repeats older siblings: `NEW`, `LAST` or `EARLIER`."""
+
+NEW, LAST, EARLIER = 0, 1, 2
 
 LONGEST = 512
 """Siblings in one history; those of an owner with more fall into several."""
@@ -28,25 +31,37 @@ _MEANS = 32
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """When an owner's first row comes, counted from something.
+
+    Attributes:
+        name: a column of the owner, or "" for the first time of the beat table.
+        spans: generator of the ticks from there to the row's time.
+        generator: table generator of its code, given the row's context.
+    """
+
+    name: str
+    spans: FittedColumn
+    generator: TableGenerator
+
+
+@dataclass(frozen=True, slots=True)
 class Clock:
     """When a table's rows come.
 
     Attributes:
         column: the time, or a whole number that ascends like one, by which siblings are ordered.
-        start: what an owner's first row is counted from: a column of the owner, or the first time
-            of the beat table where it is ""; None for the calendar itself.
-        since_start: generator of the first row's time, counted so.
+        start: when an owner's first row comes; None where the calendar alone tells.
+        calendar: table generator of the code of the first row's time, where no start is known.
         since_previous: generator of the time since the sibling before.
-        first: table generator of the first row's code, given its context.
-        later: table generator of the other rows' codes, given theirs.
+        later: table generator of the other rows' codes, given their context.
         limits: the earliest and the latest tick, each a mean over k units; else empty.
     """
 
     column: str
-    start: str | None
-    since_start: FittedColumn
+    start: Start | None
+    calendar: TableGenerator
     since_previous: FittedColumn
-    first: TableGenerator
     later: TableGenerator
     limits: Released[Floats]
 
@@ -64,7 +79,8 @@ class History:
 
     Attributes:
         features: of the table's rows, the clock's column among them.
-        repeated: names of those that may be "as the sibling before", which is one code more.
+        repeated: names of those that may be "as the sibling before" or "as an earlier one", which
+            are two codes more.
         clock: when rows come; None where siblings have no order.
         beat: an earlier child table of the same owner, at whose times rows tend to come.
         beat_features: of its rows.
@@ -80,7 +96,7 @@ class History:
     def drawn(self) -> tuple[Feature, ...]:
         """What the table's generator draws: all features but the clock's, and repeats."""
         return tuple(
-            Feature(f.name, f.size + (f.name in self.repeated), f.ordered)
+            Feature(f.name, f.size + 2 * (f.name in self.repeated), f.ordered)
             for f in self.features
             if self.clock is None or f.name != self.clock.column
         )
@@ -144,32 +160,29 @@ class History:
             parts += [exact[:, None], beat.codes_at(place)]
         return np.concatenate(parts, axis=1).astype(np.int32)
 
-    def with_repeats(self, codes: Codes, repeats: Bools) -> Codes:
-        """Codes of `drawn`, from those of `features` and which of them repeat the sibling's."""
+    def with_repeats(self, codes: Codes, repeats: Repeats) -> Codes:
+        """Codes of `drawn`, from those of `features` and how they repeat older siblings'."""
         found = codes[:, self.places]
         for place, feature in enumerate(self.drawn):
             if feature.name in self.repeated:
-                found[repeats[:, self.places[place]], place] = feature.size - 1
+                how = repeats[:, self.places[place]]
+                found[:, place] = np.where(how > 0, feature.size - 3 + how, found[:, place])
         return found
 
-    def repeating(self, drawn: Codes) -> Bools:
-        """Which rows of codes of `drawn` repeat anything."""
-        sizes = np.array([f.size if f.name in self.repeated else 0 for f in self.drawn])
-        return np.asarray((drawn == sizes - 1).any(axis=1))
-
-    def resolved(self, drawn: Codes, previous: Codes, alone: Bools) -> tuple[Codes, Bools]:
-        """The codes of `features` but the clock's, and where they repeat the sibling before.
-
-        Rows that are `alone` have no sibling before; what they repeat becomes the first code.
-        """
-        codes = np.zeros((len(drawn), len(self.features)), np.int32)
-        repeats = np.zeros(codes.shape, np.bool_)
-        codes[:, self.places] = drawn
-        for place, feature in zip(self.places, self.drawn, strict=True):
+    def repeats(self, drawn: Codes) -> Repeats:
+        """How each of `features` repeats older siblings', from the codes of `drawn`."""
+        found = np.zeros((len(drawn), len(self.features)), np.int8)
+        for column, place in enumerate(self.places):
+            feature = self.drawn[column]
             if feature.name in self.repeated:
-                repeats[:, place] = codes[:, place] == feature.size - 1
-        codes = np.where(repeats, np.where(alone[:, None], 0, previous), codes)
-        return codes.astype(np.int32), repeats & ~alone[:, None]
+                found[:, place] = np.maximum(drawn[:, column] - (feature.size - 3), 0)
+        return found
+
+    def spread(self, drawn: Codes) -> Codes:
+        """The codes of `drawn` at the places of `features`; 0 for the clock's column."""
+        codes = np.zeros((len(drawn), len(self.features)), np.int32)
+        codes[:, self.places] = drawn
+        return codes
 
 
 def ahead_codes(
@@ -196,8 +209,3 @@ def sums_before(codes: Codes, position: Ints) -> Floats:
     running = np.concatenate([np.zeros((1, codes.shape[1])), np.cumsum(codes, 0, np.float64)])
     rows = np.arange(len(codes))
     return np.asarray(running[rows] - running[rows - position])
-
-
-def sources(repeats: Bools) -> Ints:
-    """The row that each row of one feature takes its value from, itself where it repeats none."""
-    return np.maximum.accumulate(np.where(repeats, -1, np.arange(len(repeats))))

@@ -7,8 +7,11 @@ decides which rules are local, what stays together, and what a shard is.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from connectors.graph import reached
 from connectors.profile import ForeignKeyProfile, Profile, UnitPath
 from connectors.schema import ForeignKey, Schema, Table, TableName
+from generators.privacy.support import Support
+from generators.relations.dangling import dangling_share
 
 Owners = Mapping[TableName, ForeignKey]
 
@@ -36,17 +39,34 @@ def choose_owners(
     """The owner key of each table that has one.
 
     A unit's table is a root. A key qualifies when every row has a parent, at least k parents
-    have children, and parents are entities rather than categories.
+    have children, and parents are entities rather than categories. No row is drawn under one
+    whose own key is made of the row's.
     """
+    support, made = Support(k), _made_of(schema)
     owners: dict[TableName, ForeignKey] = {}
     for table in sorted(schema.tables, key=lambda t: t.name):
         if paths[table.name].unit == table.name:
             continue
-        for candidate in sorted(_candidates(table, profile, paths, k), key=lambda c: c.rank):
-            if table.name not in ancestors(candidate.key.parent, owners):
+        for candidate in sorted(_candidates(table, profile, paths, support), key=lambda c: c.rank):
+            above = candidate.key.parent
+            if table.name not in made[above] and table.name not in ancestors(above, owners):
                 owners[table.name] = candidate.key
                 break
     return owners
+
+
+def is_own(schema: Schema, key: ForeignKey, column: str, parent: str) -> bool:
+    """Whether a key's column is the child's own, since the parent took it from the child.
+
+    So is one that references itself, and the tenant's number in a key to its main project.
+    """
+    if key.self_reference or len(key.columns) == 1:
+        return key.self_reference and column == parent
+    return any(
+        back.parent == key.table and pair == (parent, column)
+        for back in schema.table(key.parent).foreign_keys
+        for pair in zip(back.columns, back.parent_columns, strict=True)
+    )
 
 
 def ancestors(table: TableName, owners: Owners) -> tuple[TableName, ...]:
@@ -66,8 +86,19 @@ def trees(schema: Schema, owners: Owners) -> tuple[tuple[TableName, ...], ...]:
     return tuple(tuple(tree) for _, tree in sorted(by_root.items()))
 
 
+def _made_of(schema: Schema) -> Mapping[TableName, frozenset[TableName]]:
+    """Per table those whose keys its own referenced columns are made of, and theirs, and so on."""
+    referenced = {(f.parent, c) for f in schema.foreign_keys for c in f.parent_columns}
+    edges: dict[TableName, set[TableName]] = {t.name: set() for t in schema.tables}
+    for key in schema.foreign_keys:
+        for column, parent in zip(key.columns, key.parent_columns, strict=True):
+            if (key.table, column) in referenced and not is_own(schema, key, column, parent):
+                edges[key.table].add(key.parent)
+    return {name: reached(edges, name) for name in edges}
+
+
 def _candidates(
-    table: Table, profile: Profile, paths: Mapping[TableName, UnitPath], k: int
+    table: Table, profile: Profile, paths: Mapping[TableName, UnitPath], support: Support
 ) -> list[_Candidate]:
     nulls = profile.tables[table.name].columns
     found = []
@@ -75,7 +106,9 @@ def _candidates(
         fan_out = profile.fan_out(key)
         if key.self_reference or any(nulls[c].null_frac > 0 for c in key.columns):
             continue
-        if fan_out.parents_with_children < k:
+        if fan_out.parents_with_children < support.k:
+            continue
+        if dangling_share(key, fan_out, support).value > 0:
             continue
         if fan_out.children > _WIDEST * fan_out.parents_with_children:
             continue

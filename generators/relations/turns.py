@@ -10,7 +10,15 @@ import pyarrow as pa
 from generators.columns import Codes, Draw
 from generators.encoding import FittedColumn
 from generators.relations.beats import Beat, moments, ticks
-from generators.relations.histories import Clock, History, ahead_codes, positions
+from generators.relations.histories import (
+    EARLIER,
+    NEW,
+    Clock,
+    History,
+    Repeats,
+    ahead_codes,
+    positions,
+)
 from generators.tables import TableGenerator
 
 Bools = npt.NDArray[np.bool_]
@@ -30,6 +38,7 @@ class Cast:
         base: context codes of each row, its siblings beside it.
         owners: position of each row's owner, equal ones side by side.
         origins: per row, the tick that its owner's first row is counted from.
+        started: per row, whether that is known.
         beat: the beat table's rows, where there is one.
     """
 
@@ -39,6 +48,7 @@ class Cast:
     base: Codes
     owners: Ints
     origins: Ints
+    started: Bools
     beat: Beat | None
 
 
@@ -49,13 +59,13 @@ class Turns:
     Attributes:
         context: the codes that each row was drawn given.
         codes: per row and feature, the clock's column too.
-        repeats: where a row takes its value from the sibling before, of the same shape.
+        sources: the older sibling from which a value is taken, of the same shape; else -1.
         ticks: per row, its time; 0 without a clock.
     """
 
     context: Codes
     codes: Codes
-    repeats: Bools
+    sources: Ints
     ticks: Ints
 
 
@@ -66,7 +76,7 @@ def take_turns(cast: Cast, rng: np.random.Generator) -> Turns:
     found = Turns(
         np.zeros((rows, width), np.int32),
         np.zeros((rows, len(history.features)), np.int32),
-        np.zeros((rows, len(history.features)), np.bool_),
+        np.full((rows, len(history.features)), -1),
         np.zeros(rows, np.int64),
     )
     sums = np.zeros((rows, len(history.averaged)))
@@ -85,25 +95,47 @@ def take_turns(cast: Cast, rng: np.random.Generator) -> Turns:
 
 def drawn_again(cast: Cast, found: Turns, rows: Ints, rng: np.random.Generator) -> Turns:
     """The same rows with some of them replaced, each drawn given what it was drawn given before."""
-    again = replace(found, codes=found.codes.copy(), repeats=found.repeats.copy())
+    again = replace(found, codes=found.codes.copy(), sources=found.sources.copy())
     _draw_rows(cast, again, rows, rng)
     return again
 
 
 def _draw_rows(cast: Cast, found: Turns, rows: Ints, rng: np.random.Generator) -> None:
     """Draws codes of rows whose context and time are there, in place."""
-    known = found.context[rows]
-    alone = positions(cast.owners)[rows] == 0
+    known, history = found.context[rows], cast.history
+    position = positions(cast.owners)[rows]
     codes = cast.generator.sample(known, {}, rng)
     for _ in range(_REDRAWS):
-        wrong = np.flatnonzero(alone & cast.history.repeating(codes))
+        wrong = np.flatnonzero((position == 0) & history.repeats(codes).any(axis=1))
         if not len(wrong):
             break
         codes[wrong] = cast.generator.sample(known[wrong], {}, rng)
-    drawn, repeats = cast.history.resolved(codes, found.codes[rows - 1], alone)
-    places = cast.history.places
-    found.codes[rows[:, None], places] = drawn[:, places]
-    found.repeats[rows] = repeats
+    how = np.where(position[:, None] > 0, history.repeats(codes), NEW)
+    fresh = history.spread(codes)
+    for place in history.places:
+        limit = history.features[place].size - 1
+        found.codes[rows, place] = np.minimum(fresh[:, place], limit)
+        found.sources[rows, place] = -1
+        if how[:, place].any():
+            _repeat(found, rows, int(place), (how[:, place], position), rng)
+
+
+def _repeat(
+    found: Turns, rows: Ints, place: int, how: tuple[Repeats, Ints], rng: np.random.Generator
+) -> None:
+    """Gives rows of one turn the code of an older sibling, in place."""
+    kind, position = how
+    codes = found.codes[:, place]
+    chosen = rows - 1
+    left = np.flatnonzero((kind == EARLIER) & (position > 1))
+    for _ in range(_REDRAWS):
+        back = (rng.random(len(left)) * (position[left] - 1)).astype(np.int64)
+        chosen[left] = rows[left] - 2 - back
+        left = left[codes[chosen[left]] == codes[rows[left] - 1]]
+    repeating = kind > NEW
+    taken, own = chosen[repeating], found.sources[chosen[repeating], place]
+    found.codes[rows[repeating], place] = codes[taken]
+    found.sources[rows[repeating], place] = np.where(own < 0, taken, own)
 
 
 def _with_present(
@@ -131,12 +163,20 @@ def _with_present(
 
 
 def _first_ticks(cast: Cast, clock: Clock, rows: Ints, rng: np.random.Generator) -> Ints:
-    origins = cast.origins[rows] if clock.start is not None else np.zeros(len(rows), np.int64)
-    given = cast.base[rows]
+    given, origins = cast.base[rows], cast.origins[rows]
+    started = cast.started[rows] & (clock.start is not None)
 
     def drawn(left: Ints) -> Ints:
-        codes = clock.first.sample(given[left], {}, rng)[:, 0]
-        return origins[left] + ticks(clock.since_start.decode(codes, _draw(len(codes), rng)))
+        found = np.zeros(len(left), np.int64)
+        counted = started[left]
+        if clock.start is not None and counted.any():
+            codes = clock.start.generator.sample(given[left[counted]], {}, rng)[:, 0]
+            spans = ticks(clock.start.spans.decode(codes, _draw(len(codes), rng)))
+            found[counted] = origins[left[counted]] + spans
+        if cast.time is not None and not counted.all():
+            codes = clock.calendar.sample(given[left[~counted]], {}, rng)[:, 0]
+            found[~counted] = ticks(cast.time.decode(codes, _draw(len(codes), rng)))
+        return found
 
     return _within(drawn, np.full(len(rows), clock.bounds[0]), clock.bounds[1])
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from connectors.datatypes import DataType, Kind, arrow_type
+from connectors.rules import Limits
 from connectors.schema import Column
 from generators.columns import Sample
 from generators.errors import Unmeetable
@@ -91,9 +92,90 @@ LEARNED: list[tuple[DataType, list[Any]]] = [
 ]
 
 
+MOOD = DataType(Kind.ENUM, "mood", labels=("glad", "sad", "so-so"))
+ONE_OF = Limits(values=("glad", "sad"))
+
+
+def limited(datatype: DataType, limits: Limits) -> KeyGenerator:
+    column = Column("key", datatype)
+    kind = choose(column, None, limits)
+    assert kind is not None
+    return kind.fit(column, sample(datatype, []), Support(), None, limits)
+
+
+DAYS = Limits(least=date(2024, 2, 28), most=date(2024, 3, 1))
+BOUNDED: list[tuple[DataType, Limits, int]] = [
+    (DataType(Kind.INTEGER, "integer", bits=32), Limits(least=10, most=250), 241),
+    (DataType(Kind.INTEGER, "smallint", bits=16), Limits(most=-1), 32_767),
+    (DataType(Kind.INTEGER, "bigint", bits=64), Limits(least=-5, most=5), 11),
+    (
+        DataType(Kind.DECIMAL, "numeric(4,1)", precision=4, scale=1),
+        Limits(least=Decimal("0.1"), most=Decimal("9.9")),
+        99,
+    ),
+    (
+        DataType(Kind.DECIMAL, "numeric(5,2)", precision=5, scale=2),
+        Limits(least=Decimal("0.25"), most=Decimal("0.75")),
+        51,
+    ),
+    (DataType(Kind.FLOAT, "real", bits=32), Limits(least=0.0, most=1.0), 1_001),
+    (DataType(Kind.DECIMAL, "numeric"), Limits(least=Decimal(1), most=Decimal(3)), 2_001),
+    (DataType(Kind.DATE, "date"), DAYS, 3),
+    (
+        DataType(Kind.TIMESTAMP, "timestamp"),
+        Limits(
+            least=datetime(2024, 1, 1),  # noqa: DTZ001 - the type has no zone
+            most=datetime(2024, 1, 1, 0, 0, 1),  # noqa: DTZ001 - the type has no zone
+        ),
+        1_000_001,
+    ),
+    (DataType(Kind.INTEGER, "integer", bits=32), Limits(values=(3, 5, 7), most=5), 2),
+    (DataType(Kind.TEXT, "varchar(3)", length=3), Limits(values=("new", "old", "lost")), 2),
+    (MOOD, ONE_OF, 2),
+]
+
+
+@pytest.mark.parametrize(("datatype", "limits", "most"), BOUNDED)
+def test_keys_stay_within_declared_limits_and_use_all_that_they_leave(
+    datatype: DataType, limits: Limits, most: int
+) -> None:
+    key = limited(datatype, limits)
+    made = key.at(np.arange(key.capacity))
+    assert key.capacity == most == len(made.unique())
+    values = made.to_pylist()
+    assert limits.least is None or min(values) >= limits.least
+    assert limits.most is None or max(values) <= limits.most
+    assert limits.values is None or set(values) <= set(limits.values)
+
+
+@pytest.mark.parametrize(("datatype", "limits"), [b[:2] for b in BOUNDED])
+def test_a_restored_key_keeps_its_limits(datatype: DataType, limits: Limits) -> None:
+    key = limited(datatype, limits)
+    state = {name: part.value for name, part in key.released().items()}
+    again = type(key).restore(Column("key", datatype), state)
+    rows = np.arange(min(99, key.capacity))
+    assert (again.capacity, again.at(rows)) == (key.capacity, key.at(rows))
+
+
+def test_a_bound_from_above_alone_leaves_the_usual_start() -> None:
+    bigint = DataType(Kind.INTEGER, "bigint", bits=64)
+    assert limited(bigint, Limits(most=200)).at(np.arange(2)).to_pylist() == [1, 2]
+
+
+def test_numbers_that_no_float_tells_apart_are_learned_from() -> None:
+    bigint = DataType(Kind.INTEGER, "bigint", bits=64)
+    assert len(keys([2**60 + n for n in range(50)], bigint, 3)) == 3
+
+
+def test_a_code_is_as_long_as_checks_ask() -> None:
+    made = limited(TEXT, Limits(shortest=12, longest=14)).at(np.arange(500)).to_pylist()
+    assert {len(text) for text in made} == {12}
+    assert limited(TEXT, Limits(longest=1)).capacity == 36
+
+
 def test_the_restored_ones_below_are_all_kinds() -> None:
     kinds = {fitted(datatype, values).kind for datatype, values in LEARNED}
-    assert {*kinds, patterned().kind} == set(key_generators())
+    assert {*kinds, patterned().kind, limited(MOOD, ONE_OF).kind} == set(key_generators())
 
 
 def patterned(pattern: str = "^[A-HJ-NP-Z2-9]{3}-[0-9]+$") -> KeyGenerator:

@@ -1,5 +1,6 @@
 """Owners form trees, counts add up to the plan, references lead to rows that are there."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -95,6 +96,15 @@ def test_a_unit_is_a_root() -> None:
     schema = Schema((table("team"), table("person", key("person", "team"))))
     paths = {named("team"): UnitPath(None), named("person"): UnitPath(named("person"))}
     assert choose_owners(schema, profiled(schema, {}), paths, K) == {}
+
+
+def test_no_row_is_owned_by_one_whose_key_is_made_of_its_own() -> None:
+    body = key("draft", "plan")
+    draft = replace(table("draft", body), uniques=(Unique("pk", body.columns, primary=True),))
+    back = replace(key("plan", "draft"), parent_columns=body.columns)
+    schema = Schema((draft, table("plan", back)))
+    owners = choose_owners(schema, profiled(schema, {}), everyone(schema), K)
+    assert {n.name: f.parent.name for n, f in owners.items()} == {"draft": "plan"}
 
 
 @given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=24))

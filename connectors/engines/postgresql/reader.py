@@ -80,6 +80,13 @@ class PostgresqlReader:
         """See `Reader`."""
         return int(self.one(_violating(table, constraint), f"checking {table.name}")[0])
 
+    def speaking(self, table: Table, key: ForeignKey) -> int:
+        """See `Reader`."""
+        query = sql.SQL("SELECT count(*) FROM {} AS c WHERE {}").format(
+            relation(table), spoken_of(key, "c")
+        )
+        return int(self.one(query, f"checking {table.name}")[0])
+
     def unmatched(self, table: Table, column: str, pattern: str) -> int:
         """See `Reader`."""
         query = sql.SQL("SELECT count(*) FROM {} WHERE {}::text !~ {}").format(
@@ -262,18 +269,30 @@ def _names(columns: tuple[str, ...], alias: str) -> list[sql.Composable]:
 
 
 def _orphans(table: Table, key: ForeignKey) -> sql.Composed:
-    present = [sql.SQL("{} IS NOT NULL").format(c) for c in _names(key.columns, "c")]
+    return sql.SQL("SELECT count(*) FROM {} AS c WHERE {} AND {}").format(
+        relation(table), spoken_of(key, "c"), leads_nowhere(key, "c")
+    )
+
+
+def spoken_of(key: ForeignKey, alias: str) -> sql.Composable:
+    """Condition on a child's row: no column of the key is null, and it is of the key's type."""
+    wanted = [sql.SQL("{} IS NOT NULL").format(c) for c in _names(key.columns, alias)]
+    if key.only is not None:
+        column, value = key.only
+        wanted.append(
+            sql.SQL("{}::text = {}").format(sql.Identifier(alias, column), sql.Literal(value))
+        )
+    return sql.SQL(" AND ").join(wanted)
+
+
+def leads_nowhere(key: ForeignKey, alias: str) -> sql.Composable:
+    """Condition on a child's row: the parent has no row with these values."""
     equal = [
         sql.SQL("{} = {}").format(a, b)
-        for a, b in zip(_names(key.columns, "c"), _names(key.parent_columns, "p"), strict=True)
+        for a, b in zip(_names(key.columns, alias), _names(key.parent_columns, "p"), strict=True)
     ]
-    return sql.SQL(
-        "SELECT count(*) FROM {} AS c WHERE {} AND NOT EXISTS (SELECT FROM {} AS p WHERE {})"
-    ).format(
-        relation(table),
-        sql.SQL(" AND ").join(present),
-        sql.Identifier(key.parent.schema, key.parent.name),
-        sql.SQL(" AND ").join(equal),
+    return sql.SQL("NOT EXISTS (SELECT FROM {} AS p WHERE {})").format(
+        sql.Identifier(key.parent.schema, key.parent.name), sql.SQL(" AND ").join(equal)
     )
 
 

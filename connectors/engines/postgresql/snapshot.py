@@ -11,7 +11,12 @@ from psycopg import sql
 from connectors.ddl import DdlItem
 from connectors.engines.postgresql.connection import connected, told
 from connectors.engines.postgresql.ddl import read_ddl
-from connectors.engines.postgresql.reader import PostgresqlReader, columns_as_arrow
+from connectors.engines.postgresql.reader import (
+    PostgresqlReader,
+    columns_as_arrow,
+    leads_nowhere,
+    spoken_of,
+)
 from connectors.engines.postgresql.units import rows_with_units, training
 from connectors.profile import (
     ColumnProfile,
@@ -78,7 +83,10 @@ class PostgresqlSource(PostgresqlReader):
         """See `Source`."""
         return Profile(
             {t.name: self._table_profile(schema, t, split, distinct) for t in schema.tables},
-            {(f.table, f.name): self._fan_out(schema, f, split) for f in schema.foreign_keys},
+            {
+                (f.table, f.name): self._fan_out(schema, f, split)
+                for f in dict.fromkeys((*schema.foreign_keys, *schema.undeclared))
+            },
         )
 
     def training(self, table: Table, split: Split) -> Iterator[pa.RecordBatch]:
@@ -119,11 +127,27 @@ class PostgresqlSource(PostgresqlReader):
             training(parent, split),
             rows_with_units(schema, child, split),
             training(child, split),
-            sql.SQL(" AND ").join(sql.SQL("{} IS NOT NULL").format(c) for c in columns),
+            spoken_of(key, "r0"),
             sql.SQL(", ").join(columns),
         )
         found = self.one(query, f"measuring {key.table}")
-        return ForeignKeyProfile(*(int(v) for v in found))
+        lost = (0, 0, 0) if key.declared else self._dangling(schema, key, split)
+        return ForeignKeyProfile(*(int(v) for v in (*found, *lost)))
+
+    def _dangling(self, schema: Schema, key: ForeignKey, split: Split) -> tuple[Any, ...]:
+        """Children that lead nowhere, the units of those, and the units of all others."""
+        child = schema.table(key.table)
+        query = sql.SQL(
+            "SELECT count(*) FILTER (WHERE l.lost), count(DISTINCT u.unit) FILTER (WHERE l.lost),"
+            " count(DISTINCT u.unit) FILTER (WHERE NOT l.lost)"
+            " FROM {}, LATERAL (SELECT {} AS lost) AS l WHERE {} AND {}"
+        ).format(
+            rows_with_units(schema, child, split),
+            leads_nowhere(key, "r0"),
+            training(child, split),
+            spoken_of(key, "r0"),
+        )
+        return self.one(query, f"measuring {key.table}")
 
 
 def _distinct(name: str) -> sql.Composable:

@@ -1,14 +1,14 @@
 """Fills a PostgreSQL test database: schema, rows and the ledger of what is done."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 
 import pyarrow as pa
 from psycopg import sql
 
 from connectors.batch import Batch
-from connectors.ddl import DdlItem
-from connectors.engines import Ledger, Mark
+from connectors.ddl import DdlItem, Section
+from connectors.engines import Ledger, Mark, Refusal, nothing
 from connectors.engines.postgresql.connection import connected, told
 from connectors.engines.postgresql.copy import (
     BINARY_HEADER,
@@ -18,10 +18,14 @@ from connectors.engines.postgresql.copy import (
     text_copy,
 )
 from connectors.engines.postgresql.ddl import SETTINGS
+from connectors.engines.postgresql.pilot import refusals
 from connectors.engines.postgresql.reader import PostgresqlReader
+from connectors.engines.postgresql.suspension import locked, restored, suspended
+from connectors.engines.postgresql.units import relation
 from connectors.errors import BusyTarget, NotEmptyTarget, RefusedRow
 from connectors.prefetch import ahead
-from connectors.schema import Schema, Table
+from connectors.schema import Schema, Table, TableName
+from connectors.schema import Sequence as Fed
 
 _AHEAD = 8
 _LOCK = 0x70726F76
@@ -35,6 +39,11 @@ CREATE TABLE provisioner.shard (
     loaded_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (tree, shard));
 CREATE TABLE provisioner.step (
     number integer PRIMARY KEY, done_at timestamptz NOT NULL DEFAULT now());
+"""
+_DROPPED = """
+CREATE TABLE provisioner.dropped (
+    number integer PRIMARY KEY, kind text NOT NULL, schema text NOT NULL, name text NOT NULL,
+    statement text NOT NULL);
 """
 _TABLES = (
     "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c"
@@ -86,9 +95,30 @@ class PostgresqlTarget(PostgresqlReader):
             frozenset(Mark(int(str(t)), int(str(s))) for t, s in marks),
             frozenset(int(str(n)) for (n,) in steps),
             bool(finished),
+            self._dropped(),
         )
 
-    def begin(self, fingerprint: str, plan: str, items: Sequence[DdlItem]) -> None:
+    def _dropped(self) -> tuple[DdlItem, ...] | None:
+        """What the load dropped; the table is there only where it found a schema."""
+        query = sql.SQL("SELECT pg_catalog.to_regclass('provisioner.dropped') IS NOT NULL")
+        if not self.one(query, "reading the ledger")[0]:
+            return None
+        with told("reading the ledger"):
+            found = self.session.execute(
+                "SELECT number, kind, schema, name, statement FROM provisioner.dropped ORDER BY 1"
+            ).fetchall()
+        return tuple(
+            DdlItem(int(str(n)), Section.POST_DATA, str(kind), str(schema), str(name), str(text))
+            for n, kind, schema, name, text in found
+        )
+
+    def begin(
+        self,
+        fingerprint: str,
+        plan: str,
+        items: Sequence[DdlItem],
+        judge: Callable[[], None] = nothing,
+    ) -> None:
         """See `Target`."""
         with told("looking for tables in the target"):
             found = self.session.execute(_TABLES).fetchone()
@@ -98,19 +128,73 @@ class PostgresqlTarget(PostgresqlReader):
                 "database: name another one, or empty it yourself"
             )
         with self._transaction():
-            with told("creating the ledger"):
-                self.session.execute(_LEDGER.encode())
-                self.session.execute(
-                    "INSERT INTO provisioner.plan (fingerprint, plan) VALUES (%s, %s)",
-                    (fingerprint, plan),
-                )
+            self._open_ledger(fingerprint, plan)
             for item in items:
                 self._run(item)
+            judge()
+
+    def pilot(self, batch: Batch, table: Table) -> tuple[Refusal, ...]:
+        """See `Target`."""
+        with told(f"trying rows of {table.name}"):
+            return refusals(self.session, table, batch.rows, self._send)
+
+    def adopt(self, fingerprint: str, plan: str, filled: Sequence[Table]) -> None:
+        """See `Target`."""
+        with self._transaction(), told("preparing the tables"):
+            locked(self.session, filled)
+            self._check_empty(filled)
+            dropped = suspended(self.session, self.url, filled)
+            self._open_ledger(fingerprint, plan)
+            self.session.execute(_DROPPED.encode())
+            with self.session.cursor() as cursor:
+                cursor.executemany(
+                    "INSERT INTO provisioner.dropped VALUES (%s, %s, %s, %s, %s)",
+                    [(i.number, i.kind, i.schema, i.name, i.statement) for i in dropped],
+                )
+
+    def abandon(self, filled: Sequence[Table]) -> None:
+        """See `Target`."""
+        ledger = self.ledger()
+        found = (ledger.dropped if ledger else None) or ()
+        pending = [i for i in found if ledger is None or i.number not in ledger.steps]
+        with self._transaction(), told("taking back a load"):
+            locked(self.session, filled)
+            again = suspended(self.session, self.url, filled)
+            if filled:
+                names = sql.SQL(", ").join(map(relation, filled))
+                self.session.execute(sql.SQL("TRUNCATE {}").format(names))
+            for item in restored(pending, again):
+                self._run(item)
+            self.session.execute("DROP SCHEMA provisioner CASCADE")
+        tuple(self._stale_views())
+
+    def _check_empty(self, tables: Sequence[Table]) -> None:
+        """Refuses tables that hold rows, all by name."""
+        found = []
+        for table in tables:
+            query = sql.SQL("SELECT EXISTS (SELECT FROM {})").format(relation(table))
+            if self.one(query, f"looking for rows of {table.name}")[0]:
+                found.append(str(table.name))
+        if found:
+            raise NotEmptyTarget(
+                f"the target holds rows in {', '.join(found)}; expected empty tables: empty them "
+                f"yourself, or let their rows stay with --keep {found[0]}"
+            )
+
+    def _open_ledger(self, fingerprint: str, plan: str) -> None:
+        with told("creating the ledger"):
+            self.session.execute(_LEDGER.encode())
+            self.session.execute(
+                "INSERT INTO provisioner.plan (fingerprint, plan) VALUES (%s, %s)",
+                (fingerprint, plan),
+            )
 
     def write(self, batches: Iterator[Batch], schema: Schema, mark: Mark) -> int:
         """See `Target`."""
         rows = 0
         with self._transaction():
+            # Triggers that fire may name things as sessions of their own database do.
+            self.session.execute("SET LOCAL search_path TO DEFAULT")
             for batch in batches:
                 self._copy(schema.table(batch.table), batch.rows)
                 rows += batch.rows.num_rows
@@ -133,15 +217,9 @@ class PostgresqlTarget(PostgresqlReader):
     def settle(self, schema: Schema) -> tuple[str, ...]:
         """See `Target`."""
         with self._transaction():
-            for sequence in schema.sequences:
-                with told(f"setting sequence {sequence.name}"):
-                    self.session.execute(
-                        _advance(
-                            sql.Identifier(sequence.name.schema, sequence.name.name),
-                            sql.Identifier(sequence.table.schema, sequence.table.name),
-                            sql.Identifier(sequence.column),
-                        )
-                    )
+            for name, fed in _by_sequence(schema).items():
+                with told(f"setting sequence {name}"):
+                    self.session.execute(_advance(fed))
         stale = tuple(self._stale_views())
         with told("collecting statistics"):
             self.session.execute("VACUUM (ANALYZE)")
@@ -178,6 +256,10 @@ class PostgresqlTarget(PostgresqlReader):
             self.session.execute(item.statement.encode())
 
     def _copy(self, table: Table, rows: pa.RecordBatch) -> None:
+        with told(f"loading {table.name}"):
+            self._send(table, rows)
+
+    def _send(self, table: Table, rows: pa.RecordBatch) -> None:
         binary = all(has_binary_form(c.datatype) for c in table.written)
         blocks = _binary(rows, table) if binary else text_copy(rows, table.written)
         names = sql.SQL(", ").join(sql.Identifier(c.name) for c in table.written)
@@ -186,11 +268,7 @@ class PostgresqlTarget(PostgresqlReader):
             sql.SQL("({})").format(names) if table.written else sql.SQL(""),
             sql.SQL("binary" if binary else "text"),
         )
-        with (
-            told(f"loading {table.name}"),
-            self.session.cursor() as cursor,
-            cursor.copy(statement) as copy,
-        ):
+        with self.session.cursor() as cursor, cursor.copy(statement) as copy:
             for block in ahead(iter(blocks), _AHEAD):
                 copy.write(block)
 
@@ -201,17 +279,25 @@ def _binary(rows: pa.RecordBatch, table: Table) -> Iterator[bytes]:
     yield BINARY_TRAILER
 
 
-def _advance(
-    sequence: sql.Composable, table: sql.Composable, column: sql.Composable
-) -> sql.Composed:
+def _by_sequence(schema: Schema) -> dict[TableName, list[Fed]]:
+    """The columns that each sequence feeds; one sequence may feed several."""
+    found: dict[TableName, list[Fed]] = {}
+    for sequence in schema.sequences:
+        found.setdefault(sequence.name, []).append(sequence)
+    return found
+
+
+def _advance(fed: Sequence[Fed]) -> sql.Composed:
     """Sets a sequence so that its next value follows the largest one in use."""
-    return sql.SQL(
-        "SELECT pg_catalog.setval({}::regclass, greatest(m.value, s.seqmin),"
-        " m.value IS NOT NULL) FROM (SELECT max({}) AS value FROM {}) AS m,"
-        " pg_catalog.pg_sequence AS s WHERE s.seqrelid = {}::regclass"
-    ).format(
-        sql.Literal(sequence.as_string(None)),
-        column,
-        table,
-        sql.Literal(sequence.as_string(None)),
+    name = sql.Literal(sql.Identifier(fed[0].name.schema, fed[0].name.name).as_string(None))
+    largest = sql.SQL(" UNION ALL ").join(
+        sql.SQL("SELECT max({}) AS value FROM {}").format(
+            sql.Identifier(one.column), sql.Identifier(one.table.schema, one.table.name)
+        )
+        for one in fed
     )
+    return sql.SQL(
+        "SELECT pg_catalog.setval({0}::regclass, greatest(m.value, s.seqmin),"
+        " m.value IS NOT NULL) FROM (SELECT max(value) AS value FROM ({1}) AS u) AS m,"
+        " pg_catalog.pg_sequence AS s WHERE s.seqrelid = {0}::regclass"
+    ).format(name, largest)

@@ -1,0 +1,147 @@
+"""A configuration brought to bear: what it says of a source's tables, and of a model's."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from connectors.engines import Reader
+from connectors.schema import ForeignKey, Schema, TableName
+from provisioner.config import EACH_EMPTY, ONE, Config, Key, Mode
+from provisioner.errors import WrongRequest
+from provisioner.learn import Learning
+from provisioner.lines import Path
+from provisioner.naming import cold_rows, named_rows, named_table, named_tables
+from provisioner.plan import Request
+from provisioner.undeclared import undeclared_key, with_key
+
+
+def to_learning(
+    config: Config, source: Reader, chosen: Learning, units: Sequence[str] = ()
+) -> Learning:
+    """How to learn: what was chosen, with the configuration's units, keys and skipped tables.
+
+    Args:
+        config: the configuration.
+        source: what will be learned.
+        chosen: what the command line or a program says; it wins.
+        units: names of tables of privacy units, which replace those of the configuration.
+
+    Raises:
+        WrongConfig: a table, a column or a key does not fit the source.
+        WrongRequest: a table in `units` does not exist.
+    """
+    schema = source.schema()
+    known = tuple(table.name for table in schema.tables)
+    skip = frozenset(_in_mode(config, Mode.SKIP, known))
+    schema = schema.without(skip)
+    keys = []
+    for path, key in _keys(config, schema):
+        try:
+            schema = with_key(schema, key, source)
+        except WrongRequest as error:
+            raise config.places.wrong(path, str(error)) from None
+        keys.append(key)
+    named = named_tables(units, known) or tuple(
+        _table(config, ("units", number), name, known) for number, name in enumerate(config.units)
+    )
+    return replace(chosen, units=named, keys=tuple(keys), skip=skip)
+
+
+def to_request(
+    config: Config, known: Iterable[TableName], chosen: Request, rows: Sequence[str] = ()
+) -> Request:
+    """What to make: what was chosen, with what the configuration says of tables and findings.
+
+    Args:
+        config: the configuration.
+        known: the tables of the model.
+        chosen: what the command line or a program says; it wins.
+        rows: texts such as `orders=1000` or `200`, which win over the configuration's numbers.
+
+    Raises:
+        WrongConfig: a table does not fit the model.
+        WrongRequest: a text in `rows` does not.
+    """
+    names = tuple(known)
+    _refuse_skipped(config, names)
+    cold = cold_rows(rows) if any(text.isdecimal() for text in rows) else None
+    sections = [
+        (_table(config, ("tables", text), text, names), section)
+        for text, section in config.tables.items()
+        if section.mode is not Mode.SKIP
+    ]
+    return replace(
+        chosen,
+        rows={**dict(_rows(config, names)), **named_rows(rows, names)},
+        cold=config.rows.get(EACH_EMPTY, chosen.cold) if cold is None else cold,
+        empty=frozenset(name for name, s in sections if s.mode is Mode.EMPTY),
+        keep=chosen.keep | {name for name, s in sections if s.mode is Mode.KEEP},
+        fire=frozenset(name for name, s in sections if s.triggers == "fire"),
+        acknowledged=chosen.acknowledged | set(config.acknowledge),
+    )
+
+
+def _table(config: Config, path: Path, text: str, known: tuple[TableName, ...]) -> TableName:
+    try:
+        return named_table(text, known)
+    except WrongRequest as error:
+        raise config.places.wrong(path, str(error)) from None
+
+
+def _in_mode(config: Config, mode: Mode, known: tuple[TableName, ...]) -> Iterator[TableName]:
+    for text, section in config.tables.items():
+        if section.mode is mode:
+            yield _table(config, ("tables", text), text, known)
+
+
+def _refuse_skipped(config: Config, known: tuple[TableName, ...]) -> None:
+    """A model that was learned with the same configuration holds none of the skipped tables."""
+    spellings = {*map(str, known), *(name.name for name in known)}
+    for text, section in config.tables.items():
+        if section.mode is Mode.SKIP and text in spellings:
+            raise config.places.wrong(
+                ("tables", text, "mode"),
+                "the model holds this table; learn again with this file, or use mode empty",
+            )
+
+
+def _rows(config: Config, known: tuple[TableName, ...]) -> Iterator[tuple[TableName, int]]:
+    seen: dict[TableName, Path] = {}
+    for path, text, number in _numbers(config):
+        name = _table(config, path, text, known)
+        if name in seen:
+            raise config.places.wrong(path, f"the rows of {name} stand in this file twice")
+        seen[name] = path
+        yield name, number
+
+
+def _numbers(config: Config) -> Iterator[tuple[Path, str, int]]:
+    for text, number in config.rows.items():
+        if text != EACH_EMPTY:
+            yield ("rows", text), text, number
+    for text, section in config.tables.items():
+        if section.rows is not None and section.mode is not Mode.SKIP:
+            yield ("tables", text, "rows"), text, section.rows
+
+
+def _keys(config: Config, schema: Schema) -> Iterator[tuple[Path, ForeignKey]]:
+    """Every key with its place; those to one table first, since they may not share columns."""
+    known = tuple(table.name for table in schema.tables)
+    found = [
+        (("tables", text, "keys", number), text, key)
+        for text, section in config.tables.items()
+        if section.mode is not Mode.SKIP
+        for number, key in enumerate(section.keys)
+    ]
+    for path, text, key in sorted(found, key=lambda one: one[2].type is not None):
+        table = _table(config, ("tables", text), text, known)
+        yield from ((path, one) for one in _of_key(config, path, table, key, known))
+
+
+def _of_key(
+    config: Config, path: Path, table: TableName, key: Key, known: tuple[TableName, ...]
+) -> Iterator[ForeignKey]:
+    for value, place in key.references.items():
+        below = (*path, "references") if value == ONE else (*path, "references", value)
+        parent = _table(config, below, place.table, known)
+        only = None if key.type is None else (key.type, value)
+        yield undeclared_key(table, key.columns, parent, place.columns, key.dangling, only)

@@ -1,0 +1,280 @@
+"""What a file `provisioner.yaml` says, checked; every error names file, line, table and key.
+
+Values arrive as texts, so pydantic's reading of numbers from texts is wanted; beyond that nothing
+is guessed, and a key that is not known is an error.
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from annotated_types import Ge, Gt, Le, Len
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    StringConstraints,
+    ValidationError,
+    field_serializer,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from provisioner.errors import WrongConfig
+from provisioner.lines import Places, escaped, outline, resolved
+
+DEFAULT_FILE = Path("provisioner.yaml")
+EACH_EMPTY = "*"
+"""Stands in `rows` for each table that is empty in the source."""
+ONE = ""
+"""The only entry of `references` in a key that leads to one table."""
+
+_URLS = frozenset({("source",), ("target",)})
+_PLACE = re.compile(r"(?P<table>[^()]+?)\s*\((?P<columns>[^()]+)\)")
+_EXPECTED = {
+    "int_parsing": "expected a whole number",
+    "float_parsing": "expected a number",
+    "model_type": "expected keys with values",
+    "dict_type": "expected keys with values",
+    "tuple_type": "expected a list",
+    "string_type": "expected a text",
+    "string_pattern_mismatch": "expected twelve hexadecimal digits, the hash of a finding",
+}
+"""What pydantic's kinds of errors mean, where its own words are about Python."""
+_LATER = frozenset({"copy", "mask"})
+
+Rows = Annotated[int, Ge(0), Le(10**12)]
+Names = Annotated[tuple[str, ...], Len(1)]
+Hash = Annotated[str, StringConstraints(pattern="^[0-9a-f]{12}$")]
+
+
+class Mode(StrEnum):
+    """What becomes of a table."""
+
+    SYNTHESIZE = "synthesize"
+    """Its rows are drawn from what was learned."""
+    EMPTY = "empty"
+    """It is created and stays empty."""
+    SKIP = "skip"
+    """It is neither learned nor created."""
+    KEEP = "keep"
+    """The rows that a migrated target already holds stay."""
+
+
+def _known_mode(value: object) -> object:
+    if isinstance(value, str) and value in _LATER:
+        raise ValueError(f"expected one of {', '.join(Mode)}; this version has no mode {value} yet")
+    return value
+
+
+def _places(value: object) -> object:
+    """One place as the only entry of a mapping; places by type stay as they are."""
+    one = not isinstance(value, dict) or bool({"table", "columns"} & value.keys())
+    return {ONE: value} if one else value
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
+    )
+
+
+class Place(_Section):
+    """Columns of a table that a key leads to; as text, `customers (id)`."""
+
+    table: str
+    columns: Names
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_text(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        found = _PLACE.fullmatch(value.strip())
+        if found is None:
+            raise ValueError("expected a table and its columns, such as customers (id)")
+        return {**found.groupdict(), "columns": [c.strip() for c in found["columns"].split(",")]}
+
+
+class Key(_Section):
+    """A foreign key that the database does not declare.
+
+    Attributes:
+        references: the parent under the key `ONE`; where `type` is given, a parent for each value
+            of that column.
+        type: the column that says which table a row's key leads to.
+        dangling: share of values that lead nowhere; as the source has it where left out.
+    """
+
+    columns: Names
+    references: Annotated[dict[str, Place], BeforeValidator(_places), Len(1)]
+    type: str | None = None
+    dangling: Annotated[float, Ge(0), Le(1)] | None = None
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.type is None and set(self.references) != {ONE}:
+            raise ValueError("several tables referenced; add `type`, the column that tells which")
+        if self.type is not None and ONE in self.references:
+            raise ValueError("one table referenced; expected one for each value of `type`")
+        if any(len(p.columns) != len(self.columns) for p in self.references.values()):
+            raise ValueError("`columns` and the columns referenced differ in number")
+        return self
+
+    @field_serializer("references")
+    def _as_written(self, references: dict[str, Place]) -> object:
+        return references.get(ONE, references)
+
+
+class TableSection(_Section):
+    """What is said of one table.
+
+    Attributes:
+        rows: rows to make, exactly.
+        triggers: `fire` where its triggers are there before its rows.
+    """
+
+    mode: Annotated[Mode, BeforeValidator(_known_mode)] = Mode.SYNTHESIZE
+    rows: Rows | None = None
+    triggers: Literal["fire"] | None = None
+    keys: tuple[Key, ...] = ()
+
+
+class Config(_Section):
+    """The whole file; what it leaves out is None or empty.
+
+    Attributes:
+        source: the source's URL as written; `url` resolves it.
+        target: the target's.
+        units: tables whose rows are the privacy units.
+        rows: rows by table, and under `EACH_EMPTY` those of each table without any in the source.
+        acknowledge: hashes of findings that shall not stop a run.
+    """
+
+    source: str | None = Field(default=None, repr=False)
+    target: str | None = Field(default=None, repr=False)
+    k: Annotated[int, Ge(1)] | None = None
+    units: tuple[str, ...] = ()
+    scale: Annotated[float, Gt(0), Le(1_000_000)] | None = None
+    rows: dict[str, Rows] = {}
+    acknowledge: tuple[Hash, ...] = ()
+    tables: dict[str, TableSection] = {}
+    _places: Places = PrivateAttr(default_factory=Places)
+
+    @property
+    def places(self) -> Places:
+        """Where its parts stand in the file."""
+        return self._places
+
+    def url(self, side: Literal["source", "target"], environment: Mapping[str, str]) -> str:
+        """The URL of a side; resolved only here, since each side knows its own variables alone.
+
+        Raises:
+            WrongConfig: the file gives none, or names a variable that is not set.
+        """
+        written = self.source if side == "source" else self.target
+        if written is None:
+            raise self._places.wrong((), f"the key {side} is missing")
+        return resolved(written, environment, self._places, (side,))
+
+    def options(self, environment: Mapping[str, str]) -> dict[str, object]:
+        """What the file says in place of command-line options; URLs as functions that tell them."""
+        urls: dict[str, Callable[[], str]] = {}
+        if self.source is not None:
+            urls["source"] = lambda: self.url("source", environment)
+        if self.target is not None:
+            urls["target"] = lambda: self.url("target", environment)
+        numbers = {"k": self.k, "scale": self.scale}
+        return {**urls, **{name: n for name, n in numbers.items() if n is not None}}
+
+    def as_yaml(self) -> str:
+        """A file that says the same; variables that were resolved when reading are gone."""
+        values = self.model_dump(mode="json", exclude_defaults=True)
+        urls = {side: values.pop(side) for side in ("source", "target") if side in values}
+        return yaml.safe_dump({**urls, **_escaped(values)}, sort_keys=False)
+
+    def model_post_init(self, context: object, /) -> None:
+        """Keeps the places that came with the values."""
+        if isinstance(context, Places):
+            self._places = context
+
+
+def found_config(path: Path | None = None) -> Config:
+    """The configuration of a file; without a name, of `provisioner.yaml` where there is one.
+
+    Raises:
+        WrongConfig: the file is not there, cannot be read, or says what is not known.
+    """
+    if path is None and not DEFAULT_FILE.is_file():
+        return Config()
+    path = path or DEFAULT_FILE
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        raise WrongConfig(f"found no file {path}; expected a configuration") from None
+    except UnicodeDecodeError:
+        raise WrongConfig(f"{path} is no text in UTF-8; expected a configuration") from None
+    return read_config(text, str(path), os.environ)
+
+
+def read_config(text: str, file: str, environment: Mapping[str, str]) -> Config:
+    """The configuration that a text holds; `file` is its name in errors.
+
+    Raises:
+        WrongConfig: it is no YAML, or says what is not known; each mistake with its line.
+    """
+    found = outline(text, file, environment, _URLS)
+    try:
+        values = found.value if found.value is not None else {}
+        return Config.model_validate(values, context=found.places)
+    except ValidationError as error:
+        told = [str(_wrong(found.places, one)) for one in error.errors()]
+        raise WrongConfig("; ".join(told)) from None
+
+
+def _wrong(places: Places, error: ErrorDetails) -> WrongConfig:
+    """One mistake, at the innermost part of its place that the file has."""
+    path: tuple[str | int, ...] = ()
+    for part in error["loc"]:
+        path = (*path, part) if (*path, part) in places.lines else path
+    if error["type"] == "missing":
+        return places.wrong(path, f"the key {error['loc'][-1]} is missing")
+    if error["type"] == "extra_forbidden":
+        return places.wrong(path, f"this key is not known; {_suggestion(path)}")
+    plain = error["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
+    said = _EXPECTED.get(error["type"], plain)
+    return places.wrong(path, f"{places.found(path)}{said}")
+
+
+def _suggestion(path: tuple[str | int, ...]) -> str:
+    known = sorted(_section(path[:-1]).model_fields)
+    near = difflib.get_close_matches(str(path[-1]), known, n=1)
+    return f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
+
+
+def _section(path: tuple[str | int, ...]) -> type[_Section]:
+    """What describes the keys at a path."""
+    match path:
+        case ():
+            return Config
+        case ("tables", _):
+            return TableSection
+        case ("tables", _, "keys", _):
+            return Key
+        case _:
+            return Place
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _escaped(below) for key, below in value.items()}
+    if isinstance(value, list):
+        return [_escaped(below) for below in value]
+    return escaped(value) if isinstance(value, str) else value

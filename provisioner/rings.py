@@ -1,0 +1,94 @@
+"""References on a ring: drawn late, once the keys of all tables can be known without them.
+
+Keys made of other keys are no function of a row's index, so that knowing them means drawing their
+table. Where that table's rows in turn refer back, neither could be first; but only a reference
+that is part of a key decides keys. All others on the ring can wait.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from connectors.graph import reached
+from connectors.schema import ForeignKey, Table, TableName
+from generators.model import DatabaseModel
+from generators.relations.references import Mode, Reference
+
+
+def late_references(model: DatabaseModel) -> Mapping[TableName, frozenset[str]]:
+    """The names of each table's references that can be drawn only after its keys are known."""
+    edges = {name: _needs(model, name, _drawn(model, name)) for name in model.tables}
+    ends = {name: reached(edges, name) for name in model.tables}
+    return {
+        name: frozenset(
+            reference.key.name
+            for reference in _drawn(model, name)
+            if not _is_key_part(model, reference)
+            and reference.key.parent in edges[name]
+            and name in ends[reference.key.parent]
+        )
+        for name in model.tables
+    }
+
+
+def endless_keys(model: DatabaseModel) -> tuple[TableName, ...]:
+    """Tables whose keys depend on themselves even when all that can wait does."""
+    late = late_references(model)
+    edges = {
+        name: _needs(model, name, [r for r in _drawn(model, name) if r.key.name not in late[name]])
+        for name in model.tables
+    }
+    return tuple(name for name in sorted(edges) if name in reached(edges, name))
+
+
+def covering_keys(model: DatabaseModel) -> frozenset[tuple[TableName, str]]:
+    """Foreign keys, by table and name, that must lead to every row of their parent.
+
+    They are those of a child of which each parent row needs one: its own key holds the column
+    that the child took from it, and what else it holds may not be null.
+    """
+    return frozenset(
+        (back.table, back.name)
+        for table in model.schema.tables
+        for key in table.foreign_keys
+        for back in model.schema.table(key.parent).foreign_keys
+        if back.parent == key.table and not key.self_reference and _needs_a_child(table, key, back)
+    )
+
+
+def _needs_a_child(table: Table, key: ForeignKey, back: ForeignKey) -> bool:
+    pairs = list(zip(key.columns, key.parent_columns, strict=True))
+    taken = set(zip(back.parent_columns, back.columns, strict=True))
+    rest = [column for column, parent in pairs if (column, parent) not in taken]
+    return len(rest) < len(pairs) and not any(table.column(c).nullable for c in rest)
+
+
+def _drawn(model: DatabaseModel, name: TableName) -> list[Reference]:
+    """The references whose values come from a table that is not drawn beside this one."""
+    modes = (Mode.CLUSTER, Mode.UNIQUE)
+    return [r for r in model.tables[name].references if r.mode in modes]
+
+
+def _needs(
+    model: DatabaseModel, name: TableName, references: Iterable[Reference]
+) -> frozenset[TableName]:
+    """The tables that must be drawn before this one: its owner, and those with made keys."""
+    found = {r.key.parent for r in references if _is_made(model, r)}
+    owner = model.owners.get(name)
+    return frozenset(found if owner is None else {*found, owner.parent})
+
+
+def _is_made(model: DatabaseModel, reference: Reference) -> bool:
+    """Whether a referenced key is no function of its row's index."""
+    return not set(reference.key.parent_columns) <= set(model.tables[reference.key.parent].keys)
+
+
+def _is_key_part(model: DatabaseModel, reference: Reference) -> bool:
+    """Whether other tables, or its own, reference columns that the reference alone fills."""
+    needed = {
+        column
+        for key in model.schema.foreign_keys
+        if key.parent == reference.key.table
+        for column in key.parent_columns
+    }
+    fitted = model.tables[reference.key.table]
+    own = {*fitted.keys, *(f.column.name for f in fitted.columns)}
+    return bool(needed & set(reference.key.columns) - own)

@@ -1,0 +1,33 @@
+-- Risk: undeclared keys of every shape: composite, natural, 1:1, to the table itself, in a cycle,
+-- to an empty table, within a unique key.
+create table shelf (hall char(3), place smallint, label text, primary key (hall, place));
+create table box (id serial primary key, hall char(3), place smallint, weight int);
+create table season (year int, league text, primary key (year, league));
+create table team (year int, league text, code text, primary key (year, league, code), foreign key (year, league) references season);
+create table player (id int primary key, year int, league text, code text, mentor int);
+create table passport (player_id int unique, number text);
+create table tag (subject_type text not null, subject_id int not null, word text not null, unique (subject_type, subject_id, word));
+create table reaction (subject_type text not null, subject_id int not null, primary key (subject_type, subject_id));
+create table a (id int primary key, b_id int not null);
+create table b (id int primary key, a_id int not null);
+create table mail (address text unique, note text);
+create table sent (address text, at timestamp);
+create table never (id uuid primary key);
+create table loose (never_id uuid not null, kind int not null, ref uuid not null);
+insert into shelf select chr(65+n%26)||chr(65+n/26%26)||'X', n%30, 'l'||n from generate_series(0,199) n;
+insert into box (hall, place, weight) select hall, place, n from generate_series(1, 5) n, shelf;
+update box set place = 77 where id % 7 = 0;
+insert into season select y, l from generate_series(2000,2019) y, unnest(array['AL','NL','XX']) l;
+insert into team select year, league, c from season, unnest(array['NYA','BOS','CHI','LAX','SEA']) c;
+insert into player select row_number() over (), year, league, code from team, generate_series(1,4);
+update player set mentor = case when id % 9 = 0 then 90000 + id when id > 10 then id / 2 end;
+insert into passport select id, 'P' || id from player where id % 2 = 0;
+insert into passport select 50000 + n, 'Q' || n from generate_series(1, 60) n;
+insert into tag select t, n, w from unnest(array['player','box']) t, generate_series(1, 300) n, unnest(array['x','y']) w;
+insert into reaction select t, n from unnest(array['player','box', 'other']) t, generate_series(1, 300) n;
+insert into a select n, 1 + n % 300 from generate_series(1, 300) n;
+insert into b select n, 1 + n * 7 % 300 from generate_series(1, 300) n;
+insert into mail select 'p' || n || '@shop.net', 'x' from generate_series(1, 300) n;
+insert into sent select 'p' || n % 330 || '@shop.net', now() from generate_series(1, 900) n;
+insert into loose select gen_random_uuid(), n % 2, gen_random_uuid() from generate_series(1, 100) n;
+analyze;
