@@ -13,7 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -126,34 +128,48 @@ def _measured(
 ) -> dict[str, Any]:
     with database(url) as source, database(url) as target, tempfile.TemporaryDirectory() as scratch:
         restore(source, next((options.folder / name).glob(f"{name}*.sql.zst")))
-        path = Path(scratch) / "bench.model"
-        began = time.perf_counter()
-        with open_source(source) as opened:
-            write_archive(learn(opened, Learning()), path)
-        learned = time.perf_counter()
-        model = read_archive(path)
-        with open_target(target) as filled:
-            planned = plan(
-                model, fingerprint(path), Request(scale=options.scale, cold=options.rows)
-            )
-            loaded = load(model, planned, filled)
-            provisioned = time.perf_counter()
-            report = verify(model, filled)
-        verified = time.perf_counter()
+        filled = _filled(source, target, Path(scratch) / "bench.model", options)
         return {
             "database": name,
             "scale": options.scale,
-            "tables": len(model.schema.tables),
-            "foreign_keys": len(list(model.schema.foreign_keys)),
-            "rows": loaded.rows,
-            "learn_s": round(learned - began, 1),
-            "provision_s": round(provisioned - learned, 1),
-            "verify_s": round(verified - provisioned, 1),
-            "verify_passed": report.passed,
+            **filled,
             **_integrity(source, target),
             "dump_differs": _differing_lines(source, target),
             **_marginals(source, target, judge),
         }
+
+
+def _filled(source: str, target: str, path: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Goes from the source to the target; sizes, seconds and findings by kind."""
+    times = [time.perf_counter()]
+
+    def lap() -> None:
+        times.append(time.perf_counter())
+
+    with open_source(source) as opened:
+        schema = opened.schema()
+        lap()
+        write_archive(learn(opened, Learning()), path)
+    lap()
+    model, request = read_archive(path), Request(scale=options.scale, cold=options.rows)
+    planned = plan(model, fingerprint(path), request)
+    lap()
+    with open_target(target) as filled:
+        loaded = load(model, planned, filled)
+        lap()
+        report = verify(model, filled)
+    lap()
+    steps = ("introspect_s", "learn_s", "plan_s", "provision_s", "verify_s")
+    return {
+        "tables": len(schema.tables),
+        "foreign_keys": len(list(schema.foreign_keys)),
+        "rows": loaded.rows,
+        **{step: round(b - a, 1) for step, (a, b) in zip(steps, pairwise(times), strict=True)},
+        "verify_passed": report.passed,
+        "findings": Counter(
+            f"{f.kind}: {f.severity}" for f in (*planned.findings, *report.findings)
+        ),
+    }
 
 
 def restore(url: str, dump: Path) -> None:

@@ -165,7 +165,7 @@ class History:
         found = codes[:, self.places]
         for place, feature in enumerate(self.drawn):
             if feature.name in self.repeated:
-                how = repeats[:, self.places[place]]
+                how = repeats[:, self.places[place]].astype(np.int32)
                 found[:, place] = np.where(how > 0, feature.size - 3 + how, found[:, place])
         return found
 

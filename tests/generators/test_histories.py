@@ -1,0 +1,33 @@
+"""What a row has from older siblings: repeats are codes of their own, whatever a feature's size."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from generators.relations.histories import EARLIER, LAST, NEW, History, positions, sums_before
+from generators.tables import Feature
+
+
+@given(size=st.integers(2, 256), rows=st.integers(1, 30), seed=st.integers(0, 99))
+def test_repeats_and_codes_come_back_as_they_were(size: int, rows: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    features = (Feature("a", size, ordered=True), Feature("b", 5, ordered=False))
+    history = History(features, frozenset({"a"}), None, None, ())
+    codes = rng.integers(0, (size, 5), (rows, 2)).astype(np.int32)
+    repeats = np.zeros((rows, 2), np.int8)
+    repeats[:, 0] = rng.choice([NEW, LAST, EARLIER], rows)
+    drawn = history.with_repeats(codes, repeats)
+    assert (drawn < [f.size for f in history.drawn]).all()
+    assert (history.repeats(drawn) == repeats).all()
+    fresh = repeats[:, 0] == NEW
+    assert (history.spread(drawn)[fresh] == codes[fresh]).all()
+
+
+def test_positions_start_again_under_each_owner() -> None:
+    assert positions(np.array([3, 3, 3, 5, 8, 8])).tolist() == [0, 1, 2, 0, 0, 1]
+
+
+def test_sums_are_over_the_siblings_before() -> None:
+    position = positions(np.array([0, 0, 0, 1, 1]))
+    codes = np.array([[1], [2], [4], [8], [16]], np.int32)
+    assert sums_before(codes, position).ravel().tolist() == [0, 1, 3, 0, 8]
