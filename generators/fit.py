@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -34,6 +34,7 @@ from generators.relations.counts import count_column
 from generators.relations.courses import Followed, follow
 from generators.relations.dangling import dangling_shares
 from generators.relations.histories import History
+from generators.relations.levels import Descent, branching_column, descent
 from generators.relations.links import parent_rows
 from generators.relations.owners import Owners, ancestors, choose_owners, is_own, trees
 from generators.relations.references import (
@@ -90,6 +91,7 @@ class _Facts:
     links: Mapping[tuple[TableName, str], Ints]
     references: Mapping[TableName, tuple[Reference, ...]] = field(default_factory=dict)
     clusters: Mapping[TableName, tuple[Clusters, Codes]] = field(default_factory=dict)
+    descents: Mapping[ForeignKey, Descent] = field(default_factory=dict)
 
 
 def fit_database(
@@ -123,11 +125,14 @@ def _gathered(source: Source, support: Support, kind: str) -> _Facts:
     facts = _Facts(source, support, kind, owners, links)
     modes = {t.name: _modes(facts, t) for t in source.schema.tables}
     clusters = {t.name: _clusters(facts, t.name, modes) for t in source.schema.tables}
+    selves = (f for found in modes.values() for f, mode in found.items() if mode is Mode.SELF)
+    descents = {f: _descent(facts, f) for f in selves}
+    facts = replace(facts, clusters=clusters, descents=descents)
     references = {
-        name: tuple(_reference(facts, f, mode, clusters) for f, mode in found.items())
+        name: tuple(_reference(facts, f, mode) for f, mode in found.items())
         for name, found in modes.items()
     }
-    return _Facts(source, support, kind, owners, links, references, clusters)
+    return replace(facts, references=references)
 
 
 def _modes(facts: _Facts, table: Table) -> Mapping[ForeignKey, Mode]:
@@ -188,15 +193,20 @@ def _clusters(
     return fit_clusters(training[name].units, links[known], units[known], public, facts.support)
 
 
-def _reference(
-    facts: _Facts,
-    key: ForeignKey,
-    mode: Mode,
-    clusters: Mapping[TableName, tuple[Clusters, Codes]],
-) -> Reference:
+def _descent(facts: _Facts, key: ForeignKey) -> Descent:
+    training, owner = facts.source.training[key.table], facts.owners.get(key.table)
+    above = None if owner is None else facts.links[owner.table, owner.name]
+    null = _null_rows(training, key)
+    return descent(facts.links[key.table, key.name], null, above, training.units, facts.support)
+
+
+def _reference(facts: _Facts, key: ForeignKey, mode: Mode) -> Reference:
+    if mode is Mode.SELF:
+        found = facts.descents[key]
+        return Reference(key, mode, found.levels, found.rooted, found.within)
     nulls = facts.source.profile.tables[key.table].columns
     nullable = any(nulls[c].null_frac > 0 for c in key.columns)
-    count = clusters[key.parent][0].count if mode is Mode.CLUSTER else 1
+    count = facts.clusters[key.parent][0].count if mode is Mode.CLUSTER else 1
     return Reference(key, mode, count, nullable)
 
 
@@ -210,8 +220,8 @@ def _fit_table(
         fit_column(table.name, c, _values(training, c.name), training.units, facts.support)
         for c in learned
     )
-    counts = _counts(facts, table.name)
-    target = _target(facts, table.name, columns, counts)
+    counts, branching = _counts(facts, table.name), _branching(facts, table.name)
+    target = _target(facts, table.name, columns, (counts, branching))
     followed, known, rows = _followed(facts, table, columns, target, seen)
     generator = table_generators()[facts.kind].fit(
         followed.context, followed.target, training.units[known], facts.support
@@ -232,6 +242,7 @@ def _fit_table(
         _histograms(facts, columns, target, training.units),
         followed.history if owner else None,
         dangling_shares(table, facts.source.profile, facts.support),
+        branching,
     )
     return model, _seen(facts, table, rows, model)
 
@@ -352,8 +363,11 @@ def _fit_key(facts: _Facts, table: Table, column: Column) -> KeyGenerator | None
 
 def _keeps(facts: _Facts, table: Table, column: Column, key: KeyGenerator) -> bool:
     """Whether the first keys and the last one keep every check of the column alone."""
-    found = [compiled(c.sql, _scope(facts, table, c)) for c in _checks(table, column)]
-    checks = [one for one in found if isinstance(one, Expression)]
+    computed = {c.name for c in table.columns if c.generated is not None}
+    told = [c for c in table.checks if c.validated and computed & set(c.columns)]
+    found = [compiled(c.sql, _scope(facts, table, c)) for c in (*_checks(table, column), *told)]
+    alone = frozenset({column.name})
+    checks = [one for one in found if isinstance(one, Expression) and set(one.columns) == alone]
     rows = np.arange(min(_INVENTED, key.capacity))
     values = key.at(np.append(rows, key.capacity - 1) if len(rows) else rows)
     return not failing(checks, pa.table({column.name: values})).any()
@@ -399,21 +413,30 @@ def _values(training: Training, column: str) -> pa.Array:
 
 def _counts(facts: _Facts, name: TableName) -> Mapping[TableName, FittedColumn]:
     """A generator of the number of children, for each table that this one owns."""
-    units = facts.source.training[name].units
-    numeric = column_generators()["numeric"]
     return {
-        child: FittedColumn(
-            count_column(child),
-            numeric.fit(
-                count_column(child),
-                Sample(_children(facts, name, key), units),
-                facts.support,
-            ),
-            nullable=False,
-        )
+        child: _counter(facts, name, count_column(child), _children(facts, name, key))
         for child, key in sorted(facts.owners.items())
         if key.parent == name
     }
+
+
+def _branching(facts: _Facts, name: TableName) -> Mapping[str, FittedColumn]:
+    """A generator of the number of rows that refer to one, for each key of a table to itself."""
+    return {
+        r.key.name: _counter(facts, name, branching_column(r.key), _branches(facts, r.key))
+        for r in facts.references[name]
+        if r.mode is Mode.SELF
+    }
+
+
+def _counter(facts: _Facts, name: TableName, column: Column, counts: pa.Array) -> FittedColumn:
+    sample = Sample(counts, facts.source.training[name].units)
+    fitted = column_generators()["numeric"].fit(column, sample, facts.support)
+    return FittedColumn(column, fitted, nullable=False)
+
+
+def _branches(facts: _Facts, key: ForeignKey) -> pa.Array:
+    return pa.array(facts.descents[key].branches.astype(np.int64))
 
 
 def _children(facts: _Facts, name: TableName, key: ForeignKey) -> pa.Array:
@@ -426,9 +449,10 @@ def _target(
     facts: _Facts,
     name: TableName,
     columns: tuple[FittedColumn, ...],
-    counts: Mapping[TableName, FittedColumn],
+    counters: tuple[Mapping[TableName, FittedColumn], Mapping[str, FittedColumn]],
 ) -> Matrix:
     """Codes of all that the table's generator models: counts, references, columns."""
+    counts, branching = counters
     training = facts.source.training[name]
     features: list[Feature] = []
     codes: list[Codes] = []
@@ -438,6 +462,10 @@ def _target(
     for reference in facts.references[name]:
         features.append(reference.feature)
         codes.append(_reference_codes(facts, reference))
+        if reference.key.name in branching:
+            fitted = branching[reference.key.name]
+            features.append(fitted.feature)
+            codes.append(fitted.encode(_branches(facts, reference.key)))
     for fitted in columns:
         features.append(fitted.feature)
         codes.append(fitted.encode(_values(training, fitted.column.name)))
@@ -450,6 +478,8 @@ def _target(
 def _reference_codes(facts: _Facts, reference: Reference) -> Codes:
     """Clusters of the referenced rows; a row whose parent was not read counts as the last one."""
     key = reference.key
+    if reference.mode is Mode.SELF:
+        return facts.descents[key].codes
     link = facts.links[key.table, key.name]
     _, clusters = facts.clusters[key.parent]
     if reference.mode is not Mode.CLUSTER or not len(clusters):

@@ -30,6 +30,7 @@ class TableModel:
         generator: the joint model of columns, counts and references, given the owner's.
         histograms: share of training rows per code of each column, for `verify`.
         history: what its rows have from their older siblings; None for a root.
+        branching: per key to itself, by name, a generator of how many rows refer to one.
         dangling: share of the values of each undeclared key that lead nowhere, by its name.
     """
 
@@ -46,6 +47,7 @@ class TableModel:
     histograms: Mapping[str, Released[Floats]]
     history: History | None
     dangling: Mapping[str, Released[float]] = field(default_factory=dict)
+    branching: Mapping[str, FittedColumn] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
-from connectors.schema import Column, Schema, Table, TableName
+from connectors.schema import Column, ForeignKey, Schema, Table, TableName
 from generators.columns import column_generators
 from generators.encoding import FittedColumn
 from generators.keys import key_generators
@@ -12,6 +12,7 @@ from generators.model import DatabaseModel, TableModel
 from generators.pasts import history_states, restored_history
 from generators.privacy.support import Released, Support
 from generators.relations.counts import count_column
+from generators.relations.levels import branching_column
 from generators.relations.references import Clusters, Mode, Reference
 from generators.tables import table_generators
 
@@ -46,6 +47,8 @@ def _table_states(model: TableModel) -> States:
         yield from _under(f"keys/{_position(model, name)}", key.released())
     for number, fitted in enumerate(model.counts.values()):
         yield from _under(f"counts/{number}", fitted.generator.released())
+    for number, fitted in enumerate(model.branching.values()):
+        yield from _under(f"branching/{number}", fitted.generator.released())
     yield from _under("generator", model.generator.released())
     for number, fitted in enumerate(model.columns):
         yield f"histograms/{number}", model.histograms[fitted.column.name]
@@ -68,8 +71,9 @@ def _shape(model: TableModel) -> dict[str, Any]:
             for child, fitted in model.counts.items()
         ],
         "references": [
-            [r.key.name, r.mode.value, r.clusters, r.nullable] for r in model.references
+            [r.key.name, r.mode.value, r.clusters, r.nullable, r.within] for r in model.references
         ],
+        "branching": [[name, fitted.generator.kind] for name, fitted in model.branching.items()],
         "dangling": list(model.dangling),
     }
 
@@ -125,6 +129,7 @@ def _restored(table: Table, state: Mapping[str, Any]) -> TableModel:
             name: Support().declared(float(state["dangling"][str(number)]))
             for number, name in enumerate(shape.get("dangling", ()))
         },
+        _restored_branching(table, shape.get("branching", []), state),
     )
 
 
@@ -150,8 +155,22 @@ def _restored_counts(
     return found
 
 
+def _restored_branching(
+    table: Table, shapes: list[list[str]], state: Mapping[str, Any]
+) -> Mapping[str, FittedColumn]:
+    return {
+        name: _restored_column(
+            branching_column(_key(table, name)), kind, False, _part(state, "branching", number)
+        )
+        for number, (name, kind) in enumerate(shapes)
+    }
+
+
 def _restored_reference(
-    table: Table, name: str, mode: str, clusters: int, nullable: bool
+    table: Table, name: str, mode: str, clusters: int, *flags: bool
 ) -> Reference:
-    key = next(f for f in table.foreign_keys if f.name == name)
-    return Reference(key, Mode(mode), int(clusters), bool(nullable))
+    return Reference(_key(table, name), Mode(mode), int(clusters), *map(bool, flags))
+
+
+def _key(table: Table, name: str) -> ForeignKey:
+    return next(f for f in table.foreign_keys if f.name == name)

@@ -148,10 +148,17 @@ def _binning(
 
 
 def _groups(table: Table, j: int) -> tuple[Ints, ...]:
-    """The group of each code of column `j`, coarse ones first and each code alone at last."""
-    mass, size = table.masses[j], table.features[j].size
-    coarse = (merged(mass, True, most) for most in _GROUPS if size > most)
-    return (*(coarse if table.features[j].ordered else ()), np.arange(size))
+    """The group of each code of column `j`, coarse ones first and each code alone at last.
+
+    Coarse groups are made of whole finer ones.
+    """
+    mass, groups = table.masses[j], [np.arange(table.features[j].size)]
+    for most in reversed(_GROUPS if table.features[j].ordered else ()):
+        if len(mass) > most:
+            coarser = merged(mass, True, most)
+            mass = np.bincount(coarser, mass).astype(np.int64)
+            groups.insert(0, coarser[groups[0]])
+    return tuple(groups)
 
 
 def _coarser(groups: Sequence[Ints], classes: Ints, own: Ints) -> tuple[Ints, ...]:

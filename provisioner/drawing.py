@@ -22,6 +22,7 @@ from generators.tables import Matrix
 from provisioner.allowed import allowed, every
 from provisioner.keeping import Free, Keeper, Redraw, mended
 from provisioner.report import Finding, Severity
+from provisioner.selves import reference_selves
 from provisioner.straying import strayed, typed, unspoken
 from provisioner.succession import draw_codes, draw_codes_again, with_repeats
 from provisioner.values import (
@@ -34,7 +35,6 @@ from provisioner.values import (
     features,
     job_of,
     late_values,
-    reference_selves,
     referenced,
     row_values,
     waiting_references,

@@ -10,7 +10,7 @@ import pyarrow as pa
 from connectors.schema import ForeignKey, Table, TableName
 from generators.columns import Codes, Draw
 from generators.contexts import Rows, context
-from generators.distinct import groups, patched
+from generators.distinct import patched
 from generators.encoding import FittedColumn, empty
 from generators.errors import Unmeetable
 from generators.keys import KeyGenerator
@@ -143,9 +143,14 @@ def features(model: TableModel) -> tuple[Feature, ...]:
     """The columns of a table's matrix, in the order in which they were fitted."""
     return (
         *(f.feature for f in model.counts.values()),
-        *(r.feature for r in model.references),
+        *(feature for r in model.references for feature in _of_reference(model, r)),
         *(f.feature for f in model.columns),
     )
+
+
+def _of_reference(model: TableModel, reference: Reference) -> list[Feature]:
+    branching = model.branching.get(reference.key.name)
+    return [reference.feature, *([] if branching is None else [branching.feature])]
 
 
 def row_values(job: Job, codes: Codes, rows: Ints, attempt: int) -> Values:
@@ -222,7 +227,7 @@ def _reference_values(
     if reference.mode is Mode.ANCESTOR:
         above, places = _ancestor(job, key.parent, rows)
         found = [above.values[c].take(pa.array(places)) for c in key.parent_columns]
-        return _with_nulls(job, key.columns, found, (codes == 0) & reference.nullable)
+        return with_nulls(job, key.columns, found, (codes == 0) & reference.nullable)
     parents = job.setting.plan.layout(key.parent).total
     null = ((codes == 0) & reference.nullable) | np.full(len(rows), parents == 0)
     if reference.mode is Mode.UNIQUE:
@@ -297,7 +302,7 @@ def _matched_values(
     rng = job.randomness("->", key.name, attempt)
     found = job.setting.matching(key.parent, {targets[c]: v for c, v in shared.items()}, rng)
     given = np.all([v.is_valid().to_numpy(zero_copy_only=False) for v in shared.values()], axis=0)
-    if not _can_be_null(job, free) and bool((given & (found < 0)).any()):
+    if not can_be_null(job, free) and bool((given & (found < 0)).any()):
         raise Unmeetable(
             f"{job.table.name} {key.name}: shares a column with another key, whose value no row "
             f"of {key.parent} holds; expected one, or a column that may be null",
@@ -306,10 +311,11 @@ def _matched_values(
     null = ((codes == 0) & reference.nullable) | ~given | (found < 0)
     columns = tuple(targets[c] for c in free)
     fresh = job.setting.keys(key.parent, columns, np.maximum(found, 0))
-    return _with_nulls(job, free, fresh, null)
+    return with_nulls(job, free, fresh, null)
 
 
-def _can_be_null(job: Job, columns: list[str]) -> bool:
+def can_be_null(job: Job, columns: list[str]) -> bool:
+    """Whether a key is null, in whole or in part, where one of these columns is."""
     return any(job.table.column(c).nullable for c in columns)
 
 
@@ -318,10 +324,10 @@ def referenced(job: Job, key: ForeignKey, indexes: Ints, null: npt.NDArray[np.bo
     if null.all():
         return {c: empty(job.table.column(c), len(null)) for c in key.columns}
     found = job.setting.keys(key.parent, key.parent_columns, np.where(null, 0, indexes))
-    return _with_nulls(job, key.columns, found, null)
+    return with_nulls(job, key.columns, found, null)
 
 
-def _with_nulls(
+def with_nulls(
     job: Job, columns: Sequence[str], found: list[pa.Array], null: npt.NDArray[np.bool_]
 ) -> Values:
     """Values of a key's columns; in a null key, those that may be null are."""
@@ -347,78 +353,3 @@ def anything(job: Job, fitted: FittedColumn, rows: Ints, rng: np.random.Generato
     indexes = job.indexes[rows]
     people = identities(job.setting.plan.seed, str(job.table.name), indexes)
     return fitted.decode(codes, Draw(rng, indexes, people))
-
-
-def reference_selves(job: Job, codes: Codes, values: Values) -> Values:
-    """Self-references, at earlier rows of the shard where there are any, so that no cycle arises.
-
-    A key that is unique makes chains; one that shares columns with others stays among the rows
-    that hold the same values there, and a row that finds none refers to itself.
-
-    Raises:
-        Unmeetable: no row holds the values that a key shares with others, and it may not be null.
-    """
-    names = [f.name for f in features(job.model)]
-    found: Values = {}
-    for reference in job.model.references:
-        if reference.mode is Mode.SELF:
-            column = codes[:, names.index(reference.feature.name)]
-            rng = job.randomness("->", reference.key.name)
-            chosen, known = _selves(job, reference.key, values | found, rng)
-            null = ((column == 0) & reference.nullable) | ~known
-            targets = zip(reference.key.columns, reference.key.parent_columns, strict=True)
-            free = {c: parent for c, parent in targets if c not in values}
-            taken = [values[parent].take(pa.array(chosen)) for parent in free.values()]
-            found |= _with_nulls(job, tuple(free), taken, null)
-    return found
-
-
-def _selves(
-    job: Job, key: ForeignKey, values: Values, rng: np.random.Generator
-) -> tuple[Ints, npt.NDArray[np.bool_]]:
-    """The place each row refers to, and whether that is another, earlier row or must do."""
-    rows = len(job.indexes)
-    places = np.arange(rows)
-    targets = dict(zip(key.columns, key.parent_columns, strict=True))
-    shared = [c for c in key.columns if c in values]
-    must = not _can_be_null(job, [c for c in key.columns if c not in values])
-    unique = _is_unique(job, key)
-    if not shared:
-        earlier = (places - 1) % max(1, rows) if unique else rng.random(rows) * places
-        return earlier.astype(np.int64), (places > 0) | must
-    both = groups([pa.concat_arrays([values[targets[c]], values[c]]) for c in shared])
-    have, want = both[:rows], both[rows:]
-    earlier, some = _earlier(have, want, np.ones(rows) if unique else rng.random(rows))
-    itself = np.where(have == want, places, some)
-    chosen = itself if unique and must else np.where(earlier >= 0, earlier, itself)
-    if must and bool((chosen < 0).any()):
-        raise Unmeetable(
-            f"{job.table.name} {key.name}: shares a column with another key, whose value no row "
-            "of the table holds; expected one, or a column that may be null"
-        )
-    return np.maximum(chosen, 0), (earlier >= 0) | (must & (want >= 0))
-
-
-def _earlier(have: Ints, want: Ints, which: Floats) -> tuple[Ints, Ints]:
-    """The place of an earlier row that has what each row wants, and of any row; -1 for none.
-
-    `which`, from 0 to 1, chooses among the earlier ones: 1 is the nearest.
-    """
-    rows = len(have)
-    ranked = np.sort(np.where(have < 0, -1, have * rows + np.arange(rows)))
-    first = np.searchsorted(ranked, want * rows)
-    before = np.searchsorted(ranked, want * rows + np.arange(rows))
-    after = np.searchsorted(ranked, want * rows + rows)
-    place = first + np.ceil(which * (before - first)).astype(np.int64) - 1
-    found = ranked[np.clip(place, 0, max(0, rows - 1))] % max(1, rows)
-    some = ranked[np.minimum(first, max(0, rows - 1))] % max(1, rows)
-    known = want >= 0
-    return (
-        np.where(known & (before > first), found, -1),
-        np.where(known & (after > first), some, -1),
-    )
-
-
-def _is_unique(job: Job, key: ForeignKey) -> bool:
-    whole = (u for u in job.table.uniques if u.columns and not u.expressions and not u.predicate)
-    return any(set(u.columns) <= set(key.columns) for u in whole)

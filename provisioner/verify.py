@@ -8,11 +8,13 @@ import pyarrow as pa
 
 from connectors.datatypes import arrow_type
 from connectors.engines import Reader, Target
+from connectors.rules import UNLIMITED
 from connectors.schema import Check, ForeignKey, Schema, Table, Unique
 from generators.encoding import FittedColumn
 from generators.model import DatabaseModel, TableModel
 from provisioner.errors import Unprovable
 from provisioner.events import Advanced, Listener, StageFinished, StageStarted, silent
+from provisioner.keeping import keeper
 from provisioner.plan import Plan, read_plan
 from provisioner.report import Finding, Report, Severity, TableReport, acknowledged
 
@@ -170,11 +172,16 @@ def _similarity(fitted: FittedColumn, learned: object, values: pa.ChunkedArray) 
 
 
 def _leaks(target: Reader, table: Table, model: TableModel) -> int:
-    """Values of invented contacts outside the space reserved for them."""
+    """Values of invented contacts outside the space reserved for them.
+
+    Where checks declare which values a column may hold, they are public and say nothing of anyone.
+    """
+    declared = keeper(table).limits
     return sum(
         target.unmatched(table, fitted.column.name, fitted.generator.reserved)
         for fitted in model.columns
         if fitted.generator.reserved is not None
+        and declared.get(fitted.column.name, UNLIMITED).values is None
     )
 
 

@@ -25,7 +25,7 @@ class Mode(StrEnum):
     UNIQUE = "unique"
     """Another row each time, since the key is unique."""
     SELF = "self"
-    """An earlier row of the same table, so that no cycle arises."""
+    """A row of the same table one level above, so that no cycle arises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +33,23 @@ class Reference:
     """A foreign key that is not its table's owner.
 
     Attributes:
-        clusters: number of clusters of the parent's rows; 1 for all modes but CLUSTER.
-        nullable: whether code 0 stands for null.
+        clusters: number of clusters of the parent's rows; in mode SELF, how many levels below the
+            roots are told apart; 1 for all other modes.
+        nullable: whether code 0 stands for null, or in mode SELF for a row that refers to itself.
+        within: whether, in mode SELF, both rows have one owner.
     """
 
     key: ForeignKey
     mode: Mode
     clusters: int
     nullable: bool
+    within: bool = False
 
     @property
     def feature(self) -> Feature:
         """The column of the child's matrix that holds its codes."""
-        return Feature(f"->{self.key.name}", self.clusters + self.nullable, ordered=False)
+        size, deep = self.clusters + self.nullable, self.mode is Mode.SELF
+        return Feature(f"->{self.key.name}", size, ordered=deep and size > 2)
 
 
 @dataclass(frozen=True, slots=True)

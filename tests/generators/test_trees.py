@@ -3,6 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from generators.growth import Sample, grown
 from generators.privacy.support import Support, unit_counts
@@ -149,6 +151,18 @@ def test_many_ordered_codes_are_learned_where_none_is_null() -> None:
     shown = drawn(fitted(given, matrix(amount, ordered=True)), given)[:, 0]
     assert ((shown > 45) == (sign == 1)).mean() >= 1 - 20 / ROWS
     assert shown.min() > 0
+
+
+@given(
+    st.lists(st.just(0) | st.integers(11, 300), min_size=5, max_size=120).filter(any),
+    st.integers(0, 9),
+)
+def test_ordered_codes_of_any_frequencies_are_learned(mass: list[int], seed: int) -> None:
+    own = np.repeat(np.arange(len(mass)), mass)
+    sign = np.random.default_rng(seed).integers(0, 2, len(own))
+    model = fitted(matrix(sign), matrix(own, ordered=True))
+    shown = drawn(model, matrix(sign))[:, 0]
+    assert set(shown) <= set(own)
 
 
 def test_a_code_of_a_single_unit_has_no_leaf_of_its_own() -> None:
