@@ -25,6 +25,8 @@ _WIDTH = 1_000_000
 _DAYS = 3_650
 _MICROSECONDS = 1_000_000
 _MOST_LISTED = 100_000
+_SMALL = 16
+"""Bits of the only type of numbers whose values are few enough to be listed without checks."""
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -58,7 +60,7 @@ def every(datatype: DataType, limits: Limits) -> pa.Array | None:
     if values:
         return pa.array(values, arrow_type(datatype)).unique()
     ends = _ends(datatype, limits) if datatype.kind in {Kind.INTEGER, Kind.DATE} else None
-    whole = limits.least is not None and limits.most is not None
+    whole = datatype.bits == _SMALL or None not in {limits.least, limits.most}
     if ends is None or not whole or not 0 <= ends[1] - ends[0] < _MOST_LISTED:
         return None
     return _moments_or_numbers(datatype, np.arange(ends[0], ends[1] + 1))
@@ -107,7 +109,13 @@ def _ends(datatype: DataType, limits: Limits) -> tuple[int, int] | None:
     if low is None and high is None:
         return None
     low = high - room if low is None and high is not None else low
-    return None if low is None else (low, low + room if high is None else high)
+    if low is None:
+        return None
+    high = low + room if high is None else high
+    if datatype.kind is not Kind.INTEGER:
+        return low, high
+    least, most = -(1 << ((datatype.bits or 64) - 1)), (1 << ((datatype.bits or 64) - 1)) - 1
+    return max(low, least), min(high, most)
 
 
 def _steps(value: Any, datatype: DataType) -> int | None:

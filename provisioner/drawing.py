@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.datatypes import arrow_type
-from connectors.rules import UNLIMITED, evaluate
+from connectors.rules import UNLIMITED, evaluate, failing
 from connectors.schema import TableName, Unique
 from generators.columns import Codes
 from generators.contexts import Rows
@@ -224,6 +224,8 @@ def _column_redraw(job: Job, fitted: FittedColumn, rng: np.random.Generator) -> 
     limits, patterns = keeper.limits.get(name, UNLIMITED), keeper.patterns.get(name, ())
 
     def redraw(rows: Ints) -> Values:
+        if limits != UNLIMITED and (left := _left(job, name)) is not None and len(left):
+            return {name: left.take(pa.array(rng.integers(0, len(left), len(rows))))}
         free = allowed(fitted.column.datatype, limits, patterns, len(rows), rng)
         if free is None:
             return {name: anything(job, fitted, rows, rng)}
@@ -319,8 +321,7 @@ def _enumerate(job: Job, unique: Unique, values: Values) -> None:
 def _listed(job: Job, column: str) -> pa.Array | None:
     """Every value that a free column may hold: what checks leave, or all keys of a parent."""
     if any(f.column.name == column for f in job.model.columns):
-        limits = job.setting.keeper(job.table.name).limits.get(column, UNLIMITED)
-        return every(job.table.column(column).datatype, limits)
+        return _left(job, column)
     for reference in job.model.references:
         parents = job.setting.plan.layout(reference.key.parent).total
         alone = reference.key.columns == (column,) and reference.mode is Mode.CLUSTER
@@ -329,6 +330,16 @@ def _listed(job: Job, column: str) -> pa.Array | None:
                 reference.key.parent, reference.key.parent_columns, np.arange(parents)
             )[0]
     return None
+
+
+def _left(job: Job, column: str) -> pa.Array | None:
+    """Every value that type and checks leave a column, where those can be listed."""
+    keeper = job.setting.keeper(job.table.name)
+    known = every(job.table.column(column).datatype, keeper.limits.get(column, UNLIMITED))
+    alone = [e for e in keeper.expressions if set(e.columns) == {column}]
+    if known is None or not alone:
+        return known
+    return known.filter(pa.array(~failing(alone, pa.table({column: known})).any(axis=1)))
 
 
 def _empty(job: Job, unique: Unique, values: Values) -> None:

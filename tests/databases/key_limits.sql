@@ -49,5 +49,6 @@ create table ticket (
     doubled numeric generated always as (number::numeric * 2) stored,
     email text check (email = any (array['desk@shop', 'door@shop'])),
     unique nulls not distinct (number),
+    check (number < 200),
     check (doubled > 4)
 );
