@@ -1,6 +1,6 @@
 """Makes drawn rows keep the checks of their table: evaluates them, and mends the rows that fail."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from random import Random
@@ -27,6 +27,7 @@ from connectors.rules import (
 )
 from connectors.schema import Check, Schema, SqlFunction, Table, Unique
 from generators.distinct import patched
+from provisioner.bounds import bounded
 
 Ints = npt.NDArray[np.int64]
 Verdict = npt.NDArray[np.bool_]
@@ -138,10 +139,22 @@ def keeper(table: Table, functions: tuple[SqlFunction, ...] = ()) -> Keeper:
         tuple(expression for _, expression in kept),
         tuple(left),
         {c: _typed(table.column(c).datatype, values) for c, values in proposals.items()},
-        left_over,
+        {**left_over, **_computed(table, left_over, [expression for _, expression in kept])},
         forms,
         {u.name: _parts(u, Scope(table, functions=functions)) for u in table.uniques},
     )
+
+
+def _computed(
+    table: Table, limits: Mapping[str, Limits], rules: Sequence[Expression]
+) -> Mapping[str, Limits]:
+    """What checks of generated columns leave of the only column that these are computed from."""
+    found = {}
+    for column in table.written:
+        alone = [e for e in rules if set(e.columns) == {column.name}]
+        if any(c.generated is not None for c in table.columns):
+            found[column.name] = bounded(column, limits.get(column.name, UNLIMITED), alone)
+    return {name: limit for name, limit in found.items() if limit != UNLIMITED}
 
 
 def callable_functions(schema: Schema) -> tuple[SqlFunction, ...]:

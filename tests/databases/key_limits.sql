@@ -46,7 +46,9 @@ create unique index plate_place on plate (place, note) where note is not null;
 -- A check reads a unique column through a generated one, and another says which contacts there are.
 create table ticket (
     number smallint,
+    big bigint unique nulls not distinct check (big < 200),
     doubled numeric generated always as (number::numeric * 2) stored,
+    big_doubled numeric generated always as (big::numeric * 2) stored check (big_doubled > 4),
     email text check (email = any (array['desk@shop', 'door@shop'])),
     unique nulls not distinct (number),
     check (number < 200),
