@@ -30,6 +30,47 @@ def _by_quantile(mass: Ints, most: int) -> Ints:
     return np.unique(np.floor(middle * most), return_inverse=True)[1].astype(np.int64)
 
 
+def arranged(profiles: Floats, mass: Ints) -> Ints:
+    """The place of each code in an order in which codes with like profiles are neighbours.
+
+    Codes are halved by mass along their first principal axis, and each half again along its own,
+    so that nested groups of any size are alike. Codes without mass come last.
+
+    Args:
+        profiles: of shape (codes, numbers): what each code tends to come with.
+        mass: rows per code.
+    """
+    held = np.flatnonzero(mass)
+    waiting, order = [held], [np.flatnonzero(mass == 0)]
+    while waiting:
+        codes = waiting.pop()
+        if len(codes) < 2:
+            order.append(codes)
+            continue
+        weights = mass[codes] / mass[codes].sum()
+        centred = profiles[codes] - weights @ profiles[codes]
+        axis = np.linalg.eigh(centred.T @ (centred * weights[:, None]))[1][:, -1]
+        ranked = np.argsort(centred @ axis, kind="stable")
+        halves = np.cumsum(weights[ranked]) - weights[ranked] / 2 > 0.5
+        cut = int(np.clip(len(codes) - halves.sum(), 1, len(codes) - 1))
+        waiting += [codes[ranked[:cut]], codes[ranked[cut:]]]
+    places = np.empty(len(mass), np.int64)
+    places[np.concatenate(order[::-1])] = np.arange(len(mass))
+    return places
+
+
+def profiled(counts: Ints) -> Floats:
+    """What each row of a contingency table comes with, as the residuals of its shares.
+
+    In units of Pearson's chi-square, and drawn towards nothing where a row has few counts.
+    """
+    rows, columns = counts.sum(1), counts.sum(0)
+    trust = (rows / (rows + _TRUSTED_ROWS))[:, None]
+    average = columns / max(1, columns.sum())
+    shares = counts / np.maximum(rows, 1)[:, None]
+    return np.asarray((shares - average) / np.sqrt(np.maximum(average, 1e-12)) * trust)
+
+
 def by_association(counts: Ints, ordered: bool, most: int) -> tuple[Ints, float]:
     """The bin of each row of a contingency table, rows of like shares sharing one, and a price.
 

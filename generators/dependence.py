@@ -14,9 +14,13 @@ from generators.tables import Feature, Matrix
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-MOST_PREDECESSORS = 24
-"""Earlier columns that a column may depend on, so that the cost stays linear in columns."""
+_PREDECESSORS = (24, 64)
+"""Earlier columns that a column may depend on, so that the cost stays linear in columns: the
+fewest, and the most where there are few rows."""
+_PREDECESSOR_ROWS = 640_000
+"""Rows times predecessors that are affordable whatever their number."""
 _MOST_PAIR_CLASSES = 16
+_MOST_PAIR_CATEGORIES = 64
 _MOST_PAIR_ROWS = 50_000
 _PAIR_WORK = 200_000_000
 """Rows times pairs of columns that the search for an order may look at."""
@@ -59,7 +63,7 @@ def mutual_information(table: Table) -> Floats:
     most = int(np.clip(_PAIR_WORK // max(1, columns**2 // 2), 4000, _MOST_PAIR_ROWS))
     sampled = np.linspace(0, rows - 1, min(rows, most)).astype(np.int64)
     classes = [
-        merged(mass, feature.ordered, _MOST_PAIR_CLASSES)[codes[sampled]]
+        merged(mass, feature.ordered, _pair_classes(feature))[codes[sampled]]
         for mass, feature, codes in zip(table.masses, table.features, table.codes, strict=True)
     ]
     found = np.zeros((columns, columns))
@@ -67,6 +71,16 @@ def mutual_information(table: Table) -> Floats:
         for i in range(j):
             found[i, j] = found[j, i] = _shared(classes[i], classes[j])
     return found
+
+
+def most_predecessors(rows: int) -> int:
+    """How many earlier columns a column may depend on where there are so many rows."""
+    return int(np.clip(_PREDECESSOR_ROWS // max(1, rows), *_PREDECESSORS))
+
+
+def _pair_classes(feature: Feature) -> int:
+    """Neighbours may share a class without loss, while rare categories have little in common."""
+    return _MOST_PAIR_CLASSES if feature.ordered else _MOST_PAIR_CATEGORIES
 
 
 def _shared(one: Ints, other: Ints) -> float:

@@ -24,15 +24,17 @@ from connectors.rules import (
 from connectors.schema import Check, Column, ForeignKey, Schema, Table, TableName, Unique
 from generators import keys as key_kinds
 from generators.columns import Codes, Draw, Sample, column_generators
-from generators.contexts import Rows, context
+from generators.contexts import Rows, context, joined
 from generators.encoding import FittedColumn, fit_column
 from generators.keys import KeyGenerator
 from generators.model import DatabaseModel, TableModel
 from generators.privacy.support import Floats, Ints, Released, Support
 from generators.randomness import identities, stream
+from generators.relations.beats import ticks
 from generators.relations.counts import count_column
 from generators.relations.courses import Followed, follow
 from generators.relations.dangling import dangling_shares
+from generators.relations.factors import factors
 from generators.relations.histories import History
 from generators.relations.levels import Descent, branching_column, descent
 from generators.relations.links import parent_rows
@@ -94,6 +96,18 @@ class _Facts:
     descents: Mapping[ForeignKey, Descent] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What is known of a table before its rows are held against those of its owner."""
+
+    columns: tuple[FittedColumn, ...]
+    keys: dict[str, KeyGenerator]
+    counts: Mapping[TableName, FittedColumn]
+    branching: Mapping[str, FittedColumn]
+    factors: tuple[Feature, ...]
+    target: Matrix
+
+
 def fit_database(
     source: Source, support: Support, kind: str = "trees"
 ) -> Iterator[TableModel | DatabaseModel]:
@@ -108,8 +122,12 @@ def fit_database(
     fitted: dict[TableName, TableModel] = {}
     for tree in trees(source.schema, facts.owners):
         seen: dict[TableName, Seen] = {}
+        drafts: dict[TableName, _Draft] = {}
+        for name in reversed(tree):
+            drafts[name] = _draft(facts, source.schema.table(name), drafts)
         for name in tree:
-            fitted[name], seen[name] = _fit_table(facts, source.schema.table(name), seen)
+            table = source.schema.table(name)
+            fitted[name], seen[name] = _fit_table(facts, table, drafts[name], seen)
             yield fitted[name]
     yield DatabaseModel(source.schema, source.ddl, fitted, source.identity, support.k)
 
@@ -196,24 +214,25 @@ def _clusters(
 def _descent(facts: _Facts, key: ForeignKey) -> Descent:
     training, owner = facts.source.training[key.table], facts.owners.get(key.table)
     above = None if owner is None else facts.links[owner.table, owner.name]
-    null = _null_rows(training, key)
-    return descent(facts.links[key.table, key.name], null, above, training.units, facts.support)
+    null, values = _null_rows(training, key), _values(training, key.parent_columns[-1])
+    keys = ticks(values) if pa.types.is_integer(values.type) else None
+    return descent(
+        facts.links[key.table, key.name], null, (above, keys), training.units, facts.support
+    )
 
 
 def _reference(facts: _Facts, key: ForeignKey, mode: Mode) -> Reference:
     if mode is Mode.SELF:
         found = facts.descents[key]
-        return Reference(key, mode, found.levels, found.rooted, found.within)
+        return Reference(key, mode, found.levels, found.rooted, found.within, found.older)
     nulls = facts.source.profile.tables[key.table].columns
     nullable = any(nulls[c].null_frac > 0 for c in key.columns)
     count = facts.clusters[key.parent][0].count if mode is Mode.CLUSTER else 1
     return Reference(key, mode, count, nullable)
 
 
-def _fit_table(
-    facts: _Facts, table: Table, seen: Mapping[TableName, Seen]
-) -> tuple[TableModel, Seen]:
-    """Fits one table whose owners are in `seen`, and gives what its children need of it."""
+def _draft(facts: _Facts, table: Table, below: Mapping[TableName, _Draft]) -> _Draft:
+    """What is known of a table's rows without those of its owner; its children are in `below`."""
     training = facts.source.training[table.name]
     learned, keys = _divided(facts, table)
     columns = tuple(
@@ -221,7 +240,29 @@ def _fit_table(
         for c in learned
     )
     counts, branching = _counts(facts, table.name), _branching(facts, table.name)
-    target = _target(facts, table.name, columns, (counts, branching))
+    common = joined(
+        [
+            factors(
+                child,
+                below[child].target,
+                facts.links[key.table, key.name],
+                training.units,
+                facts.support,
+            )
+            for child, key in sorted(facts.owners.items())
+            if key.parent == table.name
+        ],
+        len(training.rows),
+    )
+    target = _target(facts, table.name, columns, (counts, branching, common))
+    return _Draft(columns, keys, counts, branching, common.features, target)
+
+
+def _fit_table(
+    facts: _Facts, table: Table, draft: _Draft, seen: Mapping[TableName, Seen]
+) -> tuple[TableModel, Seen]:
+    """Fits one table whose owners are in `seen`, and gives what its children need of it."""
+    training, columns, target = facts.source.training[table.name], draft.columns, draft.target
     followed, known, rows = _followed(facts, table, columns, target, seen)
     generator = table_generators()[facts.kind].fit(
         followed.context, followed.target, training.units[known], facts.support
@@ -233,16 +274,17 @@ def _fit_table(
         facts.support.counted(facts.source.profile.tables[table.name].rows),
         facts.source.paths[table.name].unit,
         columns,
-        keys,
+        draft.keys,
         owner.name if owner else None,
-        counts,
+        draft.counts,
         facts.references[table.name],
         clusters,
         generator,
         _histograms(facts, columns, target, training.units),
         followed.history if owner else None,
         dangling_shares(table, facts.source.profile, facts.support),
-        branching,
+        draft.branching,
+        draft.factors,
     )
     return model, _seen(facts, table, rows, model)
 
@@ -277,7 +319,7 @@ def _followed(
     young = Young(training.rows, training.units, columns, target, alike, (codes, clusters.count))
     link = facts.links[owner.table, owner.name]
     course, pulse, known = ordered(young, link, owner.parent, seen)
-    timing = table_generators()["independent" if facts.kind == "independent" else "trees"]
+    timing = table_generators()[facts.kind]
     followed = follow(course, pulse, timing, facts.support)
     full = np.zeros((len(target.codes), len(course.base.features)), np.int32)
     full[known] = course.base.codes
@@ -449,10 +491,10 @@ def _target(
     facts: _Facts,
     name: TableName,
     columns: tuple[FittedColumn, ...],
-    counters: tuple[Mapping[TableName, FittedColumn], Mapping[str, FittedColumn]],
+    more: tuple[Mapping[TableName, FittedColumn], Mapping[str, FittedColumn], Matrix],
 ) -> Matrix:
     """Codes of all that the table's generator models: counts, references, columns."""
-    counts, branching = counters
+    counts, branching, common = more
     training = facts.source.training[name]
     features: list[Feature] = []
     codes: list[Codes] = []
@@ -466,6 +508,8 @@ def _target(
             fitted = branching[reference.key.name]
             features.append(fitted.feature)
             codes.append(fitted.encode(_branches(facts, reference.key)))
+    features.extend(common.features)
+    codes.extend(common.codes.T)
     for fitted in columns:
         features.append(fitted.feature)
         codes.append(fitted.encode(_values(training, fitted.column.name)))

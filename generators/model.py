@@ -11,7 +11,7 @@ from generators.privacy.support import Floats, Released
 from generators.relations.histories import History
 from generators.relations.owners import Owners
 from generators.relations.references import Clusters, Reference
-from generators.tables import TableGenerator
+from generators.tables import Feature, TableGenerator
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class TableModel:
         histograms: share of training rows per code of each column, for `verify`.
         history: what its rows have from their older siblings; None for a root.
         branching: per key to itself, by name, a generator of how many rows refer to one.
+        factors: codes of what its children have in common.
         dangling: share of the values of each undeclared key that lead nowhere, by its name.
     """
 
@@ -48,6 +49,7 @@ class TableModel:
     history: History | None
     dangling: Mapping[str, Released[float]] = field(default_factory=dict)
     branching: Mapping[str, FittedColumn] = field(default_factory=dict)
+    factors: tuple[Feature, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from generators.privacy.support import Released, Support
 from generators.relations.counts import count_column
 from generators.relations.levels import branching_column
 from generators.relations.references import Clusters, Mode, Reference
-from generators.tables import table_generators
+from generators.tables import Feature, table_generators
 
 States = Iterator[tuple[str, Released[Any]]]
 
@@ -71,9 +71,11 @@ def _shape(model: TableModel) -> dict[str, Any]:
             for child, fitted in model.counts.items()
         ],
         "references": [
-            [r.key.name, r.mode.value, r.clusters, r.nullable, r.within] for r in model.references
+            [r.key.name, r.mode.value, r.clusters, r.nullable, r.within, r.older]
+            for r in model.references
         ],
         "branching": [[name, fitted.generator.kind] for name, fitted in model.branching.items()],
+        "factors": [[f.name, f.size] for f in model.factors],
         "dangling": list(model.dangling),
     }
 
@@ -130,6 +132,7 @@ def _restored(table: Table, state: Mapping[str, Any]) -> TableModel:
             for number, name in enumerate(shape.get("dangling", ()))
         },
         _restored_branching(table, shape.get("branching", []), state),
+        tuple(Feature(name, int(size), ordered=True) for name, size in shape.get("factors", [])),
     )
 
 

@@ -1,7 +1,7 @@
 """Trains the layers of a network on a table's rows, until rows held out no longer gain."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,15 @@ Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_MOST_EPOCHS = 25
+_MOST_EPOCHS = (25, 16)
+"""Where rows are many for what is to be learned, and where they are few; so are pairs below."""
+_DECAY = (0.01, 1.0)
+"""Weight decay (Loshchilov and Hutter 2019), which counts most where rows are few."""
+_DROPOUT = (0.1, 0.2)
+_HIDDEN = (0.0, 0.1)
+"""Share of the inputs that a row of training does not show, against learning rows by heart."""
+_CROWDED = 2.5
+"""Weights per row in the first layer of a target from which on rows are few."""
 _FEWEST_EPOCHS = 6
 _MOST_WORK = 4e11
 """Multiplications of forward passes in training: some two minutes of one core."""
@@ -35,8 +43,6 @@ _BATCHES = 64
 _PATIENCE = 4
 """Epochs without a gain on the rows held out, after which training ends."""
 _RATE = 5e-3
-_DECAY = 0.01
-_DROPOUT = 0.1
 _AVERAGED = 0.99
 """Share of the running average of the weights that a step leaves; the average is what is kept."""
 _SHUFFLED = 0.3
@@ -60,7 +66,8 @@ class Trained:
 class _Lesson:
     """What is trained on: codes (rows, columns) and each row's outputs (targets, rows), or -1.
 
-    `before` (targets, inputs) says which inputs are known in the usual order.
+    `before` (targets, inputs) says which inputs are known in the usual order, and `crowding`, from
+    0 to 1, how few rows there are for what is to be learned.
     """
 
     plan: Plan
@@ -69,6 +76,11 @@ class _Lesson:
     before: Tensor
     contexts: int
     chance: torch.Generator
+    crowding: float = 0.0
+
+    def between(self, ends: tuple[float, float]) -> float:
+        """A value between two ends, by how crowded it is."""
+        return ends[0] + self.crowding * (ends[1] - ends[0])
 
 
 def work(table: Table, inputs: Ints) -> float:
@@ -92,13 +104,17 @@ def trained(table: Table, ranks: Ints, inputs: Ints, held: Bools) -> Trained:
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     rng = stream(0, "network")
-    epochs, rows = _schedule(work(table, inputs), np.flatnonzero(~held), rng)
+    rows, visits = _affordable(work(table, inputs), np.flatnonzero(~held), rng)
     plan = Plan.of(table, inputs).on(device)
     before = torch.from_numpy(ranks[inputs] < ranks[table.contexts :, None]).to(device)
     lesson, exam = (
         _lesson(table, plan, part, before, torch.Generator(device))
         for part in (rows, np.flatnonzero(held))
     )
+    crowded = inputs.shape[1] * WIDTH * UNITS / max(1, len(rows)) / _CROWDED
+    lesson = replace(lesson, crowding=min(1.0, crowded))
+    most = round(lesson.between(_MOST_EPOCHS))
+    epochs = int(np.clip(visits // max(1, len(rows)), _FEWEST_EPOCHS, most))
     weights = {n: w.to(device).requires_grad_() for n, w in initial(plan, rng).items()}
     best, found, curve = 0, weights, np.empty(0)
     for average in _averages(lesson, weights, epochs, rng):
@@ -110,13 +126,13 @@ def trained(table: Table, ranks: Ints, inputs: Ints, held: Bools) -> Trained:
     return Trained(exported(plan, found), curve)
 
 
-def _schedule(cost: float, rows: Ints, rng: np.random.Generator) -> tuple[int, Ints]:
-    """The number of epochs, and the rows to train on: fewer where the work would be too much."""
+def _affordable(cost: float, rows: Ints, rng: np.random.Generator) -> tuple[Ints, int]:
+    """The rows to train on, fewer where the work would be too much, and how many visits to rows."""
     visits = int(_MOST_WORK / cost)
     most = max(1000, visits // _FEWEST_EPOCHS)
     if len(rows) > most:
         rows = np.sort(rng.choice(rows, most, replace=False))
-    return int(np.clip(visits // max(1, len(rows)), _FEWEST_EPOCHS, _MOST_EPOCHS)), rows
+    return rows, visits
 
 
 def _lesson(
@@ -140,7 +156,8 @@ def _averages(
     count = len(lesson.codes)
     size = 1 << int(np.clip(np.rint(np.log2(max(1, count) / _BATCHES)), 7, 10))
     steps = -(-count // size)
-    optimizer = torch.optim.AdamW(list(weights.values()), lr=_RATE, weight_decay=_DECAY)
+    decay = lesson.between(_DECAY)
+    optimizer = torch.optim.AdamW(list(weights.values()), lr=_RATE, weight_decay=decay)
     rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=epochs * steps)
     average = {name: w.detach().clone() for name, w in weights.items()}
     for epoch in range(epochs):
@@ -167,9 +184,11 @@ def _batch_loss(lesson: _Lesson, weights: Weights, rows: Tensor) -> Tensor:
     targets = len(lesson.before)
     shape = (LAYERS, targets, len(rows), UNITS)
     on, chance = rows.device, lesson.chance
-    kept = (torch.rand(shape, generator=chance, device=on) >= _DROPOUT).float() / (1 - _DROPOUT)
+    dropped, hidden = lesson.between(_DROPOUT), lesson.between(_HIDDEN)
+    kept = (torch.rand(shape, generator=chance, device=on) >= dropped).float() / (1 - dropped)
     chosen = torch.rand((len(rows), 1, 1), generator=chance, device=on) < _SHUFFLED
     known = torch.where(chosen, _shuffled(lesson, len(rows), chance), lesson.before)
+    known = known & (torch.rand(known.shape, generator=chance, device=on) >= hidden)
     return _nats(lesson, weights, rows, known.float(), kept) / len(rows)
 
 

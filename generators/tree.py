@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from generators.coarse import by_association, merged
+from generators.coarse import arranged, by_association, merged, profiled
 from generators.columns import Codes
-from generators.dependence import MOST_PREDECESSORS, Table
+from generators.dependence import Table, most_predecessors
 from generators.growth import Growth, Sample, grown
 from generators.privacy.support import unit_counts
 from generators.tables import PREVIOUS
@@ -24,7 +24,12 @@ GRAINS = 1 << 24
 _MOST_BINS = 64
 _MOST_CLASSES = 32
 _GROUPS = (4, 10, 32)
-"""Numbers of groups that the codes of an ordered feature are merged to, coarse ones first."""
+"""Numbers of groups that the codes of a feature are merged to, coarse ones first."""
+_FEWEST_ARRANGED = 5
+"""Codes without an order of their own from which on they are put into one."""
+_MOST_PROFILES = 8
+"""Inputs that tell which codes are alike."""
+_PROFILE_BINS = 12
 _SHRINKAGE = 8.0
 """Rows of its parent's distribution that a node is given, per code that it holds just once; one
 that it holds n times counts as 1 / n, so that what is certain stays certain."""
@@ -90,9 +95,10 @@ def fitted_trees(table: Table, order: Ints, information: Floats) -> tuple[int, l
     """The fewest units behind any leaf, and a tree per feature in the matrix's order."""
     trees = [uniform_tree(f.size) for f in table.features[table.contexts :]]
     behind, known = len(np.unique(table.units)), list(range(table.contexts))
+    most = most_predecessors(len(table.units))
     for j in order + table.contexts:
         if table.masses[j].any():
-            ranked = np.argsort(-information[j, known], kind="stable")[:MOST_PREDECESSORS]
+            ranked = np.argsort(-information[j, known], kind="stable")[:most]
             units, trees[j - table.contexts] = _tree(
                 table, int(j), np.array(known, np.int64)[ranked]
             )
@@ -104,38 +110,51 @@ def fitted_trees(table: Table, order: Ints, information: Floats) -> tuple[int, l
 def _tree(table: Table, j: int, inputs: Ints) -> tuple[int, Tree]:
     """The fewest units behind a leaf of column `j`'s tree, and the tree."""
     kept = np.flatnonzero(table.masses[j][table.codes[j]])
-    own, units = table.codes[j, kept].astype(np.int64), table.units[kept]
-    classes = _classes(table.masses[j], table.features[j].ordered)[own]
-    asked = table.codes[inputs][:, kept]
+    asked, units = table.codes[inputs][:, kept], table.units[kept]
+    places = _places(table, j, inputs, kept)
+    own, mass = places[table.codes[j, kept]], np.empty_like(table.masses[j])
+    mass[places] = table.masses[j]
+    classes = _classes(mass)[own]
     binnings = [
-        _binning(table, int(i), codes, classes, table.features[j].ordered)
-        for i, codes in zip(inputs, asked, strict=True)
+        _binning(table, int(i), codes, classes) for i, codes in zip(inputs, asked, strict=True)
     ]
     bins = [b for b, _ in binnings]
     binned = np.array([b[c] for b, c in zip(bins, asked, strict=True)], np.uint8)
     binned = binned.reshape(asked.shape)
     widths = np.array([int(b.max()) + 1 for b in bins], np.int64)
     dues = np.array([due for _, due in binnings])
-    groups = _groups(table, j)
+    groups = _groups(mass)
     count = int(classes.max()) + 1
     in_turn = any(f.name.startswith(PREVIOUS) for f in table.features[: table.contexts])
     coarser = _coarser(groups, classes, own)
     sample = Sample(binned, widths, dues, classes, count, units, in_turn, coarser)
     growth = grown(sample, table.support)
     behind = unit_counts(growth.node, units, len(growth.left))[~growth.inner].min()
-    shares = _shares(growth, own, table.features[j].size, groups)
+    shares = _shares(growth, own, len(mass), groups)[:, places]
     return int(behind), _pruned(growth, inputs, bins, shares)
 
 
-def _classes(mass: Ints, ordered: bool) -> Ints:
+def _places(table: Table, j: int, inputs: Ints, kept: Ints) -> Ints:
+    """The place of each code of column `j` among the others: its own, or by what it comes with."""
+    mass, own = table.masses[j], table.codes[j, kept].astype(np.int64)
+    if table.features[j].ordered or np.count_nonzero(mass) < _FEWEST_ARRANGED or not len(inputs):
+        return np.arange(len(mass))
+    profiles = []
+    for i in inputs[:_MOST_PROFILES]:
+        bins = merged(table.masses[i], table.features[i].ordered, _PROFILE_BINS)
+        cells = own * _PROFILE_BINS + bins[table.codes[i, kept]]
+        counts = np.bincount(cells, minlength=len(mass) * _PROFILE_BINS)
+        profiles.append(profiled(counts.reshape(len(mass), _PROFILE_BINS)))
+    return arranged(np.hstack(profiles), mass)
+
+
+def _classes(mass: Ints) -> Ints:
     """The class of each code, without numbers that no code with mass has, such as that of null."""
-    found = merged(mass, ordered, _MOST_CLASSES)
+    found = merged(mass, True, _MOST_CLASSES)
     return np.searchsorted(np.unique(found[mass > 0]), found)
 
 
-def _binning(
-    table: Table, i: int, codes: Codes, classes: Ints, like_ordered: bool
-) -> tuple[Bytes, float]:
+def _binning(table: Table, i: int, codes: Codes, classes: Ints) -> tuple[Bytes, float]:
     """The bin of each code of input `i`, and what having chosen their order costs a split."""
     mass = table.masses[i]
     if table.features[i].ordered or np.count_nonzero(mass) < 3:
@@ -143,17 +162,17 @@ def _binning(
     shape = (len(mass), int(classes.max()) + 1)
     flat = np.bincount(codes * shape[1] + classes, minlength=shape[0] * shape[1])
     counts = flat.reshape(shape) * (mass > 0)[:, None]
-    bins, due = by_association(counts, like_ordered, _MOST_BINS)
+    bins, due = by_association(counts, True, _MOST_BINS)
     return bins.astype(np.uint8), due
 
 
-def _groups(table: Table, j: int) -> tuple[Ints, ...]:
-    """The group of each code of column `j`, coarse ones first and each code alone at last.
+def _groups(mass: Ints) -> tuple[Ints, ...]:
+    """The group of each code in its place, coarse ones first and each code alone at last.
 
     Coarse groups are made of whole finer ones.
     """
-    mass, groups = table.masses[j], [np.arange(table.features[j].size)]
-    for most in reversed(_GROUPS if table.features[j].ordered else ()):
+    groups = [np.arange(len(mass))]
+    for most in reversed(_GROUPS):
         if len(mass) > most:
             coarser = merged(mass, True, most)
             mass = np.bincount(coarser, mass).astype(np.int64)

@@ -69,7 +69,7 @@ def _by_level(
         alike = int(job.parents.max(initial=0)) + 1
         have, want = (np.where(s < 0, -1, s * alike + job.parents) for s in (have, want))
     wanted = np.maximum(np.asarray(counts.to_numpy(zero_copy_only=False), dtype=np.int64), 0)
-    found = refer(Places(depth.astype(np.int64), wanted, have, want), rng)
+    found = refer(Places(depth.astype(np.int64), wanted, have, want, reference.older), rng)
     if _must(job, key, values):
         return np.where(found < 0, np.arange(rows), found), np.ones(rows, np.bool_)
     return np.maximum(found, 0), found >= 0

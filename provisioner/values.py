@@ -144,6 +144,7 @@ def features(model: TableModel) -> tuple[Feature, ...]:
     return (
         *(f.feature for f in model.counts.values()),
         *(feature for r in model.references for feature in _of_reference(model, r)),
+        *model.factors,
         *(f.feature for f in model.columns),
     )
 

@@ -30,6 +30,7 @@ class Descent:
         branches: per row, how many others refer to it.
         levels: how many levels below the roots are told apart.
         within: whether a row has the owner of the one that it refers to.
+        older: whether a row's key is larger than that of the one that it refers to.
     """
 
     rooted: bool
@@ -37,6 +38,7 @@ class Descent:
     branches: Ints
     levels: int
     within: bool
+    older: bool
 
     @property
     def codes(self) -> npt.NDArray[np.int32]:
@@ -53,12 +55,14 @@ class Places:
         counts: per row, how many rows shall refer to it.
         have: per row, a number of what rows that refer to it must want; -1 for nothing.
         want: per row, a number of what a row must have that it refers to.
+        older: whether a row may refer to rows before it alone.
     """
 
     levels: Ints
     counts: Ints
     have: Ints
     want: Ints
+    older: bool = False
 
 
 def branching_column(key: ForeignKey) -> Column:
@@ -67,14 +71,14 @@ def branching_column(key: ForeignKey) -> Column:
 
 
 def descent(
-    links: Ints, null: Bools, owners: Ints | None, units: Ints, support: Support
+    links: Ints, null: Bools, alike: tuple[Ints | None, Ints | None], units: Ints, support: Support
 ) -> Descent:
     """How rows lie below each other.
 
     Args:
         links: per row, the position of the row that it refers to; -1 where that is not there.
         null: which rows refer to none.
-        owners: per row, the position of its owner; None for a root table.
+        alike: per row, the position of its owner, and its key as a number; None for no such thing.
         units: per row, its privacy unit.
         support: the rule of release.
     """
@@ -82,11 +86,21 @@ def descent(
     found = depths(links, roots, stream(0, "depths"))
     most = levels(found, units, support)
     others = np.flatnonzero((links >= 0) & ~roots)
-    within = False
-    if owners is not None and len(others):
-        same = owners[others] == owners[links[others]]
-        within = support.share(same, units[others]).value >= _SAME
-    return Descent(bool(roots.any()), np.minimum(found, most), branches(links), most, within)
+    owners, keys = alike
+
+    def holds(found: Bools | None) -> bool:
+        return found is not None and support.share(found, units[others]).value >= _SAME
+
+    within = None if owners is None else owners[others] == owners[links[others]]
+    older = None if keys is None else keys[others] > keys[links[others]]
+    return Descent(
+        bool(roots.any()),
+        np.minimum(found, most),
+        branches(links),
+        most,
+        holds(within),
+        holds(older),
+    )
 
 
 def depths(links: Ints, roots: Bools, rng: np.random.Generator) -> Ints:
@@ -127,17 +141,19 @@ def levels(depth: Ints, units: Ints, support: Support) -> int:
 def refer(places: Places, rng: np.random.Generator) -> Ints:
     """The row that each row refers to, one level above it; -1 for roots and where there is none.
 
-    A row is referred to about as often as it shall be, and mostly by later rows.
-    Where no row of the level above is to be had, one further up stands in.
+    A row is referred to about as often as it shall be, and mostly by later rows. Where no row of
+    the level above is to be had, one further up stands in, or the first row that finds none.
     """
     found = np.full(len(places.levels), -1)
     for level in range(1, int(places.levels.max(initial=0)) + 1):
         rows = np.flatnonzero((places.levels == level) & (places.want >= 0))
         found[rows] = _matched(places, rows, np.flatnonzero(places.levels == level - 1), rng)
         left = rows[found[rows] < 0]
-        if len(left):
-            above = np.flatnonzero(places.levels < level - 1)
-            found[left] = _matched(places, left, above, rng)
+        found[left] = _matched(places, left, np.flatnonzero(places.levels < level - 1), rng)
+        left = left[found[left] < 0]
+        first = left[np.unique(places.want[left], return_index=True)[1]]
+        left = np.setdiff1d(left, first)
+        found[left] = _matched(places, left, first, rng)
     return found
 
 
@@ -155,22 +171,23 @@ def _below(depth: Ints, links: Ints) -> Ints:
 def _matched(places: Places, rows: Ints, above: Ints, rng: np.random.Generator) -> Ints:
     """For each of `rows` one of `above` that has what it wants, as often as that one's count.
 
-    One before it where one is free, else one after it; where all are taken, any one.
+    One before it where one is free, else one after it, if that may be; where all are taken, any.
     """
     total, slots = len(places.levels), _slots(places, above)
     slots = np.sort(places.have[slots] * total + slots)
     want = places.want[rows] * total
+    last = want + (rows if places.older else total)
     chosen, still = np.full(len(rows), -1), slots
     for turn in range(2 * _ROUNDS):
         left = np.flatnonzero(chosen < 0)
-        end = want + (rows if turn < _ROUNDS else total)
+        end = want + rows if turn < _ROUNDS else last
         place = _drawn(still, want[left], end[left], rng)
         taken, winner = np.unique(place, return_index=True)
         won = taken >= 0
         chosen[left[winner[won]]] = still[taken[won]]
         still = np.delete(still, taken[won])
     left = np.flatnonzero(chosen < 0)
-    place = _drawn(slots, want[left], want[left] + total, rng)
+    place = _drawn(slots, want[left], last[left], rng)
     chosen[left[place >= 0]] = slots[place[place >= 0]]
     return np.where(chosen < 0, -1, chosen % max(1, total))
 

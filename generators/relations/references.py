@@ -37,6 +37,7 @@ class Reference:
             roots are told apart; 1 for all other modes.
         nullable: whether code 0 stands for null, or in mode SELF for a row that refers to itself.
         within: whether, in mode SELF, both rows have one owner.
+        older: whether, in mode SELF, the row referred to comes first.
     """
 
     key: ForeignKey
@@ -44,6 +45,7 @@ class Reference:
     clusters: int
     nullable: bool
     within: bool = False
+    older: bool = False
 
     @property
     def feature(self) -> Feature:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from generators.columns import Codes, State
-from generators.dependence import MOST_PREDECESSORS, Table, drawing_order, mutual_information
+from generators.dependence import Table, drawing_order, most_predecessors, mutual_information
 from generators.fixedpoint import Networks, rounded
 from generators.privacy.support import Released, Support, distinct
 from generators.randomness import stream
@@ -225,14 +225,15 @@ def _ranks(order: Ints, contexts: int) -> Ints:
 
 def _inputs(table: Table, ranks: Ints, information: Floats) -> Ints:
     """The most informative columns before each target and after it, of shape (targets, inputs)."""
-    count = min(MOST_PREDECESSORS + _MOST_FOLLOWERS, len(ranks) - 1)
+    most = most_predecessors(len(table.units))
+    count = min(most + _MOST_FOLLOWERS, len(ranks) - 1)
     found = np.empty((len(ranks) - table.contexts, count), np.int64)
     for j in range(table.contexts, len(ranks)):
         ranked = np.argsort(-information[:, j], kind="stable")
         ranked = ranked[ranked != j]
         earlier = ranks[ranked] < ranks[j]
         before, after = ranked[earlier], ranked[~earlier]
-        first = [before[:MOST_PREDECESSORS], after, before[MOST_PREDECESSORS:]]
+        first = [before[:most], after, before[most:]]
         found[j - table.contexts] = np.concatenate(first)[:count]
     return found
 

@@ -33,3 +33,7 @@ insert into answer
 create table folder (id integer primary key, inside integer not null references folder);
 insert into folder select n, n from generate_series(1, 200) n;
 insert into folder select 200 + n, 1 + n % 50 from generate_series(1, 400) n;
+
+-- A row is younger than the one above it, as a check says, and few rows are roots.
+create table branch (id integer primary key, above integer references branch, check (above < id));
+insert into branch select n, case when n > 3 then n / 3 end from generate_series(1, 500) n;

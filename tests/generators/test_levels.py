@@ -54,8 +54,8 @@ def test_a_ring_lies_one_step_below() -> None:
 def test_levels_end_where_fewer_than_k_units_lie() -> None:
     links, level = tree(1000, np.random.default_rng(0))
     units = np.where(level == 3, 7, np.arange(1000))
-    assert descent(links, level == 0, None, units, Support()).levels == 2
-    assert descent(links, level == 0, None, np.arange(1000), Support()).levels == 3
+    assert descent(links, level == 0, (None, None), units, Support()).levels == 2
+    assert descent(links, level == 0, (None, None), np.arange(1000), Support()).levels == 3
 
 
 def test_rows_refer_as_deep_and_as_often_as_they_shall() -> None:
@@ -81,6 +81,26 @@ def test_references_stay_among_their_own_and_never_run_in_a_circle(
     found = refer(Places(level, wanted, own, own), np.random.default_rng(seed))
     led = np.flatnonzero(found >= 0)
     assert (own[found[led]] == own[led]).all()
-    assert (level[found[led]] < level[led]).all()
+    higher = level[found[led]] < level[led]
+    assert (higher | (found[found[led]] < 0)).all()
     for row in np.flatnonzero((found < 0) & (level > 0) & (own >= 0)):
         assert not ((own == own[row]) & (level < level[row])).any()
+
+
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=40),
+    seed=st.integers(0, 9),
+)
+def test_rows_refer_to_older_ones_alone_where_they_must(
+    rows: list[tuple[int, int]], seed: int
+) -> None:
+    level, wanted = np.array(rows, np.int64).T
+    none = nobody(len(rows))
+    found = refer(Places(level, wanted, none, none, older=True), np.random.default_rng(seed))
+    assert (found < np.arange(len(rows))).all()
+
+
+def test_one_row_becomes_the_root_where_none_shall_be() -> None:
+    level = np.array([2, 1, 1, 2, 1])
+    found = refer(Places(level, nobody(5), nobody(5), nobody(5)), np.random.default_rng(0))
+    assert np.flatnonzero(found < 0).tolist() == [1]

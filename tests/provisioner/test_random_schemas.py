@@ -198,7 +198,9 @@ def tables(draw: st.DrawFn, name: str, known: list[Key]) -> Draft:
     if known:
         draw(foreign_keys(draft, known))
     draw(self_references(draft))
-    if draft.keys or not draw(st.booleans()):
+    # A unique key of a partitioned table would have to hold the column of the partitions.
+    keyed = draft.keys or any(line.startswith("UNIQUE") for line in draft.lines)
+    if keyed or not draw(st.booleans()):
         draw(rules(draft))
     else:
         draw(partitions(draft))

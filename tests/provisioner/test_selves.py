@@ -72,6 +72,11 @@ def test_rows_are_referred_to_as_often_as_they_were(sides: tuple[str, str], tabl
     assert apart(real, drawn) <= 0.15
 
 
+def test_few_roots_stay_few(sides: tuple[str, str]) -> None:
+    roots = "SELECT (above IS NULL)::int, count(*) FROM branch GROUP BY 1"
+    assert shares(sides[1], roots)[1] <= 0.02
+
+
 def test_rows_refer_to_rows_of_the_same_owner(sides: tuple[str, str]) -> None:
     strangers: list[Any] = []
     for url in sides:
