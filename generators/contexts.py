@@ -11,6 +11,8 @@ from generators.tables import Feature, Matrix
 
 Ints = npt.NDArray[np.int64]
 
+FACTOR = "@factor "
+"""Stands in the names of features that hold what the children of a row have in common."""
 _ABOVE = "owner."
 
 
@@ -20,6 +22,15 @@ class Rows:
 
     context: Matrix
     target: Matrix
+
+
+def timely(features: tuple[Feature, ...]) -> Ints:
+    """The places of the features that tell when a row comes: all but what siblings have in common.
+
+    Factors tell of times that are yet to come, and an owner's factors never fit its number of
+    children exactly: rows that listened to them came too close to each other.
+    """
+    return np.array([i for i, f in enumerate(features) if FACTOR not in f.name], np.int64)
 
 
 def context(above: Rows | None, parents: Ints, clusters: Codes, cluster_count: int) -> Matrix:

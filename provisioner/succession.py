@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from connectors.schema import TableName
 from generators.columns import Draw
-from generators.contexts import Rows
+from generators.contexts import Rows, timely
 from generators.encoding import FittedColumn
 from generators.randomness import identities
 from generators.relations.beats import Beat, moments, ticks
@@ -100,6 +100,7 @@ def _cast(job: Job, history: History) -> Cast:
         job.model.generator,
         time,
         job.context.codes,
+        timely(job.context.features),
         job.parents,
         origins,
         started,

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from connectors.schema import TableName
 from generators.columns import Codes
-from generators.contexts import joined
+from generators.contexts import joined, timely
 from generators.encoding import FittedColumn
 from generators.privacy.support import Support
 from generators.relations.beats import Beat, moments
@@ -63,6 +63,12 @@ class Course:
     time: FittedColumn | None
     ticks: Ints
     origins: tuple[Origin, ...]
+
+    @property
+    def timely(self) -> Matrix:
+        """The part of `base` that tells when a row comes."""
+        kept = timely(self.base.features)
+        return Matrix(tuple(self.base.features[i] for i in kept), self.base.codes[:, kept])
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +169,7 @@ def _clock(
     spans = course.ticks[later] - before
     since_previous = fit_span("@since previous", spans, course.units[later], support)
     ahead = ahead_codes(since_previous, pulse.beat if pulse else None, course.owners[later], before)
-    parts = [_rows(course.base, later), _rows(past, later), ahead]
+    parts = [_rows(course.timely, later), _rows(past, later), ahead]
     going = Matrix((since_previous.feature,), since_previous.encode(pa.array(spans))[:, None])
     outermost = np.array([0.0, 1.0])
     start, told = _start(course, first, how)
@@ -189,7 +195,7 @@ def _start(
     since = course.ticks[told] - origin.ticks[told]
     spans = fit_span("@since start", since, course.units[told], support)
     codes = Matrix((spans.feature,), spans.encode(pa.array(since))[:, None])
-    model = generator.fit(_rows(course.base, told), codes, course.units[told], support)
+    model = generator.fit(_rows(course.timely, told), codes, course.units[told], support)
     return Start(origin.name, spans, model), first[~origin.known[first]]
 
 
@@ -199,7 +205,7 @@ def _calendar(
     generator, support = how
     codes = time.encode(moments(course.ticks[rows], time.column.datatype))
     target = Matrix((time.feature,), codes[:, None])
-    return generator.fit(_rows(course.base, rows), target, course.units[rows], support)
+    return generator.fit(_rows(course.timely, rows), target, course.units[rows], support)
 
 
 def _present(course: Course, history: History, pulse: Pulse | None) -> Codes:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from connectors.schema import TableName
+from generators.contexts import FACTOR
 from generators.privacy.support import Support
 from generators.tables import Feature, Matrix
 
@@ -60,7 +61,7 @@ def factors(
         edges = np.unique(np.quantile(values, np.arange(1, bins) / bins))
         codes[there, place] = 1 + np.searchsorted(edges, values, side="right")
     features = (
-        Feature(f"@factor {n}.{child}", bins + 1, ordered=True) for n in range(len(codes.T))
+        Feature(f"{FACTOR}{n}.{child}", bins + 1, ordered=True) for n in range(len(codes.T))
     )
     return Matrix(tuple(features), codes)
 

@@ -36,6 +36,7 @@ class Cast:
         generator: of a row, given its context.
         time: the generator of the clock's column; None without a clock.
         base: context codes of each row, its siblings beside it.
+        timely: which of them tell when a row comes.
         owners: position of each row's owner, equal ones side by side.
         origins: per row, the tick that its owner's first row is counted from.
         started: per row, whether that is known.
@@ -46,6 +47,7 @@ class Cast:
     generator: TableGenerator
     time: FittedColumn | None
     base: Codes
+    timely: Ints
     owners: Ints
     origins: Ints
     started: Bools
@@ -152,7 +154,8 @@ def _with_present(
     else:
         before = found.ticks[rows - 1]
         ahead = ahead_codes(clock.since_previous, cast.beat, cast.owners[rows], before)
-        given = np.concatenate([known, ahead.codes], axis=1)
+        past = known[:, cast.base.shape[1] :]
+        given = np.concatenate([cast.base[rows][:, cast.timely], past, ahead.codes], axis=1)
         found.ticks[rows] = _later_ticks(clock, given, before, rng)
         since = 1 + clock.since_previous.encode(pa.array(found.ticks[rows] - before))
     times = cast.time.encode(moments(found.ticks[rows], cast.time.column.datatype))
@@ -163,7 +166,7 @@ def _with_present(
 
 
 def _first_ticks(cast: Cast, clock: Clock, rows: Ints, rng: np.random.Generator) -> Ints:
-    given, origins = cast.base[rows], cast.origins[rows]
+    given, origins = cast.base[rows][:, cast.timely], cast.origins[rows]
     started = cast.started[rows] & (clock.start is not None)
 
     def drawn(left: Ints) -> Ints:
