@@ -297,6 +297,7 @@ def _seen(facts: _Facts, table: Table, rows: Rows, model: TableModel) -> Seen:
         facts.links[owner.table, owner.name] if owner else np.empty(0, np.int64),
         owner.parent if owner else None,
         next((c for c in model.columns if clock and c.column.name == clock.column), None),
+        {c.column.name: c for c in model.columns},
     )
 
 

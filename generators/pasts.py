@@ -44,6 +44,7 @@ def restored_history(state: Mapping[str, Any]) -> History:
         _clock(shape["clock"], state) if shape["clock"] else None,
         TableName(*shape["beat"]) if shape["beat"] else None,
         _features(shape["beat_features"]),
+        frozenset(shape.get("shared", ())),
     )
 
 
@@ -52,6 +53,7 @@ def _shape(history: History) -> dict[str, Any]:
     return {
         "features": [[f.name, f.size, f.ordered] for f in history.features],
         "repeated": sorted(history.repeated),
+        "shared": sorted(history.shared),
         "clock": None if clock is None else _clock_shape(clock),
         "beat": None if beat is None else [beat.schema, beat.name],
         "beat_features": [[f.name, f.size, f.ordered] for f in history.beat_features],

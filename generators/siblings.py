@@ -22,11 +22,13 @@ from generators.relations.clocks import (
     looks_like_years,
 )
 from generators.relations.courses import Course, Pulse, choose_beat
-from generators.relations.histories import EARLIER, LAST, NEW, Repeats, positions
+from generators.relations.histories import CURRENT, EARLIER, LAST, NEW, Repeats, positions
 from generators.tables import Matrix
 
 Bools = npt.NDArray[np.bool_]
 
+_SHARED = 0.8
+"""Share of rows that must have the beat's value in a column for that to have a code of its own."""
 BEAT = ""
 """The name of the origin that is the beat table's first time."""
 
@@ -40,6 +42,7 @@ class Seen:
         codes: of each row, with those that it was drawn given.
         owners: per row, the position of its owner's row; empty for a root.
         clock: the column that orders siblings; None where none does.
+        learned: the columns whose values are drawn from codes, with their types.
     """
 
     rows: pa.Table
@@ -47,6 +50,7 @@ class Seen:
     owners: Ints
     owner: TableName | None
     clock: FittedColumn | None
+    learned: Mapping[str, FittedColumn]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +95,24 @@ def ordered(
     base = context(seen[owner].codes, owners, codes[known], count)
     time = None if clock is None else _fitted(young.columns, clock.column.name)
     pulse = None if time is None else choose_beat(times, owners, _pulses(owner, time, seen))
+    repeats = _repeats(young, known, positions(owners))
+    shared = frozenset[str]()
+    if pulse is not None:
+        equal = _equal_to_beat(young, known, seen[pulse.table], pulse.beat.current(owners, times))
+        shared = frozenset(name for name, same in equal.items() if _is_shared(same))
+        for place, feature in enumerate(young.target.features):
+            if feature.name in shared:
+                repeats[equal[feature.name], place] = CURRENT
     course = Course(
         base,
         Matrix(young.target.features, young.target.codes[known]),
         owners,
         young.units[known],
-        _repeats(young, known, positions(owners)),
+        repeats,
         time,
         times,
         () if time is None else _origins(time, times, owners, seen[owner], pulse),
+        shared,
     )
     return course, pulse, known
 
@@ -174,6 +187,32 @@ def _repeats(young: Young, known: Ints, position: Ints) -> Repeats:
             last = np.append(False, ids[1:] == ids[:-1]) & (position > 0)
             found[:, place] = np.where(seen, np.where(last, LAST, EARLIER), NEW)
     return found
+
+
+def _equal_to_beat(young: Young, known: Ints, beat: Seen, current: Ints) -> Mapping[str, Bools]:
+    """Per column that the beat's table has too, which rows have its value in the row of their time.
+
+    Where no row of the beat is current, none has.
+    """
+    found = {}
+    there = np.flatnonzero(beat.owners >= 0)
+    place = np.where(current < 0, -1, np.append(there, -1)[current])
+    for fitted in young.columns:
+        name = fitted.column.name
+        if beat.clock is None or name == beat.clock.column.name or name not in beat.learned:
+            continue
+        if beat.learned[name].column.datatype != fitted.column.datatype:
+            continue
+        both = pa.chunked_array([_column(young.rows, name), _column(beat.rows, name)])
+        ids = value_ids(both.combine_chunks())
+        own, others = ids[: len(young.rows)][known], np.append(ids[len(young.rows) :], -1)
+        found[name] = (own == others[place]) & (own >= 0) & (place >= 0)
+    return found
+
+
+def _is_shared(same: Bools) -> bool:
+    """Whether so many rows have the beat's value that it cannot be chance."""
+    return bool(len(same)) and float(same.mean()) >= _SHARED
 
 
 def _seen_before(history: Ints, ids: Ints) -> Bools:

@@ -8,8 +8,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from connectors.schema import TableName
-from generators.columns import Draw
+from generators.columns import Codes, Draw
 from generators.contexts import Rows, timely
+from generators.distinct import patched
 from generators.encoding import FittedColumn
 from generators.randomness import identities
 from generators.relations.beats import Beat, moments, ticks
@@ -29,7 +30,7 @@ def draw_codes(job: Job) -> Turns:
         return take_turns(_cast(job, job.model.history), rng)
     codes = job.model.generator.sample(job.context.codes, {}, rng)
     none = np.full(codes.shape, -1)
-    return Turns(job.context.codes, codes, none, np.zeros(len(codes), np.int64))
+    return Turns(job.context.codes, codes, none, none, np.zeros(len(codes), np.int64))
 
 
 def draw_codes_again(job: Job, found: Turns, rows: Ints, attempt: int) -> Turns:
@@ -55,6 +56,11 @@ def with_repeats(job: Job, values: Values, found: Turns) -> Values:
     everything = np.arange(len(found.codes))
     for place, feature in enumerate(history.features):
         sources = found.sources[:, place]
+        if feature.name in history.shared and history.beat is not None:
+            now = np.flatnonzero(found.current[:, place] >= 0)
+            there = job.above[history.beat].values[feature.name]
+            fresh = there.take(pa.array(found.current[now, place]))
+            carried[feature.name] = patched(carried[feature.name], now, fresh)
         if feature.name in history.repeated and (sources >= 0).any():
             taken = pa.array(np.where(sources < 0, everything, sources))
             for name in columns.get(feature.name, (feature.name,)):
@@ -105,7 +111,21 @@ def _cast(job: Job, history: History) -> Cast:
         origins,
         started,
         beat,
+        _shared(job, history),
     )
+
+
+def _shared(job: Job, history: History) -> Mapping[int, Codes]:
+    """The codes that the beat's values have here, for each feature that may be as in its row."""
+    if history.beat is None:
+        return {}
+    values = job.above[history.beat].values
+    return {
+        place: fitted.encode(values[feature.name])
+        for place, feature in enumerate(history.features)
+        for fitted in job.model.columns
+        if feature.name in history.shared and fitted.column.name == feature.name
+    }
 
 
 def _beat(job: Job, history: History) -> Beat | None:

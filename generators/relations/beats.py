@@ -27,6 +27,7 @@ class Beat:
         owners: position of each row's owner, ascending.
         ticks: each row's time, ascending under each owner.
         codes: each row's codes.
+        rows: each row's position before it was put in this order.
         known: the times that occur, ascending.
         order: owner and time of each row as one number, ascending.
     """
@@ -34,6 +35,7 @@ class Beat:
     owners: Ints
     ticks: Ints
     codes: Codes
+    rows: Ints
     known: Ints
     order: Ints
 
@@ -43,7 +45,7 @@ class Beat:
         rows = np.lexsort((ticks, owners))
         owners, ticks, known = owners[rows], ticks[rows], np.unique(ticks)
         order = owners * (len(known) + 1) + np.searchsorted(known, ticks, side="right")
-        return cls(owners, ticks, codes[rows], known, order)
+        return cls(owners, ticks, codes[rows], rows, known, order)
 
     def at(self, owners: Ints, ticks: Ints) -> Ints:
         """The owner's last row that is not after a time; -1 where there is none."""
@@ -62,6 +64,13 @@ class Beat:
         """The times of the rows at some places; 0 where the place is -1."""
         padded = np.append(self.ticks, 0)
         return np.asarray(padded[place])
+
+    def current(self, owners: Ints, ticks: Ints) -> Ints:
+        """The position of the owner's row at just that time, before the order; -1 for none."""
+        place = self.at(owners, ticks)
+        there = (place >= 0) & (self.ticks_at(place) == ticks)
+        padded = np.append(self.rows, -1)
+        return np.where(there, padded[place], -1)
 
     def codes_at(self, place: Ints) -> Codes:
         """One more than the codes of the rows at some places; 0 where the place is -1."""

@@ -53,6 +53,7 @@ class Course:
         time: the generator of the column that orders them; None where none does.
         ticks: their times.
         origins: what an owner's first time may be counted from.
+        shared: names of features that may be as in the beat's row of the same time.
     """
 
     base: Matrix
@@ -63,6 +64,7 @@ class Course:
     time: FittedColumn | None
     ticks: Ints
     origins: tuple[Origin, ...]
+    shared: frozenset[str]
 
     @property
     def timely(self) -> Matrix:
@@ -106,7 +108,9 @@ def follow(
     if course.time is not None:
         clock = _clock(course, course.time, past, pulse, (generator, support))
         beat = (pulse.table, pulse.features) if pulse else (None, ())
-        history = replace(untimed, clock=clock, beat=beat[0], beat_features=beat[1])
+        history = replace(
+            untimed, clock=clock, beat=beat[0], beat_features=beat[1], shared=course.shared
+        )
     present = Matrix(history.present, _present(course, history, pulse))
     context = joined([course.base, past, present], len(course.owners))
     codes = history.with_repeats(course.target.codes, course.repeats)

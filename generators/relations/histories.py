@@ -19,9 +19,10 @@ from generators.tables import PREVIOUS, Feature, Matrix, TableGenerator
 
 Ints = npt.NDArray[np.int64]
 Repeats = npt.NDArray[np.int8]
-"""How a row repeats older siblings: `NEW`, `LAST` or `EARLIER`."""
+"""How a row repeats others: `NEW` for not at all, or one of those below."""
 
-NEW, LAST, EARLIER = 0, 1, 2
+NEW, LAST, EARLIER, CURRENT = 0, 1, 2, 3
+"""As the sibling before, as an earlier one, as the beat's row of the same time."""
 
 LONGEST = 512
 """Siblings in one history; those of an owner with more fall into several."""
@@ -84,6 +85,8 @@ class History:
         clock: when rows come; None where siblings have no order.
         beat: an earlier child table of the same owner, at whose times rows tend to come.
         beat_features: of its rows.
+        shared: names of features that may be "as in the beat's row of the same time", which is
+            one code more, behind those of repeats.
     """
 
     features: tuple[Feature, ...]
@@ -91,15 +94,21 @@ class History:
     clock: Clock | None
     beat: TableName | None
     beat_features: tuple[Feature, ...]
+    shared: frozenset[str] = frozenset()
 
     @property
     def drawn(self) -> tuple[Feature, ...]:
         """What the table's generator draws: all features but the clock's, and repeats."""
         return tuple(
-            Feature(f.name, f.size + 2 * (f.name in self.repeated), f.ordered)
+            Feature(f.name, f.size + len(self.ways(f.name)), f.ordered)
             for f in self.features
             if self.clock is None or f.name != self.clock.column
         )
+
+    def ways(self, name: str) -> tuple[int, ...]:
+        """How a feature may repeat others, in the order of their codes."""
+        siblings = (LAST, EARLIER) if name in self.repeated else ()
+        return (*siblings, CURRENT) if name in self.shared else siblings
 
     @property
     def places(self) -> Ints:
@@ -161,21 +170,21 @@ class History:
         return np.concatenate(parts, axis=1).astype(np.int32)
 
     def with_repeats(self, codes: Codes, repeats: Repeats) -> Codes:
-        """Codes of `drawn`, from those of `features` and how they repeat older siblings'."""
+        """Codes of `drawn`, from those of `features` and how they repeat others."""
         found = codes[:, self.places]
-        for place, feature in enumerate(self.drawn):
-            if feature.name in self.repeated:
-                how = repeats[:, self.places[place]].astype(np.int32)
-                found[:, place] = np.where(how > 0, feature.size - 3 + how, found[:, place])
+        for column, place in enumerate(self.places):
+            feature = self.features[place]
+            for number, way in enumerate(self.ways(feature.name)):
+                found[repeats[:, place] == way, column] = feature.size + number
         return found
 
     def repeats(self, drawn: Codes) -> Repeats:
-        """How each of `features` repeats older siblings', from the codes of `drawn`."""
-        found = np.zeros((len(drawn), len(self.features)), np.int8)
+        """How each of `features` repeats others, from the codes of `drawn`."""
+        found = np.full((len(drawn), len(self.features)), NEW, np.int8)
         for column, place in enumerate(self.places):
-            feature = self.drawn[column]
-            if feature.name in self.repeated:
-                found[:, place] = np.maximum(drawn[:, column] - (feature.size - 3), 0)
+            feature = self.features[place]
+            for number, way in enumerate(self.ways(feature.name)):
+                found[drawn[:, column] == feature.size + number, place] = way
         return found
 
     def spread(self, drawn: Codes) -> Codes:

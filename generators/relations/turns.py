@@ -1,6 +1,6 @@
 """Draws the rows of all owners turn by turn: every first row, every second one, and so on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +11,9 @@ from generators.columns import Codes, Draw
 from generators.encoding import FittedColumn
 from generators.relations.beats import Beat, moments, ticks
 from generators.relations.histories import (
+    CURRENT,
     EARLIER,
+    LAST,
     NEW,
     Clock,
     History,
@@ -41,6 +43,8 @@ class Cast:
         origins: per row, the tick that its owner's first row is counted from.
         started: per row, whether that is known.
         beat: the beat table's rows, where there is one.
+        shared: per feature that may be as in the beat's row, by its place, the codes that the
+            beat table's values have here.
     """
 
     history: History
@@ -52,6 +56,7 @@ class Cast:
     origins: Ints
     started: Bools
     beat: Beat | None
+    shared: Mapping[int, Codes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +67,14 @@ class Turns:
         context: the codes that each row was drawn given.
         codes: per row and feature, the clock's column too.
         sources: the older sibling from which a value is taken, of the same shape; else -1.
+        current: the beat table's row from which it is taken, likewise.
         ticks: per row, its time; 0 without a clock.
     """
 
     context: Codes
     codes: Codes
     sources: Ints
+    current: Ints
     ticks: Ints
 
 
@@ -78,6 +85,7 @@ def take_turns(cast: Cast, rng: np.random.Generator) -> Turns:
     found = Turns(
         np.zeros((rows, width), np.int32),
         np.zeros((rows, len(history.features)), np.int32),
+        np.full((rows, len(history.features)), -1),
         np.full((rows, len(history.features)), -1),
         np.zeros(rows, np.int64),
     )
@@ -97,7 +105,12 @@ def take_turns(cast: Cast, rng: np.random.Generator) -> Turns:
 
 def drawn_again(cast: Cast, found: Turns, rows: Ints, rng: np.random.Generator) -> Turns:
     """The same rows with some of them replaced, each drawn given what it was drawn given before."""
-    again = replace(found, codes=found.codes.copy(), sources=found.sources.copy())
+    again = replace(
+        found,
+        codes=found.codes.copy(),
+        sources=found.sources.copy(),
+        current=found.current.copy(),
+    )
     _draw_rows(cast, again, rows, rng)
     return again
 
@@ -105,21 +118,39 @@ def drawn_again(cast: Cast, found: Turns, rows: Ints, rng: np.random.Generator) 
 def _draw_rows(cast: Cast, found: Turns, rows: Ints, rng: np.random.Generator) -> None:
     """Draws codes of rows whose context and time are there, in place."""
     known, history = found.context[rows], cast.history
-    position = positions(cast.owners)[rows]
+    position, beat = positions(cast.owners)[rows], _beat_rows(cast, found, rows)
     codes = cast.generator.sample(known, {}, rng)
     for _ in range(_REDRAWS):
-        wrong = np.flatnonzero((position == 0) & history.repeats(codes).any(axis=1))
+        wrong = np.flatnonzero((_impossible(history.repeats(codes), position, beat)).any(axis=1))
         if not len(wrong):
             break
         codes[wrong] = cast.generator.sample(known[wrong], {}, rng)
-    how = np.where(position[:, None] > 0, history.repeats(codes), NEW)
+    how = history.repeats(codes)
+    how[_impossible(how, position, beat)] = NEW
     fresh = history.spread(codes)
     for place in history.places:
         limit = history.features[place].size - 1
         found.codes[rows, place] = np.minimum(fresh[:, place], limit)
-        found.sources[rows, place] = -1
+        found.sources[rows, place] = found.current[rows, place] = -1
         if how[:, place].any():
             _repeat(found, rows, int(place), (how[:, place], position), rng)
+            now = np.flatnonzero(how[:, place] == CURRENT)
+            found.current[rows[now], place] = beat[now]
+            if len(now):
+                found.codes[rows[now], place] = cast.shared[int(place)][beat[now]]
+
+
+def _beat_rows(cast: Cast, found: Turns, rows: Ints) -> Ints:
+    """The beat's row of each row's time; -1 where there is none."""
+    if cast.beat is None:
+        return np.full(len(rows), -1)
+    return cast.beat.current(cast.owners[rows], found.ticks[rows])
+
+
+def _impossible(how: Repeats, position: Ints, beat: Ints) -> Bools:
+    """Where a row repeats an older sibling or a row of the beat that is not there."""
+    alone = (position == 0)[:, None] & ((how == LAST) | (how == EARLIER))
+    return np.asarray(alone | ((beat < 0)[:, None] & (how == CURRENT)))
 
 
 def _repeat(
@@ -134,7 +165,7 @@ def _repeat(
         back = (rng.random(len(left)) * (position[left] - 1)).astype(np.int64)
         chosen[left] = rows[left] - 2 - back
         left = left[codes[chosen[left]] == codes[rows[left] - 1]]
-    repeating = kind > NEW
+    repeating = (kind == LAST) | (kind == EARLIER)
     taken, own = chosen[repeating], found.sources[chosen[repeating], place]
     found.codes[rows[repeating], place] = codes[taken]
     found.sources[rows[repeating], place] = np.where(own < 0, taken, own)
