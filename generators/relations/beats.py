@@ -56,6 +56,11 @@ class Beat:
         """The owner's first row after a time; -1 where there is none."""
         return self._own(self._behind(owners, ticks), owners)
 
+    def left(self, owners: Ints, ticks: Ints) -> Ints:
+        """How many of the owner's rows come after a time."""
+        ends = np.searchsorted(self.owners, owners, side="right")
+        return np.asarray(ends - self._behind(owners, ticks))
+
     def first(self, owners: Ints) -> Ints:
         """The owner's first row; -1 where there is none."""
         return self._own(np.searchsorted(self.owners, owners), owners)

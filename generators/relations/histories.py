@@ -15,6 +15,7 @@ from generators.columns import Codes
 from generators.encoding import FittedColumn
 from generators.privacy.support import Floats, Released
 from generators.relations.beats import Beat
+from generators.relations.counts import BUCKETS, bucket
 from generators.tables import PREVIOUS, Feature, Matrix, TableGenerator
 
 Ints = npt.NDArray[np.int64]
@@ -197,13 +198,17 @@ class History:
 def ahead_codes(
     since_previous: FittedColumn, beat: Beat | None, owners: Ints, before: Ints
 ) -> Matrix:
-    """What a clock knows besides: the time from the sibling before to the next beat."""
+    """What a clock knows besides: the time to the next beat, and how many beats are left."""
     if beat is None:
         return Matrix((), np.empty((len(owners), 0), np.int32))
     place = beat.after(owners, before)
     codes = 1 + since_previous.encode(pa.array(beat.ticks_at(place) - before))
-    feature = Feature("@next beat", since_previous.feature.size + 1, ordered=True)
-    return Matrix((feature,), np.where(place < 0, 0, codes)[:, None].astype(np.int32))
+    features = (
+        Feature("@next beat", since_previous.feature.size + 1, ordered=True),
+        Feature("@beats left", BUCKETS, ordered=True),
+    )
+    ahead = (np.where(place < 0, 0, codes), bucket(beat.left(owners, before)))
+    return Matrix(features, np.stack(ahead, axis=1).astype(np.int32))
 
 
 def positions(owners: Ints) -> Ints:
