@@ -26,6 +26,7 @@ from generators.tables import TableGenerator
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
+_ENDLESS = 2**61
 _REDRAWS = 4
 
 
@@ -60,6 +61,14 @@ class Cast:
 
 
 @dataclass(frozen=True, slots=True)
+class _Way:
+    """How times are drawn: the first rows' where they are known, and none beyond `highest`."""
+
+    firsts: Ints | None
+    highest: int
+
+
+@dataclass(frozen=True, slots=True)
 class Turns:
     """Rows that were drawn.
 
@@ -79,7 +88,52 @@ class Turns:
 
 
 def take_turns(cast: Cast, rng: np.random.Generator) -> Turns:
-    """Draws all rows of some owners."""
+    """Draws all rows of some owners.
+
+    An owner whose rows would go on beyond the latest time begins earlier by as much, and its rows
+    are drawn again.
+    """
+    clock = cast.history.clock
+    if clock is None or cast.time is None or not len(cast.owners):
+        return _turns(cast, _Way(None, 0), rng)
+    found = _turns(cast, _Way(None, _ENDLESS), rng)
+    starts = np.flatnonzero(positions(cast.owners) == 0)
+    beyond = np.maximum.reduceat(found.ticks, starts) - clock.bounds[1]
+    beyond = np.repeat(beyond, np.diff(np.append(starts, len(cast.owners))))
+    late = np.flatnonzero(beyond > 0)
+    if len(late):
+        firsts = np.maximum((found.ticks - beyond)[late], _earliest(cast, clock)[late])
+        again = _turns(_part(cast, late), _Way(firsts, clock.bounds[1]), rng)
+        sources = np.where(again.sources < 0, -1, late[again.sources])
+        for field in Turns.__dataclass_fields__:
+            fresh = sources if field == "sources" else getattr(again, field)
+            getattr(found, field)[late] = fresh
+    return found
+
+
+def _earliest(cast: Cast, clock: Clock) -> Ints:
+    """The earliest time that each owner's first row may have."""
+    lowest = np.full(len(cast.owners), clock.bounds[0])
+    if clock.start is None:
+        return lowest
+    codes = np.arange(clock.start.spans.feature.size, dtype=np.int32)
+    spans = ticks(clock.start.spans.decode(codes, _draw(len(codes), np.random.default_rng(0))))
+    return np.where(cast.started, np.maximum(lowest, cast.origins + spans.min()), lowest)
+
+
+def _part(cast: Cast, rows: Ints) -> Cast:
+    """The same for some owners alone."""
+    return replace(
+        cast,
+        base=cast.base[rows],
+        owners=cast.owners[rows],
+        origins=cast.origins[rows],
+        started=cast.started[rows],
+    )
+
+
+def _turns(cast: Cast, way: _Way, rng: np.random.Generator) -> Turns:
+    """All rows of some owners, turn by turn."""
     history, rows = cast.history, len(cast.owners)
     width = cast.base.shape[1] + len(history.past) + len(history.present)
     found = Turns(
@@ -98,7 +152,7 @@ def take_turns(cast: Cast, rng: np.random.Generator) -> Turns:
             sums[turn] = sums[turn - 1] + found.codes[turn - 1][:, history.averaged]
         past = history.past_codes(found.codes[turn - 1], sums[turn], np.full(len(turn), number))
         known = np.concatenate([cast.base[turn], past], axis=1)
-        found.context[turn] = _with_present(cast, found, turn, known, rng)
+        found.context[turn] = _with_present(cast, found, turn, (known, way), rng)
         _draw_rows(cast, found, turn, rng)
     return found
 
@@ -172,22 +226,25 @@ def _repeat(
 
 
 def _with_present(
-    cast: Cast, found: Turns, rows: Ints, known: Codes, rng: np.random.Generator
+    cast: Cast, found: Turns, rows: Ints, given: tuple[Codes, _Way], rng: np.random.Generator
 ) -> Codes:
     """The context of one turn's rows, once they have their times."""
+    known, way = given
     history, clock = cast.history, cast.history.clock
     if clock is None or cast.time is None:
         return known
     first = not known[:, cast.base.shape[1] :].any()
     since = np.zeros(len(rows), np.int32)
-    if first:
+    if first and way.firsts is not None:
+        found.ticks[rows] = way.firsts[rows]
+    elif first:
         found.ticks[rows] = _first_ticks(cast, clock, rows, rng)
     else:
         before = found.ticks[rows - 1]
         ahead = ahead_codes(clock.since_previous, cast.beat, cast.owners[rows], before)
         past = known[:, cast.base.shape[1] :]
-        given = np.concatenate([cast.base[rows][:, cast.timely], past, ahead.codes], axis=1)
-        found.ticks[rows] = _later_ticks(clock, given, before, rng)
+        asked = np.concatenate([cast.base[rows][:, cast.timely], past, ahead.codes], axis=1)
+        found.ticks[rows] = _later_ticks(clock, asked, (before, way.highest), rng)
         since = 1 + clock.since_previous.encode(pa.array(found.ticks[rows] - before))
     times = cast.time.encode(moments(found.ticks[rows], cast.time.column.datatype))
     place = [f.name for f in history.features].index(clock.column)
@@ -215,13 +272,17 @@ def _first_ticks(cast: Cast, clock: Clock, rows: Ints, rng: np.random.Generator)
     return _within(drawn, np.full(len(rows), clock.bounds[0]), clock.bounds[1])
 
 
-def _later_ticks(clock: Clock, given: Codes, before: Ints, rng: np.random.Generator) -> Ints:
+def _later_ticks(
+    clock: Clock, given: Codes, bounds: tuple[Ints, int], rng: np.random.Generator
+) -> Ints:
+    before, highest = bounds
+
     def drawn(left: Ints) -> Ints:
         codes = clock.later.sample(given[left], {}, rng)[:, 0]
         spans = ticks(clock.since_previous.decode(codes, _draw(len(codes), rng)))
         return np.asarray(before[left] + spans)
 
-    return _within(drawn, before, clock.bounds[1])
+    return _within(drawn, before, highest)
 
 
 def _within(drawn: Callable[[Ints], Ints], lowest: Ints, highest: int) -> Ints:
