@@ -120,7 +120,8 @@ def fit_database(
     """
     facts = _gathered(source, support, kind)
     fitted: dict[TableName, TableModel] = {}
-    for tree in trees(source.schema, facts.owners):
+    rows = {name: profile.rows for name, profile in source.profile.tables.items()}
+    for tree in trees(source.schema, facts.owners, rows):
         seen: dict[TableName, Seen] = {}
         drafts: dict[TableName, _Draft] = {}
         for name in reversed(tree):
@@ -298,7 +299,16 @@ def _seen(facts: _Facts, table: Table, rows: Rows, model: TableModel) -> Seen:
         owner.parent if owner else None,
         next((c for c in model.columns if clock and c.column.name == clock.column), None),
         {c.column.name: c for c in model.columns},
+        _met(facts, table),
     )
+
+
+def _met(facts: _Facts, table: Table) -> float:
+    """Rows of one unit are read together; others are held out one by one."""
+    if facts.source.paths[table.name].unit is not None:
+        return 1.0
+    rows = facts.source.profile.tables[table.name].rows
+    return len(facts.source.training[table.name].rows) / max(1, rows)
 
 
 def _followed(

@@ -76,6 +76,11 @@ class DatabaseModel:
             if model.owner is not None
         }
 
+    @property
+    def rows(self) -> Mapping[TableName, int]:
+        """The rows of each table in the source."""
+        return {name: model.rows.value for name, model in self.tables.items()}
+
     def foreign_key(self, table: TableName, name: str) -> ForeignKey:
         """A foreign key by its table and name; KeyError where there is none."""
         for key in self.schema.table(table).foreign_keys:

@@ -45,6 +45,7 @@ def restored_history(state: Mapping[str, Any]) -> History:
         TableName(*shape["beat"]) if shape["beat"] else None,
         _features(shape["beat_features"]),
         frozenset(shape.get("shared", ())),
+        bool(shape.get("bound", False)),
     )
 
 
@@ -54,6 +55,7 @@ def _shape(history: History) -> dict[str, Any]:
         "features": [[f.name, f.size, f.ordered] for f in history.features],
         "repeated": sorted(history.repeated),
         "shared": sorted(history.shared),
+        "bound": history.bound,
         "clock": None if clock is None else _clock_shape(clock),
         "beat": None if beat is None else [beat.schema, beat.name],
         "beat_features": [[f.name, f.size, f.ordered] for f in history.beat_features],

@@ -43,6 +43,7 @@ class Seen:
         owners: per row, the position of its owner's row; empty for a root.
         clock: the column that orders siblings; None where none does.
         learned: the columns whose values are drawn from codes, with their types.
+        met: the share of these rows that other rows of the same owner can meet among those read.
     """
 
     rows: pa.Table
@@ -51,6 +52,7 @@ class Seen:
     owner: TableName | None
     clock: FittedColumn | None
     learned: Mapping[str, FittedColumn]
+    met: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ def ordered(
     shared = frozenset[str]()
     if pulse is not None:
         equal = _equal_to_beat(young, known, seen[pulse.table], pulse.beat.current(owners, times))
-        shared = frozenset(name for name, same in equal.items() if _is_shared(same))
+        shared = frozenset(n for n, same in equal.items() if _is_shared(same, pulse.met))
         for place, feature in enumerate(young.target.features):
             if feature.name in shared:
                 repeats[equal[feature.name], place] = CURRENT
@@ -145,7 +147,7 @@ def _pulses(owner: TableName, time: FittedColumn, seen: Mapping[TableName, Seen]
         times = ticks(_column(other.rows, other.clock.column.name))[kept]
         codes = other.codes.target
         beat = Beat.of(other.owners[kept], times, codes.codes[kept])
-        found.append(Pulse(name, codes.features, beat))
+        found.append(Pulse(name, codes.features, beat, other.met))
     return found
 
 
@@ -210,9 +212,9 @@ def _equal_to_beat(young: Young, known: Ints, beat: Seen, current: Ints) -> Mapp
     return found
 
 
-def _is_shared(same: Bools) -> bool:
+def _is_shared(same: Bools, met: float) -> bool:
     """Whether so many rows have the beat's value that it cannot be chance."""
-    return bool(len(same)) and float(same.mean()) >= _SHARED
+    return bool(len(same)) and float(same.mean()) >= _SHARED * met
 
 
 def _seen_before(history: Ints, ids: Ints) -> Bools:

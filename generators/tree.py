@@ -142,9 +142,10 @@ def _places(table: Table, j: int, inputs: Ints, kept: Ints) -> Ints:
     profiles = []
     for i in inputs[:_MOST_PROFILES]:
         bins = merged(table.masses[i], table.features[i].ordered, _PROFILE_BINS)
-        cells = own * _PROFILE_BINS + bins[table.codes[i, kept]]
-        counts = np.bincount(cells, minlength=len(mass) * _PROFILE_BINS)
-        profiles.append(profiled(counts.reshape(len(mass), _PROFILE_BINS)))
+        shape = (len(mass), int(bins.max()) + 1)
+        cells = own * shape[1] + bins[table.codes[i, kept]]
+        counts = np.bincount(cells, minlength=shape[0] * shape[1])
+        profiles.append(profiled(counts.reshape(shape)))
     return arranged(np.hstack(profiles), mass)
 
 

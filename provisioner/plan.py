@@ -181,7 +181,7 @@ def plan(
         raise WrongRequest("which rows are kept depends on the target; name it with --target")
     there = {one.table: one.rows for one in kept}
     order = {name: place for place, name in enumerate(load_order(model.schema))}
-    found = sorted(trees(model.schema, model.owners), key=lambda tree: order[tree[0]])
+    found = sorted(trees(model.schema, model.owners, model.rows), key=lambda tree: order[tree[0]])
     planned = tuple(_tree(model, tables, request, there) for tables in found)
     layouts = {n: lay for t in planned for n, lay in zip(t.tables, t.layouts, strict=True)}
     fresh = {n: lay for n, lay in layouts.items() if n not in there}
@@ -242,7 +242,7 @@ def _check(model: DatabaseModel, request: Request) -> None:
     for name in (*request.rows, *request.empty, *request.keep, *request.fire):
         if name not in model.tables:
             raise WrongRequest(f"the model holds no table {name}; see `provisioner show`")
-    roots = {tree[0] for tree in trees(model.schema, model.owners)}
+    roots = {tree[0] for tree in trees(model.schema, model.owners, model.rows)}
     for name, rows in request.rows.items():
         if name not in roots:
             above = model.owners[name].parent

@@ -18,7 +18,7 @@ Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
 _FEWEST_PAIRS = 50
-_MOVING = 0.5
+_MOVING = 0.25
 """Share of consecutive siblings that a time must tell apart to order them."""
 _REGULAR = 0.3
 """Share of consecutive siblings whose whole numbers must lie one usual step apart."""

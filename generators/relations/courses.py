@@ -21,6 +21,7 @@ from generators.relations.histories import (
     Repeats,
     Start,
     ahead_codes,
+    following,
     positions,
     sums_before,
 )
@@ -36,6 +37,8 @@ _BEYOND_CHANCE = 1.5
 _FREQUENT = 0.05
 _FEW_CODES = 4
 """A feature of so few codes repeats the sibling before by chance."""
+_BOUND = 0.99
+"""Share of rows whose time must be one of the beat's for no other time to be drawn."""
 _ON_BEAT = 0.5
 """Share of rows whose time must be one of another child table's for that to be their beat."""
 
@@ -75,11 +78,16 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """A child table whose times may be those of another: its name, features and rows."""
+    """A child table whose times may be those of another.
+
+    Attributes:
+        met: the share of its rows that can be met among those read.
+    """
 
     table: TableName
     features: tuple[Feature, ...]
     beat: Beat
+    met: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +117,12 @@ def follow(
         clock = _clock(course, course.time, past, pulse, (generator, support))
         beat = (pulse.table, pulse.features) if pulse else (None, ())
         history = replace(
-            untimed, clock=clock, beat=beat[0], beat_features=beat[1], shared=course.shared
+            untimed,
+            clock=clock,
+            beat=beat[0],
+            beat_features=beat[1],
+            shared=course.shared,
+            bound=pulse is not None and _is_bound(course, pulse),
         )
     present = Matrix(history.present, _present(course, history, pulse))
     context = joined([course.base, past, present], len(course.owners))
@@ -119,13 +132,18 @@ def follow(
 
 def choose_beat(ticks: Ints, owners: Ints, pulses: Sequence[Pulse]) -> Pulse | None:
     """The table at whose times most rows come, if that is at least half of them."""
-    found = []
-    for pulse in pulses:
-        place = pulse.beat.at(owners, ticks)
-        on_beat = (place >= 0) & (pulse.beat.ticks_at(place) == ticks)
-        found.append((float(on_beat.mean()) if len(ticks) else 0.0, pulse))
+    found = [(_share_on(pulse.beat, owners, ticks), pulse) for pulse in pulses]
     best = max(found, key=lambda f: f[0], default=None)
     return best[1] if best is not None and best[0] >= _ON_BEAT else None
+
+
+def _is_bound(course: Course, pulse: Pulse) -> bool:
+    return _share_on(pulse.beat, course.owners, course.ticks) >= _BOUND * pulse.met
+
+
+def _share_on(beat: Beat, owners: Ints, ticks: Ints) -> float:
+    """The share of rows whose time is one of the beat's."""
+    return float((beat.current(owners, ticks) >= 0).mean()) if len(ticks) else 0.0
 
 
 def _repeated(course: Course) -> frozenset[str]:
@@ -172,7 +190,8 @@ def _clock(
     before = course.ticks[later - 1]
     spans = course.ticks[later] - before
     since_previous = fit_span("@since previous", spans, course.units[later], support)
-    ahead = ahead_codes(since_previous, pulse.beat if pulse else None, course.owners[later], before)
+    after, beat = following(course.owners)[later], pulse.beat if pulse else None
+    ahead = ahead_codes(since_previous, beat, course.owners[later], before, after)
     parts = [_rows(course.timely, later), _rows(past, later), ahead]
     going = Matrix((since_previous.feature,), since_previous.encode(pa.array(spans))[:, None])
     outermost = np.array([0.0, 1.0])

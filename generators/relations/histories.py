@@ -28,6 +28,8 @@ NEW, LAST, EARLIER, CURRENT = 0, 1, 2, 3
 LONGEST = 512
 """Siblings in one history; those of an owner with more fall into several."""
 _FAR = 2**61
+_SPARE = 16
+"""Rows more than beats, or fewer, up to which a clock tells how many."""
 _MEANS = 32
 """Levels of a running mean; one more code says that nothing came before."""
 
@@ -88,6 +90,7 @@ class History:
         beat_features: of its rows.
         shared: names of features that may be "as in the beat's row of the same time", which is
             one code more, behind those of repeats.
+        bound: whether rows come at times of the beat alone.
     """
 
     features: tuple[Feature, ...]
@@ -96,6 +99,7 @@ class History:
     beat: TableName | None
     beat_features: tuple[Feature, ...]
     shared: frozenset[str] = frozenset()
+    bound: bool = False
 
     @property
     def drawn(self) -> tuple[Feature, ...]:
@@ -196,9 +200,13 @@ class History:
 
 
 def ahead_codes(
-    since_previous: FittedColumn, beat: Beat | None, owners: Ints, before: Ints
+    since_previous: FittedColumn, beat: Beat | None, owners: Ints, before: Ints, after: Ints
 ) -> Matrix:
-    """What a clock knows besides: the time to the next beat, and how many beats are left."""
+    """What a clock knows besides: the time to the next beat, and how many beats are left.
+
+    `after` is how many siblings come after each row; those that more beats are left for than
+    rows have to skip some.
+    """
     if beat is None:
         return Matrix((), np.empty((len(owners), 0), np.int32))
     place = beat.after(owners, before)
@@ -206,9 +214,18 @@ def ahead_codes(
     features = (
         Feature("@next beat", since_previous.feature.size + 1, ordered=True),
         Feature("@beats left", BUCKETS, ordered=True),
+        Feature("@spare", 2 * _SPARE + 1, ordered=True),
     )
-    ahead = (np.where(place < 0, 0, codes), bucket(beat.left(owners, before)))
+    left = beat.left(owners, before)
+    spare = np.clip(after + 1 - left, -_SPARE, _SPARE) + _SPARE
+    ahead = (np.where(place < 0, 0, codes), bucket(left), spare)
     return Matrix(features, np.stack(ahead, axis=1).astype(np.int32))
+
+
+def following(owners: Ints) -> Ints:
+    """How many siblings come after each row; equal owners stand side by side."""
+    ends = np.searchsorted(np.flatnonzero(np.diff(owners, append=-1)), np.arange(len(owners)))
+    return np.flatnonzero(np.diff(owners, append=-1))[ends] - np.arange(len(owners))
 
 
 def positions(owners: Ints) -> Ints:

@@ -77,11 +77,16 @@ def ancestors(table: TableName, owners: Owners) -> tuple[TableName, ...]:
     return tuple(line)
 
 
-def trees(schema: Schema, owners: Owners) -> tuple[tuple[TableName, ...], ...]:
-    """The tables of each tree, root first and every parent before its children."""
+def trees(
+    schema: Schema, owners: Owners, rows: Mapping[TableName, int]
+) -> tuple[tuple[TableName, ...], ...]:
+    """The tables of each tree, root first and every parent before its children.
+
+    Of tables at one depth those of fewer rows come first, so that others can have them as a beat.
+    """
     names = [t.name for t in schema.tables]
     by_root: dict[TableName, list[TableName]] = {n: [] for n in names if n not in owners}
-    for name in sorted(names, key=lambda n: (len(ancestors(n, owners)), n)):
+    for name in sorted(names, key=lambda n: (len(ancestors(n, owners)), rows[n], n)):
         by_root[ancestors(name, owners)[-1]].append(name)
     return tuple(tuple(tree) for _, tree in sorted(by_root.items()))
 

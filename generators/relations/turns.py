@@ -19,6 +19,7 @@ from generators.relations.histories import (
     History,
     Repeats,
     ahead_codes,
+    following,
     positions,
 )
 from generators.tables import TableGenerator
@@ -233,24 +234,40 @@ def _with_present(
     history, clock = cast.history, cast.history.clock
     if clock is None or cast.time is None:
         return known
-    first = not known[:, cast.base.shape[1] :].any()
-    since = np.zeros(len(rows), np.int32)
-    if first and way.firsts is not None:
-        found.ticks[rows] = way.firsts[rows]
-    elif first:
-        found.ticks[rows] = _first_ticks(cast, clock, rows, rng)
+    past = known[:, cast.base.shape[1] :]
+    if past.any():
+        _set_later(cast, found, rows, (past, way), rng)
+        since = 1 + clock.since_previous.encode(pa.array(found.ticks[rows] - found.ticks[rows - 1]))
     else:
-        before = found.ticks[rows - 1]
-        ahead = ahead_codes(clock.since_previous, cast.beat, cast.owners[rows], before)
-        past = known[:, cast.base.shape[1] :]
-        asked = np.concatenate([cast.base[rows][:, cast.timely], past, ahead.codes], axis=1)
-        found.ticks[rows] = _later_ticks(clock, asked, (before, way.highest), rng)
-        since = 1 + clock.since_previous.encode(pa.array(found.ticks[rows] - before))
+        fresh = way.firsts
+        firsts = _first_ticks(cast, clock, rows, rng) if fresh is None else fresh[rows]
+        found.ticks[rows] = _on_beat(cast, rows, firsts)
+        since = np.zeros(len(rows), np.int32)
     times = cast.time.encode(moments(found.ticks[rows], cast.time.column.datatype))
     place = [f.name for f in history.features].index(clock.column)
     found.codes[rows, place] = times
     present = history.present_codes(times, since, cast.owners[rows], found.ticks[rows], cast.beat)
     return np.concatenate([known, present], axis=1)
+
+
+def _set_later(
+    cast: Cast, found: Turns, rows: Ints, given: tuple[Codes, _Way], rng: np.random.Generator
+) -> None:
+    """Draws the times of rows that have an older sibling, in place."""
+    clock, (past, way) = cast.history.clock, given
+    if clock is None:
+        return
+    before, after = found.ticks[rows - 1], following(cast.owners)[rows]
+    ahead = ahead_codes(clock.since_previous, cast.beat, cast.owners[rows], before, after)
+    asked = np.concatenate([cast.base[rows][:, cast.timely], past, ahead.codes], axis=1)
+    found.ticks[rows] = _on_beat(cast, rows, _later_ticks(clock, asked, (before, way.highest), rng))
+
+
+def _on_beat(cast: Cast, rows: Ints, ticks: Ints) -> Ints:
+    """The times, at times of the beat where there may be no others."""
+    if cast.beat is None or not cast.history.bound:
+        return ticks
+    return cast.beat.snapped(cast.owners[rows], ticks)
 
 
 def _first_ticks(cast: Cast, clock: Clock, rows: Ints, rng: np.random.Generator) -> Ints:

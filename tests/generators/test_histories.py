@@ -4,7 +4,16 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generators.relations.histories import EARLIER, LAST, NEW, History, positions, sums_before
+from generators.relations.histories import (
+    CURRENT,
+    EARLIER,
+    LAST,
+    NEW,
+    History,
+    following,
+    positions,
+    sums_before,
+)
 from generators.tables import Feature
 
 
@@ -12,19 +21,24 @@ from generators.tables import Feature
 def test_repeats_and_codes_come_back_as_they_were(size: int, rows: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     features = (Feature("a", size, ordered=True), Feature("b", 5, ordered=False))
-    history = History(features, frozenset({"a"}), None, None, ())
+    history = History(features, frozenset({"a"}), None, None, (), frozenset({"a", "b"}))
     codes = rng.integers(0, (size, 5), (rows, 2)).astype(np.int32)
     repeats = np.zeros((rows, 2), np.int8)
-    repeats[:, 0] = rng.choice([NEW, LAST, EARLIER], rows)
+    repeats[:, 0] = rng.choice([NEW, LAST, EARLIER, CURRENT], rows)
+    repeats[:, 1] = rng.choice([NEW, CURRENT], rows)
     drawn = history.with_repeats(codes, repeats)
     assert (drawn < [f.size for f in history.drawn]).all()
     assert (history.repeats(drawn) == repeats).all()
-    fresh = repeats[:, 0] == NEW
+    fresh = repeats == NEW
     assert (history.spread(drawn)[fresh] == codes[fresh]).all()
 
 
 def test_positions_start_again_under_each_owner() -> None:
     assert positions(np.array([3, 3, 3, 5, 8, 8])).tolist() == [0, 1, 2, 0, 0, 1]
+
+
+def test_siblings_after_a_row_are_counted() -> None:
+    assert following(np.array([3, 3, 3, 5, 8, 8])).tolist() == [2, 1, 0, 0, 1, 0]
 
 
 def test_sums_are_over_the_siblings_before() -> None:
