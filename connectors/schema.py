@@ -61,6 +61,11 @@ class Unique:
     constraint: bool = True
     declared: bool = True
 
+    @property
+    def whole(self) -> bool:
+        """Whether it holds of all rows, and of plain columns alone."""
+        return self.predicate is None and not self.expressions
+
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:

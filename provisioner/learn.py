@@ -13,7 +13,8 @@ from connectors.engines import Source
 from connectors.errors import EmptyDatabase, UnreadableTable
 from connectors.profile import Split, TableSize, UnitPath
 from connectors.schema import ForeignKey, Schema, Table, TableName
-from generators import fit
+from generators.facts import Reading, Training
+from generators.fit import fit_database
 from generators.model import DatabaseModel
 from generators.privacy.support import Support, dense
 from generators.privacy.units import unit_paths
@@ -63,7 +64,7 @@ def learn(source: Source, learning: Learning, listen: Listener = silent) -> Data
     listen(Stated(_cost(schema, source.sizes())))
     split = Split(paths, number(learning.seed, "holdout"), shares=_shares(schema, source, paths))
     training = _read(source, schema, split, listen)
-    facts = fit.Source(
+    facts = Reading(
         schema,
         ddl,
         source.identity,
@@ -140,7 +141,7 @@ def _shares(
 
 def _read(
     source: Source, schema: Schema, split: Split, listen: Listener
-) -> Mapping[TableName, fit.Training]:
+) -> Mapping[TableName, Training]:
     began = time.monotonic()
     listen(StageStarted("read", len(schema.tables), "tables"))
     found = {}
@@ -151,17 +152,17 @@ def _read(
     listen(StageFinished("read", rows, time.monotonic() - began))
     units = dense([t.units for t in found.values()])
     return {
-        name: fit.Training(part.rows, numbers)
+        name: Training(part.rows, numbers)
         for (name, part), numbers in zip(found.items(), units, strict=True)
     }
 
 
-def _training(batches: Iterator[pa.RecordBatch], table: Table) -> fit.Training:
+def _training(batches: Iterator[pa.RecordBatch], table: Table) -> Training:
     fields = [pa.field(c.name, arrow_type(c.datatype)) for c in table.written]
     expected = pa.schema([*fields, pa.field("unit", pa.int64())])
     rows = pa.Table.from_batches([_named(b, expected) for b in batches], expected)
     units = rows.column(rows.num_columns - 1)
-    return fit.Training(
+    return Training(
         rows.remove_column(rows.num_columns - 1),
         np.asarray(units.to_numpy(), dtype=np.int64),
     )
@@ -171,10 +172,10 @@ def _named(batch: pa.RecordBatch, expected: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(batch.columns, schema=expected)
 
 
-def _fitted(facts: fit.Source, learning: Learning, listen: Listener) -> DatabaseModel:
+def _fitted(facts: Reading, learning: Learning, listen: Listener) -> DatabaseModel:
     began = time.monotonic()
     listen(StageStarted("learn", len(facts.schema.tables), "tables"))
-    for part in fit.fit_database(facts, Support(learning.k), learning.kind):
+    for part in fit_database(facts, Support(learning.k), learning.kind):
         if isinstance(part, DatabaseModel):
             listen(StageFinished("learn", len(part.tables), time.monotonic() - began))
             return part

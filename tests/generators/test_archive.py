@@ -26,7 +26,8 @@ from connectors.profile import (
 from connectors.schema import Column, ForeignKey, Schema, Table, TableName, Unique
 from generators.archive import FORMAT, fingerprint, read_archive, write_archive
 from generators.errors import BrokenArchive, NewerArchive, NotAnArchive
-from generators.fit import Source, Training, fit_database
+from generators.facts import Reading, Training
+from generators.fit import fit_database
 from generators.model import DatabaseModel
 from generators.privacy.support import Support
 from provisioner.plan import Request, plan
@@ -60,7 +61,7 @@ SCHEMA = Schema(
 )
 
 
-def source() -> Source:
+def source() -> Reading:
     """300 people with two sales each."""
     rng = np.random.default_rng(4)
     people, sales = np.arange(300, dtype=np.int64), np.repeat(np.arange(300, dtype=np.int64), 2)
@@ -95,7 +96,7 @@ def source() -> Source:
     }
     keys = {(SALE, "sale_person"): ForeignKeyProfile(300, 300, 600, 2)}
     item = DdlItem(1, Section.PRE_DATA, "TABLE", "public", "person", "CREATE TABLE person ();")
-    return Source(
+    return Reading(
         SCHEMA,
         (item,),
         "identity",

@@ -1,0 +1,143 @@
+"""A table's rows as codes, before they are held against those of its owner."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from connectors.schema import Column, ForeignKey, Table, TableName
+from generators.columns import Codes, Sample, column_generators
+from generators.contexts import joined
+from generators.encoding import FittedColumn, fit_column
+from generators.facts import Facts, null_rows, stored
+from generators.keyed import divided
+from generators.keys import KeyGenerator
+from generators.relations.counts import count_column
+from generators.relations.factors import factors
+from generators.relations.levels import branching_column
+from generators.relations.references import (
+    Mode,
+    Reference,
+)
+from generators.tables import Feature, Matrix
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is known of a table before its rows are held against those of its owner."""
+
+    columns: tuple[FittedColumn, ...]
+    keys: dict[str, KeyGenerator]
+    counts: Mapping[TableName, FittedColumn]
+    branching: Mapping[str, FittedColumn]
+    factors: tuple[Feature, ...]
+    target: Matrix
+
+
+def draft(facts: Facts, table: Table, below: Mapping[TableName, Draft]) -> Draft:
+    """What is known of a table's rows without those of its owner; its children are in `below`."""
+    training = facts.source.training[table.name]
+    learned, keys = divided(facts, table)
+    columns = tuple(
+        fit_column(table.name, c, stored(training, c.name), training.units, facts.support)
+        for c in learned
+    )
+    counts, branching = _counts(facts, table.name), _branching(facts, table.name)
+    common = joined(
+        [
+            factors(
+                child,
+                below[child].target,
+                facts.links[key.table, key.name],
+                training.units,
+                facts.support,
+            )
+            for child, key in sorted(facts.owners.items())
+            if key.parent == table.name
+        ],
+        len(training.rows),
+    )
+    target = _target(facts, table.name, columns, (counts, branching, common))
+    return Draft(columns, keys, counts, branching, common.features, target)
+
+
+def _counts(facts: Facts, name: TableName) -> Mapping[TableName, FittedColumn]:
+    """A generator of the number of children, for each table that this one owns."""
+    return {
+        child: _counter(facts, name, count_column(child), _children(facts, name, key))
+        for child, key in sorted(facts.owners.items())
+        if key.parent == name
+    }
+
+
+def _branching(facts: Facts, name: TableName) -> Mapping[str, FittedColumn]:
+    """A generator of the number of rows that refer to one, for each key of a table to itself."""
+    return {
+        r.key.name: _counter(facts, name, branching_column(r.key), _branches(facts, r.key))
+        for r in facts.references[name]
+        if r.mode is Mode.SELF
+    }
+
+
+def _counter(facts: Facts, name: TableName, column: Column, counts: pa.Array) -> FittedColumn:
+    sample = Sample(counts, facts.source.training[name].units)
+    fitted = column_generators()["numeric"].fit(column, sample, facts.support)
+    return FittedColumn(column, fitted, nullable=False)
+
+
+def _branches(facts: Facts, key: ForeignKey) -> pa.Array:
+    return pa.array(facts.descents[key].branches.astype(np.int64))
+
+
+def _children(facts: Facts, name: TableName, key: ForeignKey) -> pa.Array:
+    link = facts.links[key.table, key.name]
+    rows = len(facts.source.training[name].rows)
+    return pa.array(np.bincount(link[link >= 0], minlength=rows).astype(np.int64))
+
+
+def _target(
+    facts: Facts,
+    name: TableName,
+    columns: tuple[FittedColumn, ...],
+    more: tuple[Mapping[TableName, FittedColumn], Mapping[str, FittedColumn], Matrix],
+) -> Matrix:
+    """Codes of all that the table's generator models: counts, references, columns."""
+    counts, branching, common = more
+    training = facts.source.training[name]
+    features: list[Feature] = []
+    codes: list[Codes] = []
+    for child, fitted in counts.items():
+        features.append(fitted.feature)
+        codes.append(fitted.encode(_children(facts, name, facts.owners[child])))
+    for reference in facts.references[name]:
+        features.append(reference.feature)
+        codes.append(_reference_codes(facts, reference))
+        if reference.key.name in branching:
+            fitted = branching[reference.key.name]
+            features.append(fitted.feature)
+            codes.append(fitted.encode(_branches(facts, reference.key)))
+    features.extend(common.features)
+    codes.extend(common.codes.T)
+    for fitted in columns:
+        features.append(fitted.feature)
+        codes.append(fitted.encode(stored(training, fitted.column.name)))
+    matrix = np.empty((len(training.rows), len(features)), np.int32)
+    for position, column in enumerate(codes):
+        matrix[:, position] = column
+    return Matrix(tuple(features), matrix)
+
+
+def _reference_codes(facts: Facts, reference: Reference) -> Codes:
+    """Clusters of the referenced rows; a row whose parent was not read counts as the last one."""
+    key = reference.key
+    if reference.mode is Mode.SELF:
+        return facts.descents[key].codes
+    link = facts.links[key.table, key.name]
+    _, clusters = facts.clusters[key.parent]
+    if reference.mode is not Mode.CLUSTER or not len(clusters):
+        inside = np.zeros(len(link), np.int32)
+    else:
+        inside = np.where(link < 0, reference.clusters - 1, clusters[link])
+    null = null_rows(facts.source.training[key.table], key) & reference.nullable
+    return np.where(null, 0, inside + reference.nullable).astype(np.int32)

@@ -1,0 +1,185 @@
+"""What fitting is told, and what of foreign keys follows from it: owners, links, references."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pyarrow as pa
+
+from connectors.ddl import DdlItem
+from connectors.profile import Profile, UnitPath
+from connectors.schema import ForeignKey, Schema, Table, TableName
+from generators.columns import Codes
+from generators.privacy.support import Ints, Support
+from generators.relations.beats import ticks
+from generators.relations.levels import Descent, descent
+from generators.relations.links import parent_rows
+from generators.relations.owners import Owners, ancestors, choose_owners
+from generators.relations.references import (
+    Clusters,
+    Mode,
+    Reference,
+    fit_clusters,
+    unclustered,
+)
+
+_SAME = 0.99
+"""Share of rows in which two paths must lead to one row to count as the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """The training rows of a table with their unit ids."""
+
+    rows: pa.Table
+    units: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All that was read of a source for fitting.
+
+    Attributes:
+        paths: each table's way to its privacy unit.
+        training: each table's training rows.
+    """
+
+    schema: Schema
+    ddl: tuple[DdlItem, ...]
+    identity: str
+    profile: Profile
+    paths: Mapping[TableName, UnitPath]
+    training: Mapping[TableName, Training]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The source with its owners, links, references, clusters and descents.
+
+    Attributes:
+        kind: which table generator models the rows.
+        links: per foreign key, the position of each training row's parent; -1 for none.
+        references: per table, its keys that are not its owner.
+        clusters: per table, how often its rows are referenced, and the cluster of each.
+        descents: per key of a table to itself, how rows lie below each other.
+    """
+
+    source: Reading
+    support: Support
+    kind: str
+    owners: Owners
+    links: Mapping[tuple[TableName, str], Ints]
+    references: Mapping[TableName, tuple[Reference, ...]] = field(default_factory=dict)
+    clusters: Mapping[TableName, tuple[Clusters, Codes]] = field(default_factory=dict)
+    descents: Mapping[ForeignKey, Descent] = field(default_factory=dict)
+
+
+def gathered(source: Reading, support: Support, kind: str) -> Facts:
+    """All that is known of foreign keys before any table is fitted."""
+    owners = choose_owners(source.schema, source.profile, source.paths, support.k)
+    links = {
+        (f.table, f.name): parent_rows(
+            source.training[f.table].rows, source.training[f.parent].rows, f
+        )
+        for f in source.schema.foreign_keys
+    }
+    facts = Facts(source, support, kind, owners, links)
+    modes = {t.name: _modes(facts, t) for t in source.schema.tables}
+    clusters = {t.name: _clusters(facts, t.name, modes) for t in source.schema.tables}
+    selves = (f for found in modes.values() for f, mode in found.items() if mode is Mode.SELF)
+    descents = {f: _descent(facts, f) for f in selves}
+    facts = replace(facts, clusters=clusters, descents=descents)
+    references = {
+        name: tuple(_reference(facts, f, mode) for f, mode in found.items())
+        for name, found in modes.items()
+    }
+    return replace(facts, references=references)
+
+
+def _modes(facts: Facts, table: Table) -> Mapping[ForeignKey, Mode]:
+    owner = facts.owners.get(table.name)
+    return {
+        f: _mode(facts, table, f)
+        for f in table.foreign_keys
+        if f != owner and not any(implies(other, f) for other in table.foreign_keys)
+    }
+
+
+def implies(wide: ForeignKey, narrow: ForeignKey) -> bool:
+    """Whether a key to the same parent over more columns makes another one hold by itself."""
+    pairs = [set(zip(f.columns, f.parent_columns, strict=True)) for f in (wide, narrow)]
+    more = pairs[1] < pairs[0] or (pairs[1] == pairs[0] and wide.name < narrow.name)
+    return wide.parent == narrow.parent and more
+
+
+def _mode(facts: Facts, table: Table, key: ForeignKey) -> Mode:
+    if key.self_reference:
+        return Mode.SELF
+    if any(u.whole and set(u.columns) <= set(key.columns) for u in table.uniques):
+        return Mode.UNIQUE
+    if key.parent in ancestors(table.name, facts.owners)[1:] and _is_ancestor(facts, table, key):
+        return Mode.ANCESTOR
+    return Mode.CLUSTER
+
+
+def _is_ancestor(facts: Facts, table: Table, key: ForeignKey) -> bool:
+    """Whether the key and the owner keys lead to the same row, in nearly all rows."""
+    line = ancestors(table.name, facts.owners)
+    above = np.arange(len(facts.source.training[table.name].rows))
+    for name in line[: line.index(key.parent)]:
+        step = facts.links[name, facts.owners[name].name]
+        above = np.where(above < 0, -1, step[above]) if len(step) else above
+    link = facts.links[key.table, key.name]
+    known = (link >= 0) & (above >= 0)
+    units = facts.source.training[table.name].units
+    return facts.support.share((link == above)[known], units[known]).value >= _SAME
+
+
+def _clusters(
+    facts: Facts, name: TableName, modes: Mapping[TableName, Mapping[ForeignKey, Mode]]
+) -> tuple[Clusters, Codes]:
+    incoming = [
+        f
+        for found in modes.values()
+        for f, m in found.items()
+        if f.parent == name and m is Mode.CLUSTER
+    ]
+    training = facts.source.training
+    if not incoming:
+        return unclustered(facts.support), np.zeros(len(training[name].rows), np.int32)
+    links = np.concatenate([facts.links[f.table, f.name] for f in incoming])
+    units = np.concatenate([training[f.table].units for f in incoming])
+    known = links >= 0
+    public = facts.source.paths[name].unit is None
+    return fit_clusters(training[name].units, links[known], units[known], public, facts.support)
+
+
+def _descent(facts: Facts, key: ForeignKey) -> Descent:
+    training, owner = facts.source.training[key.table], facts.owners.get(key.table)
+    above = None if owner is None else facts.links[owner.table, owner.name]
+    null, values = null_rows(training, key), stored(training, key.parent_columns[-1])
+    keys = ticks(values) if pa.types.is_integer(values.type) else None
+    return descent(
+        facts.links[key.table, key.name], null, (above, keys), training.units, facts.support
+    )
+
+
+def _reference(facts: Facts, key: ForeignKey, mode: Mode) -> Reference:
+    if mode is Mode.SELF:
+        found = facts.descents[key]
+        return Reference(key, mode, found.levels, found.rooted, found.within, found.older)
+    nulls = facts.source.profile.tables[key.table].columns
+    nullable = any(nulls[c].null_frac > 0 for c in key.columns)
+    count = facts.clusters[key.parent][0].count if mode is Mode.CLUSTER else 1
+    return Reference(key, mode, count, nullable)
+
+
+def stored(training: Training, column: str) -> pa.Array:
+    """A column's training values."""
+    return training.rows[column].combine_chunks()
+
+
+def null_rows(training: Training, key: ForeignKey) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Which rows have a null in a key."""
+    masks = [stored(training, c).is_null().to_numpy(zero_copy_only=False) for c in key.columns]
+    return np.asarray(np.any(masks, axis=0))

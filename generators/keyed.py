@@ -1,0 +1,140 @@
+"""Which columns of a table are keys, with values never seen before, and which are learned."""
+
+import re
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.datatypes import TIMES, Kind
+from connectors.rules import (
+    UNLIMITED,
+    Expression,
+    Limits,
+    Scope,
+    compiled,
+    failing,
+    limits,
+    patterns,
+)
+from connectors.schema import Check, Column, Table
+from generators import keys as key_kinds
+from generators.columns import Draw, Sample
+from generators.encoding import FittedColumn, fit_column
+from generators.facts import Facts, stored
+from generators.keys import KeyGenerator
+from generators.randomness import identities, stream
+from generators.relations.owners import is_own
+
+_INVENTED = 20
+"""Invented values that are held against the pattern of a check."""
+_ROOMY = 1_000_000
+"""Values that a column needs to be a key by itself though only a longer key is declared."""
+_FORMS = ("^[A-Z0-9]{8}$", "^[0-9]{8}$", "^[A-Z]{8}$")
+"""Forms of texts that are tried where checks refuse the usual ones."""
+
+
+def divided(facts: Facts, table: Table) -> tuple[list[Column], dict[str, KeyGenerator]]:
+    """The columns to learn, and those that are keys; neither holds those of foreign keys."""
+    foreign = {
+        column
+        for key in table.foreign_keys
+        for column, parent in zip(key.columns, key.parent_columns, strict=True)
+        if not is_own(facts.source.schema, key, column, parent)
+    }
+    free = [c for c in table.written if c.name not in foreign]
+    own = [c for c in free if c.name not in table.typed_columns]
+    keys = {c.name: key for c in own if (key := _key(facts, table, c)) is not None}
+    return [c for c in free if c.name not in keys], keys
+
+
+def _key(facts: Facts, table: Table, column: Column) -> KeyGenerator | None:
+    """The key generator of a column unique by itself, declared or found so inside a longer key."""
+    uniques = [u for u in table.uniques if column.name in u.columns and u.whole]
+    known = key_kinds.choose(column, _pattern(facts, table, column), _limits(facts, table, column))
+    if not uniques or known is None or _is_invented(facts, table, column):
+        return None
+    if any(u.columns == (column.name,) for u in uniques):
+        return _fit_key(facts, table, column)
+    values = stored(facts.source.training[table.name], column.name)
+    enough = len(values) >= facts.support.k and column.datatype.kind not in TIMES
+    if not enough or int(pc.count_distinct(values, mode="all").as_py()) < len(values):
+        return None
+    key = _fit_key(facts, table, column)
+    return key if key is not None and key.capacity >= _ROOMY else None
+
+
+def _is_invented(facts: Facts, table: Table, column: Column) -> bool:
+    """Whether a personal generator already makes distinct values that the column may hold."""
+    training = facts.source.training[table.name]
+    fitted = fit_column(
+        table.name, column, stored(training, column.name), training.units, facts.support
+    )
+    pattern = _pattern(facts, table, column)
+    return fitted.generator.distinct and (pattern is None or _matches(fitted, pattern))
+
+
+def _matches(fitted: FittedColumn, pattern: str) -> bool:
+    """Whether some values that a generator invents are as a pattern asks."""
+    rows = np.arange(_INVENTED)
+    draw = Draw(stream(0, "invented"), rows, identities(0, "invented", rows))
+    codes = np.full(_INVENTED, fitted.feature.size - 1, np.int32)
+    values = pc.drop_null(fitted.decode(codes, draw)).to_pylist()
+    return all(re.search(pattern, str(value)) for value in values)
+
+
+def _fit_key(facts: Facts, table: Table, column: Column) -> KeyGenerator | None:
+    """The key generator whose values keep the checks of the column alone; None where none does."""
+    training, left = facts.source.training[table.name], _limits(facts, table, column)
+    values = stored(training, column.name)
+    present = np.asarray(values.is_valid().to_numpy(zero_copy_only=False))
+    sample = Sample(pc.drop_null(values), training.units[present])
+    for pattern in (_pattern(facts, table, column), *_FORMS):
+        kind = key_kinds.choose(column, pattern, left)
+        if kind is not None:
+            key = kind.fit(column, sample, facts.support, pattern, left)
+            if _keeps(facts, table, column, key):
+                return key
+    return None
+
+
+def _keeps(facts: Facts, table: Table, column: Column, key: KeyGenerator) -> bool:
+    """Whether the first keys and the last one keep every check of the column alone."""
+    computed = {c.name for c in table.columns if c.generated is not None}
+    told = [c for c in table.checks if c.validated and computed & set(c.columns)]
+    found = [compiled(c.sql, _scope(facts, table, c)) for c in (*_checks(table, column), *told)]
+    alone = frozenset({column.name})
+    checks = [one for one in found if isinstance(one, Expression) and set(one.columns) == alone]
+    rows = np.arange(min(_INVENTED, key.capacity))
+    values = key.at(np.append(rows, key.capacity - 1) if len(rows) else rows)
+    return not failing(checks, pa.table({column.name: values})).any()
+
+
+def _limits(facts: Facts, table: Table, column: Column) -> Limits:
+    """What the checks of a column, and its type, leave of its values."""
+    listed = {Kind.BOOLEAN: (False, True), Kind.ENUM: column.datatype.labels or None}
+    found = Limits(values=listed.get(column.datatype.kind))
+    for check in _checks(table, column):
+        limit = limits(check.sql, _scope(facts, table, check))
+        found = found.within(limit.get(column.name, UNLIMITED))
+    return found
+
+
+def _checks(table: Table, column: Column) -> list[Check]:
+    return [c for c in table.checks if c.columns == (column.name,) and c.validated]
+
+
+def _pattern(facts: Facts, table: Table, column: Column) -> str | None:
+    """The regular expression that the only check over a column alone asks of it."""
+    asked = {
+        pattern
+        for check in table.checks
+        if check.columns == (column.name,)
+        for pattern in patterns(check.sql, _scope(facts, table, check)).get(column.name, ())
+    }
+    return asked.pop() if len(asked) == 1 else None
+
+
+def _scope(facts: Facts, table: Table, check: Check) -> Scope:
+    value = check.columns[0] if "VALUE" in check.sql else None
+    return Scope(table, value, functions=facts.source.schema.functions)
