@@ -16,6 +16,8 @@ from connectors.ddl import DdlItem, Section
 from connectors.embedded import binaries
 from connectors.engines.postgresql import ddl
 from connectors.engines.postgresql.ddl import SETTINGS, items, ordered, read_ddl
+from connectors.engines.postgresql.portable import as_understood, without_vendor_options
+from connectors.engines.postgresql.target import filling
 from connectors.engines.postgresql.toc import entries
 from connectors.errors import (
     BrokenDump,
@@ -57,7 +59,7 @@ def _dump(url: str, form: str = "plain") -> bytes:
 def _comparable(url: str) -> str:
     """A plain dump without pg_dump's random keys and column options that stock servers refuse."""
     text = re.sub(r"^\\(un)?restrict .*$", "", _dump(url).decode(), flags=re.MULTILINE)
-    return ddl._COLUMN_OPTIONS.sub(ddl._known_options, text)  # noqa: SLF001 - a test of its own holds it
+    return without_vendor_options(text, "TABLE")  # a test of its own holds it
 
 
 def _without_foreign_things(url: str) -> None:
@@ -196,6 +198,44 @@ def small(database: str) -> bytes:
     with psycopg.connect(database) as connection:
         connection.execute("CREATE TABLE t (id integer PRIMARY KEY)")
     return _dump(database, "custom")
+
+
+_INHERITED = """CREATE TABLE public.child (
+    id integer DEFAULT 'a,
+    NOT NULL id,
+',
+    note text,
+    CONSTRAINT "own ""name" NOT NULL "Key" NO INHERIT,
+    NOT NULL id
+)
+INHERITS (public.parent);
+"""
+
+
+def test_an_older_server_gets_the_not_null_of_an_inherited_column_as_an_alteration() -> None:
+    text = as_understood(_INHERITED, "TABLE", 170000)
+    assert "note text\n)" in text
+    assert "    NOT NULL id,\n'" in text
+    assert 'ALTER TABLE ONLY public.child ALTER COLUMN "Key" SET NOT NULL;' in text
+    assert text.endswith("ALTER TABLE ONLY public.child ALTER COLUMN id SET NOT NULL;")
+
+
+def test_a_newer_server_gets_the_not_null_of_an_inherited_column_with_its_name() -> None:
+    assert as_understood(_INHERITED, "TABLE", 180000) == _INHERITED
+
+
+def test_a_child_whose_key_is_inherited_is_created_on_the_server_at_hand(
+    new_database: Callable[[], str],
+) -> None:
+    source, target = new_database(), new_database()
+    with psycopg.connect(source) as connection:
+        connection.execute(
+            "CREATE TABLE up (id int); CREATE TABLE down (PRIMARY KEY (id)) INHERITS (up)"
+        )
+    with filling(target) as opened:
+        opened.begin("fingerprint", "{}", read_ddl(source, _NEWEST))
+        opened.session.execute("DROP SCHEMA provisioner CASCADE")
+    assert _comparable(target) == _comparable(source)
 
 
 def test_an_archive_cut_anywhere_is_broken(small: bytes) -> None:

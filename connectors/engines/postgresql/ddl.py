@@ -12,6 +12,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from connectors.ddl import DdlItem, Section
 from connectors.embedded import binaries
+from connectors.engines.postgresql.portable import without_vendor_options
 from connectors.engines.postgresql.toc import Entry, entries
 from connectors.errors import (
     BrokenDump,
@@ -69,13 +70,6 @@ _NEVER_TRAVEL = frozenset(
 )
 # A body in dollar quotes may name a missing table until the function is called.
 _BODY = re.compile(r"\$(\w*)\$.*?\$\1\$", re.DOTALL)
-_NAME = r'(?:"(?:[^"]|"")+"|[\w$]+)'
-_COLUMN_OPTIONS = re.compile(
-    rf"^(ALTER (?:FOREIGN )?TABLE ONLY {_NAME}\.{_NAME} ALTER COLUMN {_NAME} SET) \((.+)\);\n?",
-    re.MULTILINE,
-)
-_WITH_COLUMN_OPTIONS = frozenset({"TABLE", "FOREIGN TABLE", "MATERIALIZED VIEW"})
-_KNOWN_COLUMN_OPTIONS = ("n_distinct=", "n_distinct_inherited=")
 _SECTIONS = {2: Section.PRE_DATA, 4: Section.POST_DATA}
 _REFUSED = "authentication failed|no password supplied|role .* does not exist|no pg_hba.conf entry"
 _FAILURES: tuple[tuple[str, type[ConnectorError], str], ...] = (
@@ -264,18 +258,6 @@ def _item(entry: Entry, section: Section, numbers: dict[int, int]) -> DdlItem:
         kind=entry.kind,
         schema=entry.schema,
         name=entry.tag,
-        statement=_portable(entry),
+        statement=without_vendor_options(entry.statement, entry.kind).strip(),
         depends_on=tuple(earlier),
     )
-
-
-def _portable(entry: Entry) -> str:
-    """The statement without the column options that one vendor's servers keep, others refuse."""
-    if entry.kind not in _WITH_COLUMN_OPTIONS:
-        return entry.statement.strip()
-    return _COLUMN_OPTIONS.sub(_known_options, entry.statement).strip()
-
-
-def _known_options(found: re.Match[str]) -> str:
-    options = [o for o in found[2].split(", ") if o.startswith(_KNOWN_COLUMN_OPTIONS)]
-    return f"{found[1]} ({', '.join(options)});\n" if options else ""

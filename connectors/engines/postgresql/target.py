@@ -19,6 +19,7 @@ from connectors.engines.postgresql.copy import (
 )
 from connectors.engines.postgresql.ddl import SETTINGS
 from connectors.engines.postgresql.pilot import refusals
+from connectors.engines.postgresql.portable import as_understood
 from connectors.engines.postgresql.reader import PostgresqlReader
 from connectors.engines.postgresql.suspension import locked, restored, suspended
 from connectors.engines.postgresql.units import relation
@@ -253,7 +254,8 @@ class PostgresqlTarget(PostgresqlReader):
 
     def _run(self, item: DdlItem) -> None:
         with told(f"creating {item.kind.lower()} {item.name}"):
-            self.session.execute(item.statement.encode())
+            version = self.session.info.server_version
+            self.session.execute(as_understood(item.statement, item.kind, version).encode())
 
     def _copy(self, table: Table, rows: pa.RecordBatch) -> None:
         with told(f"loading {table.name}"):
