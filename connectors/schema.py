@@ -76,6 +76,7 @@ class ForeignKey:
         dangling: share of the values of an undeclared key that shall lead nowhere; None where the
             source tells it.
         only: a column and the text of its value; the key speaks of rows with that value alone.
+        operators: the SQL by which each column is compared with its parent's; empty for plain `=`.
     """
 
     name: str
@@ -91,11 +92,18 @@ class ForeignKey:
     declared: bool = True
     dangling: float | None = None
     only: tuple[str, str] | None = None
+    operators: tuple[str, ...] = ()
 
     @property
     def self_reference(self) -> bool:
         """Whether child and parent are one table."""
         return self.table == self.parent
+
+    @property
+    def comparisons(self) -> tuple[tuple[str, str, str], ...]:
+        """Each column, the SQL of the operator that compares it, and its parent's column."""
+        operators = self.operators or ("=",) * len(self.columns)
+        return tuple(zip(self.columns, operators, self.parent_columns, strict=True))
 
 
 @dataclass(frozen=True, slots=True)

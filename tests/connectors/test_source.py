@@ -354,6 +354,24 @@ def test_a_broken_domain_is_counted(database: str) -> None:
         assert sorted(source.violations(table, c) for c in table.checks) == [0, 2]
 
 
+def test_violations_compares_by_the_operator_that_a_key_was_declared_with(database: str) -> None:
+    script = """
+        create schema "Of Types";
+        create operator "Of Types".== (leftarg = int, rightarg = int, function = int4eq);
+        create operator class "Of Types".own for type int using btree as
+            operator 1 <, operator 2 <=,
+            operator 3 "Of Types".==, operator 4 >=, operator 5 >, function 1 btint4cmp(int, int);
+        create table up (id int); create unique index on up (id "Of Types".own);
+        create table down (id int references up (id));
+        insert into up values (1); insert into down values (1);
+    """
+    with filled(database, script), open_source(database) as source:
+        down = source.schema().table(named("down"))
+        [key] = down.foreign_keys
+        assert key.operators == ('OPERATOR("Of Types".==)',)
+        assert source.violations(down, key) == 0
+
+
 def test_violations_counts_duplicates_of_every_kind_of_unique(database: str) -> None:
     script = """
         create table t (a int, b text, unique (a, b));

@@ -111,4 +111,5 @@ def _foreign_key(
         on_delete=_ACTIONS.get(record.on_delete, "NO ACTION"),
         on_update=_ACTIONS.get(record.on_update, "NO ACTION"),
         validated=validated,
+        operators=tuple(record.operators) if set(record.operators) - {"="} else (),
     )

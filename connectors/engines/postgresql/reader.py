@@ -15,7 +15,7 @@ from connectors.datatypes import DataType, Kind, arrow_type
 from connectors.engines import Checksum, Constraint
 from connectors.engines.postgresql.catalog import read_schema, read_sizes
 from connectors.engines.postgresql.connection import driver, libpq, told, unopened
-from connectors.engines.postgresql.units import relation
+from connectors.engines.postgresql.units import compared, relation
 from connectors.errors import LostConnection
 from connectors.profile import TableSize
 from connectors.schema import Check, Column, ForeignKey, Schema, Table, TableName, Unique
@@ -288,8 +288,8 @@ def spoken_of(key: ForeignKey, alias: str) -> sql.Composable:
 def leads_nowhere(key: ForeignKey, alias: str) -> sql.Composable:
     """Condition on a child's row: the parent has no row with these values."""
     equal = [
-        sql.SQL("{} = {}").format(a, b)
-        for a, b in zip(_names(key.columns, alias), _names(key.parent_columns, "p"), strict=True)
+        compared(sql.Identifier(alias, column), operator, sql.Identifier("p", parent))
+        for column, operator, parent in key.comparisons
     ]
     return sql.SQL("NOT EXISTS (SELECT FROM {} AS p WHERE {})").format(
         sql.Identifier(key.parent.schema, key.parent.name), sql.SQL(" AND ").join(equal)

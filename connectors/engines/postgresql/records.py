@@ -176,6 +176,7 @@ class ForeignKeyRecord:
     Attributes:
         on_delete: pg_constraint.confdeltype: "a", "r", "c", "n" or "d"; `on_update` likewise.
         temporal: whether the last column is a PERIOD.
+        operators: how each pair of columns is compared; `=` stands for one that needs no schema.
     """
 
     relation: int
@@ -189,6 +190,7 @@ class ForeignKeyRecord:
     on_update: str
     validated: bool
     temporal: bool
+    operators: list[str]
 
 
 FOREIGN_KEYS = """
@@ -204,7 +206,13 @@ select con.conrelid as relation, con.confrelid as parent, con.conname::text as n
     con.condeferrable as deferrable, con.confmatchtype = 'f' as match_full,
     con.confdeltype::text as on_delete, con.confupdtype::text as on_update,
     con.convalidated as validated,
-    coalesce((to_jsonb(con) ->> 'conperiod')::boolean, false) as temporal
+    coalesce((to_jsonb(con) ->> 'conperiod')::boolean, false) as temporal,
+    array(select case when n.nspname = 'pg_catalog' then o.oprname::text
+                 else format('OPERATOR(%I.%s)', n.nspname, o.oprname) end
+          from unnest(con.conpfeqop) with ordinality as k(operator, place)
+          join pg_operator o on o.oid = k.operator
+          join pg_namespace n on n.oid = o.oprnamespace
+          order by k.place) as operators
 from pg_constraint con
 where con.contype = 'f' and con.conparentid = 0
     and con.conrelid = any(cast(:relations as oid[]))

@@ -71,14 +71,19 @@ def _owner(
 
 def _join(schema: Schema, key: ForeignKey, depth: int) -> sql.Composable:
     pairs = (
-        sql.SQL("{} = {}").format(_column(depth, c), _column(depth + 1, p))
-        for c, p in zip(key.columns, key.parent_columns, strict=True)
+        compared(_column(depth, column), operator, _column(depth + 1, parent))
+        for column, operator, parent in key.comparisons
     )
     return sql.SQL(" LEFT JOIN {} AS {} ON {}").format(
         relation(schema.table(key.parent)),
         sql.Identifier(f"r{depth + 1}"),
         sql.SQL(" AND ").join(pairs),
     )
+
+
+def compared(one: sql.Composable, operator: str, other: sql.Composable) -> sql.Composable:
+    """Condition that two columns are equal, by an operator as the catalog spells it."""
+    return sql.SQL("{} {} {}").format(one, sql.SQL(operator), other)
 
 
 def _column(depth: int, name: str) -> sql.Composable:
