@@ -189,6 +189,8 @@ class Table:
 
     Attributes:
         polymorphic: undeclared keys that each speak only of rows of one type (`ForeignKey.only`).
+        computed_keys: foreign keys from or to a generated column, of which nobody can choose the
+            value; `foreign_keys` holds all others.
     """
 
     name: TableName
@@ -203,6 +205,7 @@ class Table:
     inherits: tuple[TableName, ...] = ()
     triggers: tuple[str, ...] = ()
     polymorphic: tuple[ForeignKey, ...] = ()
+    computed_keys: tuple[ForeignKey, ...] = ()
 
     def column(self, name: str) -> Column:
         """The column of that name; KeyError where there is none."""
@@ -251,8 +254,18 @@ class Schema:
 
     @property
     def foreign_keys(self) -> Iterator[ForeignKey]:
-        """Every foreign key of every table, but for the polymorphic ones."""
+        """Every foreign key of every table, but for polymorphic and computed ones."""
         return (key for table in self.tables for key in table.foreign_keys)
+
+    def referenced(self, name: TableName) -> frozenset[str]:
+        """The columns of a table that a key of any kind leads to."""
+        return frozenset(
+            column
+            for table in self.tables
+            for key in (*table.foreign_keys, *table.polymorphic, *table.computed_keys)
+            if key.parent == name
+            for column in key.parent_columns
+        )
 
     @property
     def undeclared(self) -> Iterator[ForeignKey]:
@@ -268,6 +281,7 @@ class Schema:
                 t,
                 foreign_keys=tuple(f for f in t.foreign_keys if f.parent not in names),
                 polymorphic=tuple(f for f in t.polymorphic if f.parent not in names),
+                computed_keys=tuple(f for f in t.computed_keys if f.parent not in names),
             )
             for t in self.tables
             if t.name not in names

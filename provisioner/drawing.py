@@ -21,6 +21,7 @@ from generators.spans import apart, overlap
 from generators.tables import Matrix
 from provisioner.allowed import allowed, every
 from provisioner.keeping import Free, Keeper, Redraw, mended
+from provisioner.proposals import proposals_of
 from provisioner.report import Finding, Severity
 from provisioner.selves import reference_selves
 from provisioner.straying import strayed, typed, unspoken
@@ -168,7 +169,7 @@ def _is_acknowledged(job: Job, place: str) -> bool:
 
 def _free(job: Job, values: Values, rng: np.random.Generator) -> Mapping[str, Free]:
     """What mending may change: learned columns, and keys that may point to any row."""
-    proposals = job.setting.keeper(job.table.name).proposals
+    proposals = proposals_of(job)
     fixed = _fixed(job, values)
     free: dict[str, Free] = {}
     for fitted in job.model.columns:
@@ -193,8 +194,7 @@ def _fixed(job: Job, values: Values) -> set[str]:
     """Columns that others reference, once references are drawn that took them as they were."""
     if not any(set(r.key.columns) <= values.keys() for r in waiting_references(job)):
         return set()
-    keys = job.setting.model.schema.foreign_keys
-    return {c for f in keys if f.parent == job.table.name for c in f.parent_columns}
+    return set(job.setting.model.schema.referenced(job.table.name))
 
 
 def _free_key(

@@ -1,10 +1,11 @@
 """How each declared constraint is met, and which ones only the server can judge."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from connectors.rules import Rule
 from connectors.schema import Schema, Table, Unique
 from generators.model import DatabaseModel, TableModel
 from generators.spans import overlap
@@ -80,15 +81,20 @@ def _of_table(table: Table, model: TableModel, rules: Keeper) -> Iterator[Met]:
         yield Met(place, key.name, kind, Way.CONSTRUCTION)
     for unique in table.uniques:
         yield _unique(table, model, unique, rules)
+    computed = {key.name for key in table.computed_keys}
     for rule in rules.rules:
-        yield Met(place, rule.name, "check", Way.DRAWING)
+        yield Met(place, rule.name, _kind(rule, computed), Way.DRAWING)
     for rule, why in rules.left:
-        yield Met(place, rule.name, "check", Way.SERVER, why)
+        yield Met(place, rule.name, _kind(rule, computed), Way.SERVER, why)
     for exclusion in table.exclusions:
         known = overlap(table, exclusion) is not None
         way = Way.CONSTRUCTION if known else Way.SERVER
         why = "" if known else "an exclusion other than equal columns and one range"
         yield Met(place, exclusion.name, "exclusion", way, why)
+
+
+def _kind(rule: Rule, computed: Collection[str]) -> str:
+    return "foreign key" if rule.name in computed else "check"
 
 
 def _unique(table: Table, model: TableModel, unique: Unique, rules: Keeper) -> Met:

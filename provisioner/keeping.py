@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import compress
 from random import Random
 
 import numpy as np
@@ -28,6 +29,7 @@ from connectors.rules import (
 from connectors.schema import Check, Schema, SqlFunction, Table, Unique
 from generators.distinct import patched
 from provisioner.bounds import bounded
+from provisioner.lookups import Lookup, Matching, lookups
 
 Ints = npt.NDArray[np.int64]
 Verdict = npt.NDArray[np.bool_]
@@ -48,12 +50,15 @@ class Keeper:
     """The rules of a table, made ready for rows.
 
     Attributes:
-        rules: those that can be evaluated here, with their expressions side by side.
+        rules: those that can be evaluated here: checks, with their expressions side by side, and
+            behind them the foreign keys over generated columns, with their lookups.
         left: those that only the server can judge, and why.
         proposals: values worth trying, by column: constants and patterns that rules speak of.
         limits: what rules leave of the columns' values.
         patterns: regular expressions that rules speak of, by column.
         uniques: what the parts of each unique key that are no plain columns compute, by name.
+        lookups: what must be found in other tables.
+        matching: finds it; None where no rows of other tables are known, and nothing is missed.
     """
 
     table: Table
@@ -64,21 +69,28 @@ class Keeper:
     limits: Mapping[str, Limits]
     patterns: Mapping[str, tuple[str, ...]]
     uniques: Mapping[str, "Parts"]
+    lookups: tuple[Lookup, ...] = ()
+    matching: Matching | None = None
 
     def over(self, columns: frozenset[str]) -> "Keeper":
         """The keeper of those rules alone whose columns are all among some."""
-        pairs = list(zip(self.rules, self.expressions, strict=True))
-        kept = [(rule, e) for rule, e in pairs if columns >= set(rule.columns)]
-        if len(kept) == len(pairs):
-            return self
-        return replace(self, rules=tuple(r for r, _ in kept), expressions=tuple(e for _, e in kept))
+        kept = [columns >= set(rule.columns) for rule in self.rules]
+        checks = len(self.expressions)
+        return replace(
+            self,
+            rules=tuple(compress(self.rules, kept)),
+            expressions=tuple(compress(self.expressions, kept)),
+            lookups=tuple(compress(self.lookups, kept[checks:])),
+        )
 
     def broken(self, values: Mapping[str, pa.Array]) -> Verdict:
         """Whether each row (first axis) breaks each rule (second axis)."""
         rows = len(next(iter(values.values()))) if values else 0
-        if not self.expressions or not rows:
-            return np.zeros((rows, len(self.expressions)), np.bool_)
-        return failing(self.expressions, pa.table(dict(values)))
+        if not self.rules or not rows:
+            return np.zeros((rows, len(self.rules)), np.bool_)
+        table = pa.table(dict(values))
+        missed = [lookup.missed(table, self.matching) for lookup in self.lookups]
+        return np.column_stack([failing(self.expressions, table), *missed])
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +145,17 @@ def keeper(table: Table, functions: tuple[SqlFunction, ...] = ()) -> Keeper:
             left_over[column] = left_over.get(column, UNLIMITED).within(limit)
         for column, asked in patterns(rule.sql, scope).items():
             forms[column] = (*forms.get(column, ()), *asked)
+    found_keys, left_keys = lookups(table, functions)
     return Keeper(
         table,
-        tuple(rule for rule, _ in kept),
+        (*(rule for rule, _ in kept), *(lookup.rule for lookup in found_keys)),
         tuple(expression for _, expression in kept),
-        tuple(left),
+        (*left, *left_keys),
         {c: _typed(table.column(c).datatype, values) for c, values in proposals.items()},
         {**left_over, **_computed(table, left_over, [expression for _, expression in kept])},
         forms,
         {u.name: _parts(u, Scope(table, functions=functions)) for u in table.uniques},
+        found_keys,
     )
 
 

@@ -111,7 +111,7 @@ def check_fit(
 
 def referenced(schema: Schema, name: TableName) -> tuple[Column, ...]:
     """The columns of a table that any foreign key references."""
-    names = {c for f in schema.foreign_keys if f.parent == name for c in f.parent_columns}
+    names = schema.referenced(name)
     return tuple(column for column in schema.table(name).columns if column.name in names)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from generators.relations.owners import Owners
 from provisioner.drawing import draw_keys, draw_table
 from provisioner.keeping import Keeper, callable_functions, keeper
 from provisioner.kept import Keys
+from provisioner.lookups import computed, stored
 from provisioner.plan import Plan, TreePlan, most_children
 from provisioner.rings import covering_keys, late_references
 from provisioner.succession import kept_rows
@@ -190,13 +192,17 @@ class Synthesizer:
         """The rules of a table, made ready once."""
         if name not in self._keepers:
             schema = self._setting.model.schema
-            self._keepers[name] = keeper(schema.table(name), self._functions)
+            found = keeper(schema.table(name), self._functions)
+            self._keepers[name] = replace(found, matching=self.matching)
         return self._keepers[name]
 
     def _key(self, name: TableName, column: str, indexes: Ints) -> pa.Array:
         if name in self._kept:
             return self._kept[name].column(column).take(pa.array(indexes))
-        model = self._setting.model.tables[name]
+        model, table = self._setting.model.tables[name], self._setting.model.schema.table(name)
+        if table.column(column).generated is not None:
+            of = partial(self._key, name, indexes=indexes)
+            return computed(table, column, self._functions, of)
         if column in model.keys:
             return model.keys[column].at(indexes)
         if not self._is_indexed(name, column):
@@ -228,12 +234,7 @@ class Synthesizer:
             raise Unmeetable(f"the keys of {name} depend on themselves through foreign keys")
         self._open.add(name)
         schema = self._setting.model.schema
-        needed = {
-            column
-            for key in (*schema.foreign_keys, *schema.undeclared)
-            if key.parent == name
-            for column in key.parent_columns
-        }
+        needed = stored(schema.table(name), schema.referenced(name), self._functions)
         plan = self._setting.plan
         shards = range(plan.trees[plan.tree(name)].shards)
         parts = [self._line(name, shard).values for shard in shards]

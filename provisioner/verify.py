@@ -103,14 +103,16 @@ def _is_whole(table: Table, found: Schema) -> bool:
 
 
 def _names(table: Table) -> set[str]:
-    parts = (table.uniques, table.foreign_keys, table.exclusions, table.checks, table.indexes)
+    foreign = (*table.foreign_keys, *table.computed_keys)
+    parts = (table.uniques, foreign, table.exclusions, table.checks, table.indexes)
     names = {thing.name for part in parts for thing in part}
     names -= {unique.name for unique in table.uniques if not unique.declared}
     return names - {key.name for key in table.foreign_keys if not key.declared}
 
 
 def _table(target: Target, table: Table, model: TableModel, plan: Plan) -> TableReport:
-    keys = [f for f in table.foreign_keys if f.validated and f.declared]
+    declared = (*table.foreign_keys, *table.computed_keys)
+    keys = [f for f in declared if f.validated and f.declared]
     undeclared = [*(f for f in table.foreign_keys if not f.declared), *table.polymorphic]
     dangling = {f.name: target.violations(table, f) for f in undeclared}
     excess = sum(_excess(target, table, f, model, dangling[f.name]) for f in undeclared)

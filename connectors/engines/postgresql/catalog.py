@@ -25,7 +25,16 @@ from connectors.engines.postgresql.records import read_records
 from connectors.engines.postgresql.relations import Found, RelationCatalog, read_relations
 from connectors.engines.postgresql.types import TypeCatalog, read_types
 from connectors.profile import TableSize
-from connectors.schema import Column, Schema, Sequence, SqlFunction, Table, TableName, Unmodelled
+from connectors.schema import (
+    Column,
+    ForeignKey,
+    Schema,
+    Sequence,
+    SqlFunction,
+    Table,
+    TableName,
+    Unmodelled,
+)
 
 
 def read_schema(connection: Connection) -> Schema:
@@ -112,6 +121,7 @@ class _Catalog:
     exclusions: Mapping[int, list[records.ExclusionRecord]]
     triggers: Mapping[int, list[records.TriggerRecord]]
     sequences: Mapping[int, list[records.SequenceRecord]]
+    generated: frozenset[tuple[TableName, str]]
 
 
 def _read_catalog(connection: Connection) -> _Catalog:
@@ -133,6 +143,7 @@ def _read_catalog(connection: Connection) -> _Catalog:
         exclusions=of_all(records.ExclusionRecord, records.EXCLUSIONS),
         triggers=of_all(records.TriggerRecord, records.TRIGGERS),
         sequences=of_all(records.SequenceRecord, records.SEQUENCES),
+        generated=frozenset((relations.name(c.relation), c.name) for c in columns if c.generated),
     )
 
 
@@ -140,11 +151,14 @@ def _table(table: records.RelationRecord, catalog: _Catalog) -> Table:
     oid, relations = table.oid, catalog.relations
     columns = catalog.columns.get(oid, [])
     own_checks = checks(catalog.checks.get(oid, []), oid, relations.leaves(oid))
+    keys = foreign_keys(catalog.foreign_keys.get(oid, []), oid, relations)
+    computed = tuple(key for key in keys if _is_computed(key, catalog.generated))
     return Table(
         name=relations.name(oid),
         columns=_columns(oid, catalog),
         uniques=uniques(catalog.indexes.get(oid, []), oid),
-        foreign_keys=foreign_keys(catalog.foreign_keys.get(oid, []), oid, relations),
+        foreign_keys=tuple(key for key in keys if key not in computed),
+        computed_keys=computed,
         checks=own_checks + domain_checks(columns, catalog.types),
         exclusions=exclusions(catalog.exclusions.get(oid, []), oid),
         indexes=indexes(catalog.indexes.get(oid, [])),
@@ -153,6 +167,12 @@ def _table(table: records.RelationRecord, catalog: _Catalog) -> Table:
         inherits=relations.inherits(table),
         triggers=tuple(dict.fromkeys(found.name for found in catalog.triggers.get(oid, []))),
     )
+
+
+def _is_computed(key: ForeignKey, generated: frozenset[tuple[TableName, str]]) -> bool:
+    own = ((key.table, column) for column in key.columns)
+    others = ((key.parent, column) for column in key.parent_columns)
+    return not generated.isdisjoint([*own, *others])
 
 
 def _columns(oid: int, catalog: _Catalog) -> tuple[Column, ...]:
