@@ -23,7 +23,7 @@ from provisioner.allowed import allowed, every
 from provisioner.keeping import Free, Keeper, Redraw, mended
 from provisioner.proposals import proposals_of
 from provisioner.report import Finding, Severity
-from provisioner.selves import reference_selves
+from provisioner.selves import chosen_selves, reference_selves
 from provisioner.straying import strayed, typed, unspoken
 from provisioner.succession import draw_codes, draw_codes_again, with_repeats
 from provisioner.values import (
@@ -88,7 +88,9 @@ def draw_keys(
         fresh = _drawn(job, turns.codes[refused], refused, attempt)
         values = {c: patched(v, refused, fresh[c]) for c, v in values.items()}
         values = with_repeats(job, values, turns)
-    values |= reference_selves(job, turns.codes, values)
+    if any(r.mode is Mode.SELF for r in job.model.references):
+        values = _settled(job, values)  # what rows refer to stays as it is from here on
+        values |= reference_selves(job, turns.codes, values)
     values |= strayed(job, values, rows, 0, selves=True)
     values = _settled(job, values)
     target = Matrix(features(job.model), turns.codes)
@@ -192,9 +194,12 @@ def _free(job: Job, values: Values, rng: np.random.Generator) -> Mapping[str, Fr
 
 def _fixed(job: Job, values: Values) -> set[str]:
     """Columns that others reference, once references are drawn that took them as they were."""
-    if not any(set(r.key.columns) <= values.keys() for r in waiting_references(job)):
-        return set()
-    return set(job.setting.model.schema.referenced(job.table.name))
+    fixed: set[str] = set()
+    for key in chosen_selves(job, values):
+        fixed |= {*key.columns, *key.parent_columns}
+    if any(set(r.key.columns) <= values.keys() for r in waiting_references(job)):
+        fixed |= job.setting.model.schema.referenced(job.table.name)
+    return fixed
 
 
 def _free_key(
@@ -305,7 +310,9 @@ def _move(job: Job, values: Values, turn: int) -> None:
 
 def _enumerate(job: Job, unique: Unique, values: Values) -> None:
     """Goes through all that a crowded key may hold, where its columns' values can be listed."""
-    listed = {c: k for c in unique.columns if (k := _listed(job, c)) is not None}
+    fixed = _fixed(job, values)
+    free = [c for c in unique.columns if c not in fixed]
+    listed = {c: k for c in free if (k := _listed(job, c)) is not None}
     if not listed or prod(len(known) for known in listed.values()) > _MOST_LISTED:
         return
     names, known = list(listed), list(listed.values())
@@ -345,7 +352,8 @@ def _left(job: Job, column: str) -> pa.Array | None:
 def _empty(job: Job, unique: Unique, values: Values) -> None:
     """Makes null what still repeats a key that takes null for different from null."""
     repeats = surplus(_compared(job, unique, values))
-    free = [f.column for f in job.model.columns if f.column.name in unique.columns]
+    parts = set(unique.columns) - _fixed(job, values)
+    free = [f.column for f in job.model.columns if f.column.name in parts]
     nullable = next((column for column in free if column.nullable), None)
     if len(repeats) and nullable is not None and unique.nulls_distinct:
         values[nullable.name] = patched(
@@ -367,10 +375,11 @@ def _separate(job: Job, values: Values) -> None:
 def _spread(job: Job, unique: Unique, values: Values) -> None:
     """Moves the values of a column to free ones, but for those that lead to a row."""
     limits = job.setting.keeper(job.table.name).limits
-    telling = {key.only[0] for key in job.table.polymorphic if key.only is not None}
+    kept = _fixed(job, values)
+    kept |= {key.only[0] for key in job.table.polymorphic if key.only is not None}
     for fitted in job.model.columns:
         name = fitted.column.name
-        if name in telling:
+        if name in kept:
             continue
         if name in limits and limits[name] != UNLIMITED:
             continue  # The next free value may lie outside; drawing again stays inside.

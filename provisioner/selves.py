@@ -47,6 +47,16 @@ def reference_selves(job: Job, codes: Codes, values: Values) -> Values:
     return found
 
 
+def chosen_selves(job: Job, values: Values) -> list[ForeignKey]:
+    """The self-references with columns of their own, once `reference_selves` has filled them."""
+    selves = [r.key for r in job.model.references if r.mode is Mode.SELF]
+    others = {c for r in job.model.references if r.key not in selves for c in r.key.columns}
+    others |= {*job.model.keys, *(f.column.name for f in job.model.columns)}
+    others |= set(() if job.owner is None else job.owner.columns)
+    drawn = values.keys() - others
+    return [key for key in selves if drawn & set(key.columns)]
+
+
 def _has_levels(job: Job, reference: Reference, values: Values) -> bool:
     """Whether rows can be placed level by level: a root may be null, or refer to itself."""
     rooted = reference.nullable and reference.key.name in job.model.branching

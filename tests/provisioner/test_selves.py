@@ -26,6 +26,16 @@ BRANCHES = """
 SELECT n, count(*) FROM (SELECT count(c.id) AS n FROM {table} p
     LEFT JOIN {table} c ON c.{key} = p.id AND c.id <> p.id GROUP BY p.id) AS b GROUP BY n
 """
+TENANTS = """
+CREATE TABLE node (tenant integer, number integer, above integer,
+    PRIMARY KEY (tenant, number), FOREIGN KEY (tenant, above) REFERENCES node);
+INSERT INTO node SELECT t, n, CASE WHEN n > 1 THEN n / 2 END
+    FROM generate_series(1, 20) t, generate_series(1, 10) n;
+"""
+ROOTED = """
+UPDATE node SET above = 1 WHERE above IS NULL;
+ALTER TABLE node ALTER COLUMN above SET NOT NULL;
+"""
 KEYS = {"unit": "above", "answer": "answers", "folder": "inside"}
 SCALE = 2
 
@@ -86,3 +96,20 @@ def test_rows_refer_to_rows_of_the_same_owner(sides: tuple[str, str]) -> None:
                 b" WHERE c.post <> p.post"
             ).fetchall()
     assert strangers == [(0,), (0,)]
+
+
+@pytest.mark.parametrize(
+    "script", [TENANTS, TENANTS + ROOTED], ids=["roots with null", "roots with themselves"]
+)
+def test_rows_refer_to_keys_that_are_still_there_once_repeats_were_moved(
+    new_database: Callable[[], str], tmp_path: Path, script: str
+) -> None:
+    source, path = new_database(), tmp_path / "tenants.model"
+    with psycopg.connect(source) as connection:
+        connection.execute(script.encode())
+    with open_source(source) as opened:
+        write_archive(learn(opened, Learning()), path)
+    model = read_archive(path)
+    with open_target(new_database()) as target:
+        load(model, plan(model, fingerprint(path), Request(scale=SCALE)), target)
+        assert verify(model, target).passed
