@@ -1,10 +1,11 @@
 """Which parts of a plan a target already holds, as values."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from connectors.ddl import DdlItem, Section
 from connectors.engines import Ledger, Mark
 from connectors.errors import ForeignLoad
+from connectors.schema import TableName
 from generators.model import DatabaseModel
 from provisioner.plan import Plan
 
@@ -18,14 +19,48 @@ def remaining_shards(plan: Plan, ledger: Ledger | None) -> Iterator[Mark]:
                 yield Mark(number, shard)
 
 
-def firing(model: DatabaseModel, plan: Plan) -> tuple[DdlItem, ...]:
-    """The triggers that are there before the rows, in order."""
+def before_rows(model: DatabaseModel, plan: Plan) -> tuple[DdlItem, ...]:
+    """What is there before the rows though it could come after them, in order.
+
+    It is the triggers that fire, and the unique keys of their tables and of those without planned
+    rows, which triggers may fill: an upsert needs the key that it names.
+    """
     named = {
         (name.schema, f"{name.name} {trigger}")
         for name in plan.fire
         for trigger in model.schema.table(name).triggers
     }
-    return tuple(i for i in model.ddl if i.kind == "TRIGGER" and (i.schema, i.name) in named)
+    keys = _keys(model, _written_by_triggers(model, plan))
+    return tuple(
+        item
+        for item in model.ddl
+        if item.number in keys or (item.kind == "TRIGGER" and (item.schema, item.name) in named)
+    )
+
+
+def _written_by_triggers(model: DatabaseModel, plan: Plan) -> frozenset[tuple[str, str]]:
+    """Schema and name of tables and partitions that triggers may write to, as far as is known."""
+    if not plan.fire:
+        return frozenset()
+    tables = [t for t in model.schema.tables if t.name in plan.fire or not _has_rows(t.name, plan)]
+    names = (name for t in tables for name in (t.name, *(p.name for p in t.partitions)))
+    return frozenset((name.schema, name.name) for name in names)
+
+
+def _has_rows(name: TableName, plan: Plan) -> bool:
+    return name in plan.keeps or plan.layout(name).total > 0
+
+
+def _keys(model: DatabaseModel, tables: Collection[tuple[str, str]]) -> frozenset[int]:
+    """The numbers of the items that make keys and exclusions of tables and their partitions."""
+    found = {i.number for i in model.ddl if i.kind == "TABLE" and (i.schema, i.name) in tables}
+    own: set[int] = set()
+    for item in model.ddl:
+        unique = item.kind == "INDEX" and item.statement.startswith("CREATE UNIQUE")
+        of_table = (unique or item.kind == "CONSTRAINT") and not found.isdisjoint(item.depends_on)
+        if of_table or (item.kind == "INDEX ATTACH" and not own.isdisjoint(item.depends_on)):
+            own.add(item.number)
+    return frozenset(own)
 
 
 def remaining_steps(model: DatabaseModel, plan: Plan, ledger: Ledger | None) -> Iterator[DdlItem]:
@@ -36,7 +71,7 @@ def remaining_steps(model: DatabaseModel, plan: Plan, ledger: Ledger | None) -> 
     done = ledger.steps if ledger else frozenset()
     dropped = ledger.dropped if ledger else None
     if dropped is None:
-        done |= {item.number for item in firing(model, plan)}
+        done |= {item.number for item in before_rows(model, plan)}
     items = model.ddl if dropped is None else dropped
     return (i for i in items if i.section is Section.POST_DATA and i.number not in done)
 

@@ -19,7 +19,7 @@ from provisioner.events import (
     silent,
 )
 from provisioner.kept import planned_keys
-from provisioner.ledger import firing, remaining_shards, remaining_steps, same_plan
+from provisioner.ledger import before_rows, remaining_shards, remaining_steps, same_plan
 from provisioner.migrated import adopt, is_migrated, settled
 from provisioner.pilot import pilot
 from provisioner.plan import Plan
@@ -94,7 +94,7 @@ def _begin(
         adopt(model, plan, target, found, judge, listen)
         return
     first = [i for i in model.ddl if i.section is Section.PRE_DATA]
-    target.begin(plan.fingerprint, plan.as_json(), [*first, *firing(model, plan)], judge)
+    target.begin(plan.fingerprint, plan.as_json(), [*first, *before_rows(model, plan)], judge)
 
 
 def _rows(synthesizer: Synthesizer, target: Target, marks: list[Mark], listen: Listener) -> int:

@@ -114,7 +114,8 @@ def refused(error: psycopg.Error, what: str) -> errors.ConnectorError:
         if value
     ]
     state = error.sqlstate or ("08006" if isinstance(error, psycopg.OperationalError) else "XX000")
-    said = "" if state[:2] in {"22", "23"} else (error.diag.message_primary or "")
+    # A refused value is quoted by the server, and by what a function of the user raises.
+    said = "" if state[:2] in {"22", "23", "P0"} else (error.diag.message_primary or "")
     return _by_state(state, what, " ".join([*spot, said]).strip())
 
 

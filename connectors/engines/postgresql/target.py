@@ -258,8 +258,19 @@ class PostgresqlTarget(PostgresqlReader):
             self.session.execute(as_understood(item.statement, item.kind, version).encode())
 
     def _copy(self, table: Table, rows: pa.RecordBatch) -> None:
-        with told(f"loading {table.name}"):
+        firing = self._firing(table)
+        fired = f", whose triggers fired ({firing})" if firing else ""
+        with told(f"loading {table.name}{fired}"):
             self._send(table, rows)
+
+    def _firing(self, table: Table) -> str:
+        """The names of the user's triggers that see rows of a table; empty for none."""
+        query = sql.SQL(
+            "SELECT coalesce(string_agg(tgname::text, ', ' ORDER BY tgname), '')"
+            " FROM pg_catalog.pg_trigger WHERE tgrelid = {}::pg_catalog.regclass"
+            " AND NOT tgisinternal AND tgenabled IN ('O', 'A')"
+        ).format(sql.Literal(sql.Identifier(table.name.schema, table.name.name).as_string(None)))
+        return str(self.one(query, f"reading the triggers of {table.name}")[0])
 
     def _send(self, table: Table, rows: pa.RecordBatch) -> None:
         binary = all(has_binary_form(c.datatype) for c in table.written)
