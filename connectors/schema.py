@@ -236,7 +236,7 @@ class Schema:
     """All that a database declares and this product reads.
 
     Attributes:
-        left_out: what the configuration left out, and what went with it.
+        left_out: what never travels, and what the configuration left out, with all that needs it.
     """
 
     tables: tuple[Table, ...]

@@ -86,7 +86,7 @@ def _wanted(
     there = {(i.schema, i.name) for i in ddl if i.kind == "TABLE"}
     gone = frozenset(t.name for t in schema.tables if (t.name.schema, t.name.name) not in there)
     found = left_out(source.ddl(unreadable), ddl, learning.skip)
-    return replace(schema.without(gone), left_out=tuple(found)), ddl
+    return replace(schema.without(gone), left_out=(*schema.left_out, *found)), ddl
 
 
 def _readable(

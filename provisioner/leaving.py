@@ -1,4 +1,4 @@
-"""What leaves with a table in mode `skip`: the objects whose statements name it."""
+"""What stays behind: what never travels, and what names a table in mode `skip`."""
 
 from collections.abc import Iterator, Sequence
 
@@ -30,7 +30,7 @@ def left_out(
 
 
 def without(schema: Schema) -> Iterator[Finding]:
-    """A note for each thing that the configuration left out when the model was learned."""
+    """A note for each thing that the target will lack."""
     for thing in schema.left_out:
         text = f"left out: {thing.why}"
         yield Finding("left-out", Severity.NOTE, f"{thing.kind} {thing.name}", text)

@@ -204,10 +204,33 @@ def test_what_is_no_table_is_named_as_unmodelled(declare: Declare) -> None:
         "create foreign table remote (id integer) server far; create view v as select 1",
     )
     kinds = {(found.kind, found.name) for found in schema.unmodelled}
-    assert ("foreign table", "public.remote") in kinds
     assert ("materialized view", "kinds.summary") in kinds
     assert ("composite type", "kinds.point3") in kinds
     assert {t.name.name for t in schema.tables} == {"everything", "fed_one", "fed_two", "nothing"}
+
+
+def test_what_never_travels_is_named(declare: Declare) -> None:
+    schema = declare(
+        "",
+        "create table t (id integer); create publication fed for table t;"
+        "create foreign data wrapper far; create server near foreign data wrapper far;"
+        "create foreign table remote (id integer) server near; grant select on t to public;"
+        "create function f() returns event_trigger language plpgsql as 'begin end';"
+        "create event trigger e on sql_drop execute function f();"
+        "revoke execute on function f() from public; create domain usual as integer;"
+        "alter default privileges in schema public grant select on tables to public",
+    )
+    assert {(found.kind, found.name) for found in schema.left_out} == {
+        ("default privileges", "public"),
+        ("event trigger", "e"),
+        ("foreign data wrapper", "far"),
+        ("foreign table", "public.remote"),
+        ("privileges", "public"),
+        ("publication", "fed"),
+        ("server", "near"),
+    }
+    [granted] = [found.why for found in schema.left_out if found.kind == "privileges"]
+    assert granted.startswith("those of 2 objects")
 
 
 def test_a_composite_foreign_key_keeps_order_match_and_actions(declare: Declare) -> None:

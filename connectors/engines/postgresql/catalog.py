@@ -1,12 +1,13 @@
 """Introspection of a PostgreSQL database: what it declares, and how large its tables are."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
 from connectors.engines.postgresql import records
+from connectors.engines.postgresql.behind import left_behind
 from connectors.engines.postgresql.checks import (
     checks,
     domain_checks,
@@ -51,10 +52,10 @@ def read_schema(connection: Connection) -> Schema:
         catalog = _read_catalog(connection)
         functions = read_records(connection, records.FunctionRecord, records.FUNCTIONS)
         oddities = read_records(connection, records.OddityRecord, records.ODDITIES)
+        behind = set(left_behind(connection))
     tables = catalog.relations.tables
     unmodelled = {
         *(_oddity(record) for record in oddities),
-        *(_foreign_table(name) for name in catalog.relations.foreign_tables),
         *(lost for table in tables for lost in _unmodelled(table, catalog)),
     }
     return Schema(
@@ -63,8 +64,13 @@ def read_schema(connection: Connection) -> Schema:
         functions=tuple(
             SqlFunction(f.name, tuple(f.parameters), f.sql, f.strict) for f in functions
         ),
-        unmodelled=tuple(sorted(unmodelled, key=lambda found: (found.kind, found.name, found.why))),
+        unmodelled=_in_order(unmodelled),
+        left_out=_in_order(behind),
     )
+
+
+def _in_order(found: Iterable[Unmodelled]) -> tuple[Unmodelled, ...]:
+    return tuple(sorted(found, key=lambda one: (one.kind, one.name, one.why)))
 
 
 def read_sizes(connection: Connection) -> Mapping[TableName, TableSize]:
@@ -228,10 +234,6 @@ _ODDITIES = {
 
 def _oddity(found: records.OddityRecord) -> Unmodelled:
     return Unmodelled(found.kind, f"{found.schema}.{found.name}", _ODDITIES[found.kind])
-
-
-def _foreign_table(name: TableName) -> Unmodelled:
-    return Unmodelled("foreign table", str(name), "its rows are stored on another server")
 
 
 def _size(found: list[records.SizeRecord]) -> TableSize:

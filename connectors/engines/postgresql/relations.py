@@ -41,11 +41,6 @@ class RelationCatalog:
         return [r for oid, r in self.relations.items() if self.roots[oid] == oid and r.kind != "f"]
 
     @property
-    def foreign_tables(self) -> list[TableName]:
-        """The foreign tables, also those that are partitions, by name."""
-        return [self.name(oid) for oid, r in self.relations.items() if r.kind == "f"]
-
-    @property
     def oids(self) -> list[int]:
         """Oids of all tables and of all that stands under them."""
         return [oid for oid in self.relations if self.table(oid) is not None]
