@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from connectors.datatypes import DataType
 from connectors.engines import Target
-from connectors.schema import Column, Schema, Table, TableName
+from connectors.schema import Column, Schema, Sequence, Table, TableName
 from generators.model import DatabaseModel, TableModel
 from provisioner.errors import DifferentSchema, WrongRequest
 from provisioner.events import Listener, Stated
@@ -39,7 +39,8 @@ def adopt(
     for note in _notes(model.schema, found):
         listen(Stated(note))
     judge()
-    target.adopt(plan.fingerprint, plan.as_json(), _filled(plan, found))
+    filled, fed = _filled(plan, found), _feeding(plan, found)
+    target.adopt(plan.fingerprint, plan.as_json(), filled, {s.name for s in fed})
     ledger = target.ledger()
     count = len(ledger.dropped or ()) if ledger else 0
     listen(
@@ -73,8 +74,7 @@ def settled(plan: Plan, model: DatabaseModel, found: Schema) -> Schema:
 
     One that feeds a kept table too is set with that table's rows in mind.
     """
-    filled = {table.name for table in _filled(plan, found)}
-    fed = {s.name for s in found.sequences if s.table in filled}
+    fed = {s.name for s in _feeding(plan, found)}
     return replace(model.schema, sequences=tuple(s for s in found.sequences if s.name in fed))
 
 
@@ -119,6 +119,12 @@ def _filled(plan: Plan, found: Schema) -> list[Table]:
     """The tables of a target that a plan fills."""
     names = {name for tree in plan.trees for name in tree.tables} - plan.keeps
     return [table for table in found.tables if table.name in names]
+
+
+def _feeding(plan: Plan, found: Schema) -> list[Sequence]:
+    """The sequences of a target that feed tables that a plan fills."""
+    filled = {table.name for table in _filled(plan, found)}
+    return [sequence for sequence in found.sequences if sequence.table in filled]
 
 
 def _differences(

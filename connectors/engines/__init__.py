@@ -7,7 +7,7 @@ writes. No method takes SQL text. Each folder has a module `engine` with `open_s
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, cast
@@ -181,11 +181,18 @@ class Target(Reader, Protocol):
         """
         ...
 
-    def adopt(self, fingerprint: str, plan: str, filled: Sequence[Table]) -> None:
+    def adopt(
+        self,
+        fingerprint: str,
+        plan: str,
+        filled: Sequence[Table],
+        sequences: Collection[TableName] = (),
+    ) -> None:
         """Creates the ledger in a database that has its schema, and readies tables for their rows.
 
         What slows or blocks a load (indexes, unique, exclusion and foreign keys, triggers; no
-        primary key, no check) is written into the ledger and dropped, all in one transaction.
+        primary key, no check) is written into the ledger and dropped, all in one transaction, and
+        so is where the sequences stand.
 
         Raises:
             NotEmptyTarget: a table to fill holds rows.
@@ -195,7 +202,8 @@ class Target(Reader, Protocol):
     def abandon(self, filled: Sequence[Table]) -> None:
         """Takes back a load into an adopted schema, in one transaction.
 
-        Empties the tables that it filled, creates again what it dropped and removes the ledger.
+        Empties the tables that it filled, creates again what it dropped, puts sequences back where
+        they stood and removes the ledger.
         """
         ...
 

@@ -76,6 +76,7 @@ select 'Kept', 'Person', 'kept' || n || '@example.com', '2000-01-01', 'X' || (1 
 from generate_series(1, 60) n;
 """
 KEEP = ("customer", "country")
+POSITIONS = "select sequencename, last_value from pg_sequences order by 1"
 
 CHILD = """
 import sys
@@ -327,8 +328,11 @@ def test_a_finished_load_is_taken_back_too(
     archive: Path, model: DatabaseModel, target: str
 ) -> None:
     schema, before = declared(target), contents(target)
+    positions = query(target, POSITIONS)
     filled(model, planned(archive, target), target)
+    assert query(target, POSITIONS) != positions
     aborted(target)
+    assert query(target, POSITIONS) == positions
     assert declared(target) == schema
     assert contents(target) == before
     assert query(target, "select count(*) from shop.top") == [(0,)]

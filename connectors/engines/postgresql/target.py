@@ -1,6 +1,6 @@
 """Fills a PostgreSQL test database: schema, rows and the ledger of what is done."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 
 import pyarrow as pa
@@ -21,12 +21,12 @@ from connectors.engines.postgresql.ddl import SETTINGS
 from connectors.engines.postgresql.pilot import refusals
 from connectors.engines.postgresql.portable import as_understood
 from connectors.engines.postgresql.reader import PostgresqlReader
+from connectors.engines.postgresql.sequences import advance, put_back, record
 from connectors.engines.postgresql.suspension import locked, restored, suspended
 from connectors.engines.postgresql.units import relation
 from connectors.errors import BusyTarget, NotEmptyTarget, RefusedRow
 from connectors.prefetch import ahead
 from connectors.schema import Schema, Table, TableName
-from connectors.schema import Sequence as Fed
 
 _AHEAD = 8
 _LOCK = 0x70726F76
@@ -139,13 +139,20 @@ class PostgresqlTarget(PostgresqlReader):
         with told(f"trying rows of {table.name}"):
             return refusals(self.session, table, batch.rows, self._send)
 
-    def adopt(self, fingerprint: str, plan: str, filled: Sequence[Table]) -> None:
+    def adopt(
+        self,
+        fingerprint: str,
+        plan: str,
+        filled: Sequence[Table],
+        sequences: Collection[TableName] = (),
+    ) -> None:
         """See `Target`."""
         with self._transaction(), told("preparing the tables"):
             locked(self.session, filled)
             self._check_empty(filled)
             dropped = suspended(self.session, self.url, filled)
             self._open_ledger(fingerprint, plan)
+            record(self.session, sequences)
             self.session.execute(_DROPPED.encode())
             with self.session.cursor() as cursor:
                 cursor.executemany(
@@ -166,6 +173,7 @@ class PostgresqlTarget(PostgresqlReader):
                 self.session.execute(sql.SQL("TRUNCATE {}").format(names))
             for item in restored(pending, again):
                 self._run(item)
+            put_back(self.session)
             self.session.execute("DROP SCHEMA provisioner CASCADE")
         tuple(self._stale_views())
 
@@ -218,9 +226,7 @@ class PostgresqlTarget(PostgresqlReader):
     def settle(self, schema: Schema) -> tuple[str, ...]:
         """See `Target`."""
         with self._transaction():
-            for name, fed in _by_sequence(schema).items():
-                with told(f"setting sequence {name}"):
-                    self.session.execute(_advance(fed))
+            advance(self.session, schema)
         stale = tuple(self._stale_views())
         with told("collecting statistics"):
             self.session.execute("VACUUM (ANALYZE)")
@@ -290,27 +296,3 @@ def _binary(rows: pa.RecordBatch, table: Table) -> Iterator[bytes]:
     yield BINARY_HEADER
     yield from binary_copy(rows, table.written)
     yield BINARY_TRAILER
-
-
-def _by_sequence(schema: Schema) -> dict[TableName, list[Fed]]:
-    """The columns that each sequence feeds; one sequence may feed several."""
-    found: dict[TableName, list[Fed]] = {}
-    for sequence in schema.sequences:
-        found.setdefault(sequence.name, []).append(sequence)
-    return found
-
-
-def _advance(fed: Sequence[Fed]) -> sql.Composed:
-    """Sets a sequence so that its next value follows the largest one in use."""
-    name = sql.Literal(sql.Identifier(fed[0].name.schema, fed[0].name.name).as_string(None))
-    largest = sql.SQL(" UNION ALL ").join(
-        sql.SQL("SELECT max({}) AS value FROM {}").format(
-            sql.Identifier(one.column), sql.Identifier(one.table.schema, one.table.name)
-        )
-        for one in fed
-    )
-    return sql.SQL(
-        "SELECT pg_catalog.setval({0}::regclass, greatest(m.value, s.seqmin),"
-        " m.value IS NOT NULL) FROM (SELECT max(value) AS value FROM ({1}) AS u) AS m,"
-        " pg_catalog.pg_sequence AS s WHERE s.seqrelid = {0}::regclass"
-    ).format(name, largest)
