@@ -97,9 +97,10 @@ def _readable(
         raise EmptyDatabase("the source holds no tables; expected at least one to learn from")
     unreadable = source.unreadable(schema)
     if unreadable and not learning.skip_unreadable:
+        named = ", ".join(f"{name} ({why})" for name, why in unreadable.items())
         raise UnreadableTable(
-            f"the role may not read {', '.join(map(str, unreadable))}; grant SELECT, or leave "
-            "them out with --skip-unreadable"
+            f"the role may not read {named}; grant SELECT, or BYPASSRLS where row security is on, "
+            "or leave them out with --skip-unreadable"
         )
     if unreadable:
         listen(Stated(f"left out, not readable: {', '.join(map(str, unreadable))}"))

@@ -107,6 +107,9 @@ class Synthesizer:
 
     def _batch(self, name: TableName, drawn: Drawn) -> Batch:
         names = [c.name for c in self._setting.model.schema.table(name).written]
+        if not names:  # a batch has as many rows as its columns, or as it is told to have
+            rows = pa.array([{}] * len(drawn.indexes), pa.struct([]))
+            return Batch(name, pa.RecordBatch.from_struct_array(rows))
         arrays = [drawn.values[n] for n in names]
         return Batch(name, pa.RecordBatch.from_arrays(arrays, names=names))
 

@@ -130,8 +130,8 @@ class Reader(Protocol):
 class Source(Reader, Protocol):
     """Reads a production database in one read-only snapshot."""
 
-    def unreadable(self, schema: Schema) -> tuple[TableName, ...]:
-        """The tables that the role may not read."""
+    def unreadable(self, schema: Schema) -> Mapping[TableName, str]:
+        """The tables that the role may not read, or not all rows of, and why."""
         ...
 
     def ddl(self, without: frozenset[TableName] = frozenset()) -> tuple[DdlItem, ...]:

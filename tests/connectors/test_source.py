@@ -139,6 +139,21 @@ def test_rows_hidden_by_a_policy_are_an_error_and_not_silence(database: str, rol
         owner.execute("drop table t")
 
 
+def test_a_table_with_rows_that_a_policy_hides_is_not_readable(database: str, role: str) -> None:
+    script = f"""
+        create table veiled (a int); create table bare (a int);
+        alter table veiled enable row level security; grant select on veiled, bare to {role};
+    """
+    with filled(database, script) as owner:
+        with open_source(as_role(database, role)) as source:
+            assert source.unreadable(source.schema()) == {
+                named("veiled"): "row security hides rows of it"
+            }
+        with open_source(database) as source:
+            assert not source.unreadable(source.schema())
+        owner.execute("drop table veiled, bare")
+
+
 def test_tables_that_may_not_be_read_are_named(database: str, role: str) -> None:
     script = f"""
         create table open (a int); create table shut (a int);
@@ -148,7 +163,7 @@ def test_tables_that_may_not_be_read_are_named(database: str, role: str) -> None
     with filled(database, script) as owner:
         with open_source(as_role(database, role)) as source:
             found = source.unreadable(source.schema())
-            assert found == (TableName("hidden", "t"), named("shut"))
+            assert set(found) == {TableName("hidden", "t"), named("shut")}
             with pytest.raises(MissingPrivilege, match="privilege"):
                 source.rows(source.schema().table(named("shut")))
         owner.execute("drop table open; drop schema hidden cascade")

@@ -388,6 +388,8 @@ def test_rows_that_are_not_kept_are_refused_by_name(
     schema, before = declared(target), contents(target)
     with pytest.raises(NotEmptyTarget, match=r"rows in shop\.customer.*--keep shop\.customer"):
         filled(model, planned(archive, target, named("country")), target)
+    with pytest.raises(NotEmptyTarget, match=r"--keep shop\.country --keep shop\.customer"):
+        filled(model, planned(archive, target, frozenset()), target)
     assert declared(target) == schema
     assert contents(target) == before
     assert query(target, "select to_regnamespace('provisioner')") == [(None,)]

@@ -420,6 +420,22 @@ def test_a_table_without_rows_to_learn_from_is_learned(database: str) -> None:
     assert plan(model, "f", Request(scale=3.0)).rows == 0
 
 
+def test_rows_without_a_column_to_write_are_written(new_database: Callable[[], str]) -> None:
+    source, target = new_database(), new_database()
+    query(
+        source,
+        "create table bare (); insert into bare default values; insert into bare default values;"
+        "create table computed (one int generated always as (1) stored);"
+        "insert into computed default values",
+    )
+    with open_source(source) as opened:
+        model = learn(opened, Learning())
+    provisioned(model, plan(model, "f", Request()), target)
+    assert verified(model, target).passed
+    counts = query(target, "select (select count(*) from bare), (select sum(one) from computed)")
+    assert counts == [(2, 1)]
+
+
 @pytest.fixture
 def reader(shop: str) -> Iterator[str]:
     """The shop's URL for a role that may read all of it but the log."""

@@ -63,8 +63,12 @@ def binary_copy(rows: pa.RecordBatch, columns: Sequence[Column]) -> Iterator[byt
 def text_copy(rows: pa.RecordBatch, columns: Sequence[Column]) -> Iterator[bytes]:
     r"""The rows as lines of text with tabs between values and \N for null, in UTF-8.
 
-    Blocks, arguments and errors are those of `binary_copy`; every type has a text form.
+    Blocks, arguments and errors are those of `binary_copy`; every type has a text form. A row
+    without columns is an empty line.
     """
+    if not columns:
+        yield b"\n" * rows.num_rows
+        return
     for block in _blocks(rows, columns):
         texts = [_text(array, c.datatype) for array, c in zip(block, columns, strict=True)]
         options = {"null_handling": "replace", "null_replacement": _NULL}

@@ -1,6 +1,6 @@
 """Reads a production database in one read-only snapshot that several sessions share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -63,17 +63,23 @@ class PostgresqlSource(PostgresqlReader):
             self._schema = super().schema()
         return self._schema
 
-    def unreadable(self, schema: Schema) -> tuple[TableName, ...]:
+    def unreadable(self, schema: Schema) -> Mapping[TableName, str]:
         """See `Source`."""
-        return tuple(t.name for t in schema.tables if not self._is_readable(t))
+        found = ((table.name, self._obstacle(table)) for table in schema.tables)
+        return {name: why for name, why in found if why}
 
-    def _is_readable(self, table: Table) -> bool:
+    def _obstacle(self, table: Table) -> str:
+        """Why the role cannot read all rows of a table; empty where it can."""
         query = sql.SQL(
-            "SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')"
+            "SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),"
+            " row_security_active(c.oid)"
             " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
             " WHERE n.nspname = {} AND c.relname = {}"
         ).format(sql.Literal(table.name.schema), sql.Literal(table.name.name))
-        return bool(self.one(query, f"asking for privileges on {table.name}")[0])
+        granted, hidden = self.one(query, f"asking for privileges on {table.name}")
+        if not granted:
+            return "no SELECT is granted"
+        return "row security hides rows of it" if hidden else ""
 
     def ddl(self, without: frozenset[TableName] = frozenset()) -> tuple[DdlItem, ...]:
         """See `Source`."""

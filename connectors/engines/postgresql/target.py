@@ -187,7 +187,7 @@ class PostgresqlTarget(PostgresqlReader):
         if found:
             raise NotEmptyTarget(
                 f"the target holds rows in {', '.join(found)}; expected empty tables: empty them "
-                f"yourself, or let their rows stay with --keep {found[0]}"
+                f"yourself, or let their rows stay with {' '.join(f'--keep {n}' for n in found)}"
             )
 
     def _open_ledger(self, fingerprint: str, plan: str) -> None:
@@ -279,7 +279,7 @@ class PostgresqlTarget(PostgresqlReader):
         return str(self.one(query, f"reading the triggers of {table.name}")[0])
 
     def _send(self, table: Table, rows: pa.RecordBatch) -> None:
-        binary = all(has_binary_form(c.datatype) for c in table.written)
+        binary = bool(table.written) and all(has_binary_form(c.datatype) for c in table.written)
         blocks = _binary(rows, table) if binary else text_copy(rows, table.written)
         names = sql.SQL(", ").join(sql.Identifier(c.name) for c in table.written)
         statement = sql.SQL("COPY {} {} FROM STDIN (FORMAT {})").format(
