@@ -5,20 +5,21 @@ Everything heavy is imported inside the commands, so that help and mistakes are 
 # ruff: noqa: PLC0415 - imports inside the commands are what keeps the start short
 
 import os
+import signal
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from connectors.errors import ConnectorError
-from generators.errors import GeneratorError
-from provisioner.errors import Infeasible, ProvisionerError, Stopped
+from provisioner.complaints import DEBUG, Complaint, complaint, wants_json
+from provisioner.errors import Infeasible, Stopped
 from provisioner.events import Listener, silent
 
 if TYPE_CHECKING:
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
     from provisioner.plan import Plan
     from provisioner.report import Finding
 
-DONE, FOUND, COULD_NOT, STOPPED = 0, 1, 3, 130
-_DEBUG = "PROVISIONER_DEBUG"
+DONE, FOUND = 0, 1
 _LARGEST_SEED = 2**63 - 1
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -42,43 +42,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0 done, 1 a finding that is an error, 2 wrong usage, 3 could not, 130 interrupted.
     """
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    ended = _ended(given)
+    if isinstance(ended, int):
+        return ended
+    if wants_json(given):
+        _print_json({"error": asdict(ended)})
+    return ended.code
+
+
+def _ended(arguments: Sequence[str]) -> int | Complaint:
+    """Runs a command; answers its exit code, or what people were told on stderr."""
     try:
-        code = commands.main(arguments, prog_name="provisioner", standalone_mode=False)
+        with _terminable():
+            code = commands.main(arguments, prog_name="provisioner", standalone_mode=False)
+        return code if isinstance(code, int) else DONE
     except click.ClickException as error:
         error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        return _complained("stopped; nothing was written", STOPPED)
-    except Exception as error:  # noqa: BLE001 - the last place that can tell a person what happened
-        return _failed(error)
-    return code if isinstance(code, int) else DONE
+        return Complaint(type(error).__name__, error.format_message(), error.exit_code)
+    except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - the last place that can tell a person what happened
+        interrupted = isinstance(error, KeyboardInterrupt | click.Abort)
+        if os.environ.get(DEBUG) and not interrupted:
+            traceback.print_exc()
+        told = complaint(KeyboardInterrupt() if interrupted else error)
+        click.echo(told.text, err=True)
+        return told
 
 
-def _failed(error: Exception) -> int:
-    """Says in one line what went wrong; a bug by its place alone, its text may hold values."""
-    if os.environ.get(_DEBUG):
-        traceback.print_exc()
-    if isinstance(error, Stopped):
-        return _complained(f"stopped; {error}", STOPPED)
-    if isinstance(error, ConnectorError | GeneratorError | ProvisionerError):
-        return _complained(f"error: {error}", COULD_NOT)
-    if isinstance(error, OSError):
-        return _complained(
-            f"error: {error.strerror or 'input or output failed'}"
-            f"{f': {error.filename}' if error.filename else ''}",
-            COULD_NOT,
-        )
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return _complained(
-        f"error: a bug: {type(error).__name__} in {Path(place.filename).name}, line "
-        f"{place.lineno}; run again with {_DEBUG}=1 to see where it comes from, and report it",
-        COULD_NOT,
-    )
-
-
-def _complained(text: str, code: int) -> int:
-    click.echo(" ".join(text.split()), err=True)
-    return code
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Has SIGTERM end a run as Ctrl-C does: what is committed stays, and a person is told."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def _seed(command: Command) -> Command:
@@ -468,9 +469,7 @@ def _answer(
 ) -> None:
     """Prints a result on stdout, in the form that was asked for."""
     if output == "json":
-        from provisioner.documents import as_text
-
-        click.echo(as_text(document()))
+        _print_json(document())
         return
     from rich.console import Console
 
@@ -478,6 +477,12 @@ def _answer(
     console = Console(width=wide, markup=False, highlight=False, emoji=False)
     for renderable in renderables():
         console.print(renderable)
+
+
+def _print_json(document: object) -> None:
+    from provisioner.documents import as_text
+
+    click.echo(as_text(document))
 
 
 def _until_interrupted() -> None:

@@ -305,7 +305,7 @@ def test_rows_of_a_wrong_table_or_number_are_explained(
     told: Told, model: Path, rows: str, part: str
 ) -> None:
     code, _, err = told("plan", model, "--rows", rows)
-    assert code == 3
+    assert code == 2
     assert is_one_line(err)
     assert part in err
 
@@ -316,7 +316,7 @@ def test_an_unknown_unit_is_an_error_with_a_suggestion(
     code, _, err = told(
         "learn", "--source", shop, "-o", tmp_path / "m", "--unit", "public.customer"
     )
-    assert code == 3
+    assert code == 2
     assert "did you mean public.customers?" in err
     assert not list(tmp_path.iterdir())
 
@@ -408,11 +408,31 @@ def test_a_bug_is_named_by_its_place_without_its_text(
     assert "Traceback" in told("show", model)[2]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "kind", "code"),
+    [
+        (["plan", "absent.model"], "NotAnArchive", 3),
+        (["plan", "{model}", "--rows", "customers"], "WrongRequest", 2),
+        (["plan", "{model}", "--scale", "none"], "BadParameter", 2),
+        (["show"], "MissingParameter", 2),
+    ],
+)
+def test_beside_a_line_for_people_an_error_is_a_document_for_machines(
+    told: Told, model: Path, arguments: list[str], kind: str, code: int
+) -> None:
+    given = [argument.format(model=model) for argument in arguments]
+    found, out, err = told(*given, "--output", "json")
+    document = json.loads(out)["error"]
+    assert (found, document["code"], document["kind"]) == (code, code, kind)
+    assert document["text"].removeprefix("error: ") in " ".join(err.split())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_between_shards_keeps_them_and_the_same_command_resumes(
-    told: Told, model: Path, database: str, monkeypatch: pytest.MonkeyPatch
+    told: Told, model: Path, database: str, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     def interrupted(*_: object) -> None:
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(number)
 
     with monkeypatch.context() as patch:
         patch.setattr(load, "_steps", interrupted)
@@ -424,6 +444,7 @@ def test_an_interrupt_between_shards_keeps_them_and_the_same_command_resumes(
     assert code == 0
     assert "resuming" in err
     assert told("provision", model, "--target", database, "--seed", 5)[0] == 3
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_an_interrupt_before_anything_is_written_says_so(
