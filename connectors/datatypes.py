@@ -84,7 +84,8 @@ _FIXED = {
 }
 _INTEGERS = {16: pa.int16(), 32: pa.int32(), 64: pa.int64()}
 _FLOATS = {32: pa.float32(), 64: pa.float64()}
-_MOST_DIGITS = 38
+_NARROW_DIGITS = 38
+_MOST_DIGITS = 76
 _FREE_SCALE = 12
 
 
@@ -93,7 +94,8 @@ def arrow_type(datatype: DataType) -> pa.DataType:
 
     An interval travels as its length in microseconds, any type without a form of its own
     (`Kind.OTHER`) as the text of its literal. A decimal without a declared precision travels as
-    decimal128 with 38 digits, of which 12 stand after the point.
+    decimal256 with 76 digits, of which 12 stand after the point; one of more than 76 digits gives
+    up the last of those after the point.
     """
     if datatype.kind is Kind.INTEGER:
         return _INTEGERS[datatype.bits or 64]
@@ -108,5 +110,9 @@ def arrow_type(datatype: DataType) -> pa.DataType:
 
 def _decimal(datatype: DataType) -> pa.DataType:
     if datatype.precision is None:
-        return pa.decimal128(_MOST_DIGITS, _FREE_SCALE)
-    return pa.decimal128(min(datatype.precision, _MOST_DIGITS), datatype.scale or 0)
+        return pa.decimal256(_MOST_DIGITS, _FREE_SCALE)
+    scale = datatype.scale or 0
+    if datatype.precision <= _NARROW_DIGITS:
+        return pa.decimal128(datatype.precision, scale)
+    surplus = max(0, datatype.precision - _MOST_DIGITS)
+    return pa.decimal256(datatype.precision - surplus, max(scale - surplus, min(scale, 0)))

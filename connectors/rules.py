@@ -17,7 +17,7 @@ from sqlglot import exp
 
 from connectors.datatypes import DataType, Kind, arrow_type
 from connectors.dialect import mentions
-from connectors.dialect.casts import duckdb_type, travelling_type, written_name
+from connectors.dialect.casts import duckdb_type, narrowed, travelling_type, written_name
 from connectors.dialect.expressions import Scope, columns_read, parsed
 from connectors.dialect.regexes import Untranslatable
 from connectors.dialect.translation import writer
@@ -216,7 +216,7 @@ class _Trial:
     """One row of nulls with a table's columns, on which expressions are bound and tried."""
 
     def __init__(self, scope: Scope, columns: Sequence[str]) -> None:
-        nulls = [pa.nulls(1, arrow_type(scope.columns[name])) for name in columns]
+        nulls = [narrowed(pa.nulls(1, arrow_type(scope.columns[name]))) for name in columns]
         names = [written_name(name) for name in columns]
         self._row = pa.table([*nulls, pa.nulls(1, pa.bool_())], [*names, "x:"])
         typed = (
@@ -261,7 +261,7 @@ def _selected(
 
 def _source(expressions: Sequence[Expression], rows: pa.Table | pa.RecordBatch) -> pa.Table:
     names = tuple(dict.fromkeys(name for e in expressions for name in e.columns))
-    columns = [rows.column(name) for name in names]
+    columns = [narrowed(rows.column(name)) for name in names]
     number = pa.nulls(rows.num_rows, pa.bool_())
     return pa.table([*columns, number], [*(written_name(n) for n in names), "x:"])
 

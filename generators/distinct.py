@@ -18,7 +18,7 @@ def groups(columns: list[pa.Array]) -> Ints:
     """A number per row, equal where all columns are; -1 where one is null."""
     found = np.zeros(len(columns[0]) if columns else 0, np.int64)
     for column in columns:
-        codes = _hashable(column).dictionary_encode().indices
+        codes = hashable(column).dictionary_encode().indices
         digits = pc.fill_null(codes, -1).to_numpy(zero_copy_only=False).astype(np.int64)
         base = int(digits.max(initial=0)) + 1
         found = np.where((found < 0) | (digits < 0), -1, found * base + digits)
@@ -26,7 +26,7 @@ def groups(columns: list[pa.Array]) -> Ints:
     return found
 
 
-def _hashable(column: pa.Array) -> pa.Array:
+def hashable(column: pa.Array) -> pa.Array:
     """Lists as text, since Arrow cannot number them."""
     if not pa.types.is_nested(column.type):
         return column

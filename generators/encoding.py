@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from connectors.datatypes import arrow_type
 from connectors.schema import Column, TableName
 from generators.columns import Codes, ColumnGenerator, Draw, Sample, Traits, choose
+from generators.distinct import hashable
 from generators.privacy.support import Ints, Support
 from generators.tables import Feature
 
@@ -65,9 +66,7 @@ def empty(column: Column, rows: int) -> pa.Array:
 
 
 def _traits(table: TableName, column: Column, sample: Sample, support: Support) -> Traits:
-    values = sample.values
-    if pa.types.is_nested(values.type):
-        values = pa.array([str(v) for v in values.to_pylist()], pa.string())
+    values = hashable(sample.values)
     shares = support.shares(values, sample.units).value
     distinct = int(pc.count_distinct(values).as_py())
     return Traits(table, column, sample, distinct, 1 - shares.rest if len(values) else 0.0)

@@ -4,12 +4,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import pyarrow as pa
 from sqlglot import exp
 
-from connectors.datatypes import DataType, Kind
+from connectors.datatypes import DataType, Kind, arrow_type
 from connectors.dialect.expressions import PlainCalls
 from connectors.dialect.regexes import Untranslatable
 
+_MOST_DIGITS = 38
 FREE_DECIMAL = "DECIMAL(38,12)"
 _DTYPES = {
     "BOOLEAN": Kind.BOOLEAN,
@@ -106,6 +108,16 @@ def travelling_type(datatype: DataType) -> str:
     return _TRAVELLING.get(datatype.kind) or duckdb_type(datatype)
 
 
+def narrowed(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Decimals in 128 bits, the most that DuckDB reads; as floats where they do not fit."""
+    if not pa.types.is_decimal256(values.type):
+        return values
+    try:
+        return values.cast(pa.decimal128(_MOST_DIGITS, min(_MOST_DIGITS, values.type.scale)))
+    except pa.ArrowInvalid:
+        return values.cast(pa.float64())
+
+
 def column_sql(name: str, datatype: DataType) -> str:
     """A column's value in the type in which it is computed."""
     column = f'"{written_name(name)}"'
@@ -153,7 +165,8 @@ def cast_sql(operand: Operand, target: DataType) -> str:
 def _decimal_type(datatype: DataType) -> str:
     if datatype.precision is None:
         return FREE_DECIMAL
-    return f"DECIMAL({min(datatype.precision, 38)},{datatype.scale or 0})"
+    scale = min(arrow_type(datatype).scale, _MOST_DIGITS)
+    return f"DECIMAL({min(datatype.precision, _MOST_DIGITS)},{scale})"
 
 
 def _built_in(name: str, spelt: str, numbers: list[int]) -> DataType:

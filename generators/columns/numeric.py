@@ -18,11 +18,16 @@ from generators.privacy.support import Ints, Support
 Numbers = npt.NDArray[Any]
 
 CONTINUOUS = -99
-"""The scale of a float that keeps all of its digits."""
+"""The scale of a number that keeps all digits of a float."""
 _NEARLY_ALL = 0.999
 _STEPS = (1000, 500, 250, 100, 50, 25, 20, 10, 5, 2)
 _LOOKED_AT = 50_000
 _LARGEST = 2**62
+_MOST_DIGITS = 76
+_WORD_DIGITS = 19
+"""Decimals with fewer digits fit a word at every scale."""
+_FEW, _TELLING = 0.05, 1000.0
+"""All but so few numbers must be so many units, for a common unit to tell them apart."""
 _HIGHEST = {32: float(np.float32(1e38)), 64: 1e300}
 """By bits: floats beyond are cut, so that a mean of a million of them is still finite."""
 _EXACT = {32: 2.0**22, 64: 2.0**51}
@@ -34,7 +39,7 @@ _COUNTS = [1.0, 2, 3, 5, 8, 15, 30, 60, 100]
 class Lattice:
     """The values a column takes: multiples of `step` units in the last of `scale` digits.
 
-    With scale `CONTINUOUS` any float will do.
+    With scale `CONTINUOUS` any float will do. The scale of a decimal may be negative.
     """
 
     datatype: DataType
@@ -50,8 +55,8 @@ class Lattice:
 
     def places(self, values: pa.Array) -> Numbers:
         """The nearest place of each value; float64 where continuous, else int64."""
-        if self.datatype.kind is Kind.FLOAT:
-            return self._float_places(values.to_numpy(zero_copy_only=False).astype(np.float64))
+        if self.datatype.kind is Kind.FLOAT or self.scale == CONTINUOUS:
+            return self._float_places(_floats(values))
         whole = (
             _unscaled(values, self.scale) if pa.types.is_decimal(values.type) else _whole(values)
         )
@@ -76,6 +81,9 @@ class Lattice:
         if self.datatype.kind is Kind.FLOAT:
             exact = places if self.scale == CONTINUOUS else places * self.step / 10.0**self.scale
             return pa.array(exact.astype(target.to_pandas_dtype()), target)
+        if self.datatype.kind is Kind.DECIMAL and self.scale == CONTINUOUS:
+            # By way of its shortest digits, 1e23 is that number and no neighbour of it.
+            return pc.cast(pa.array(places).cast(pa.string()), target, safe=False)
         if self.datatype.kind is Kind.DECIMAL:
             return _decimals(places * self.step, self.scale).cast(target)
         return pa.array((places * self.step).astype(target.to_pandas_dtype()), target)
@@ -85,9 +93,8 @@ class Lattice:
         if self.datatype.kind is Kind.INTEGER:
             most = 2 ** ((self.datatype.bits or 64) - 1) - 1
             return -(most // self.step), most // self.step
-        if self.datatype.precision is None:
-            return -(_LARGEST // self.step), _LARGEST // self.step
-        digits = self.datatype.precision - (self.datatype.scale or 0) + self.scale
+        kept = arrow_type(self.datatype)
+        digits = kept.precision - kept.scale + self.scale
         most = min(_LARGEST, 10 ** max(0, digits) - 1)
         return -(most // self.step), most // self.step
 
@@ -176,8 +183,8 @@ def _scale(datatype: DataType, values: pa.Array, units: Ints, support: Support) 
     if datatype.kind is Kind.INTEGER:
         return 0
     if datatype.kind is Kind.DECIMAL:
-        most = values.type.scale
-        scales = range(min(0, most), most)
+        most = _finest(values, units, support)
+        scales = range(0) if most == CONTINUOUS else range(min(0, most), most)
         tests = ((s, _decimal_holds(values, s)) for s in scales)
     else:
         most = CONTINUOUS
@@ -186,8 +193,26 @@ def _scale(datatype: DataType, values: pa.Array, units: Ints, support: Support) 
     return next((s for s, holds in tests if support.share(holds, units).value >= _NEARLY_ALL), most)
 
 
+def _finest(values: pa.Array, units: Ints, support: Support) -> int:
+    """The finest scale that a decimal's type has and at which its numbers fit a word.
+
+    Where that would leave too little of too many of them, it is `CONTINUOUS`.
+    """
+    most = int(values.type.scale)
+    if values.type.precision < _WORD_DIGITS:
+        return most
+    numbers = np.abs(_floats(values))
+    ends = support.quantiles(numbers, units, np.array([_FEW, 1.0])).value
+    if not len(ends) or ends[1] == 0:
+        return min(most, _WORD_DIGITS // 2)
+    fitting = int(np.floor(np.log10(_LARGEST / ends[1]))) - 1
+    if fitting >= most:
+        return most
+    return fitting if ends[0] == 0 or ends[0] * 10.0**fitting >= _TELLING else CONTINUOUS
+
+
 def _decimal_holds(values: pa.Array, scale: int) -> npt.NDArray[np.bool_]:
-    same = pc.equal(pc.round(values, ndigits=scale), values)
+    same = pc.equal(_rounded(values, scale), values)
     return np.asarray(same.to_numpy(zero_copy_only=False), dtype=np.bool_)
 
 
@@ -244,20 +269,26 @@ def _whole(values: pa.Array) -> Ints:
 def _unscaled(values: pa.Array, scale: int) -> Ints:
     """Decimals as whole numbers of units in the last of `scale` digits, at most 2**62 either way.
 
-    A decimal128 is two little-endian 64-bit words, the lower first (Arrow columnar format).
+    A decimal256 is four little-endian 64-bit words, the lowest first (Arrow columnar format).
     """
-    rounded = (
-        pc.round(values, ndigits=scale)
-        .cast(pa.decimal256(76, scale))
-        .cast(pa.decimal128(38, scale))
-    )
-    words = np.frombuffer(rounded.buffers()[1], dtype=np.int64)
-    pairs = words[2 * rounded.offset : 2 * (rounded.offset + len(rounded))].reshape(-1, 2)
-    low, high = pairs[:, 0], pairs[:, 1]
-    fits = high == np.where(low < 0, -1, 0)
+    rounded = _rounded(values, scale).cast(pa.decimal256(_MOST_DIGITS, scale))
+    words = np.frombuffer(rounded.buffers()[1] or b"", dtype=np.int64)
+    parts = words[4 * rounded.offset : 4 * (rounded.offset + len(rounded))].reshape(-1, 4)
+    low, highest = parts[:, 0], parts[:, 3]
+    fits = np.all(parts[:, 1:] == np.where(low < 0, -1, 0)[:, None], axis=1)
     return np.clip(
-        np.where(fits, low, np.where(high < 0, -_LARGEST, _LARGEST)), -_LARGEST, _LARGEST
+        np.where(fits, low, np.where(highest < 0, -_LARGEST, _LARGEST)), -_LARGEST, _LARGEST
     )
+
+
+def _rounded(values: pa.Array, scale: int) -> pa.Array:
+    """Decimals rounded at a digit, in a type that has room for what rounding adds."""
+    return pc.round(values.cast(pa.decimal256(_MOST_DIGITS, values.type.scale)), ndigits=scale)
+
+
+def _floats(values: pa.Array) -> npt.NDArray[np.float64]:
+    found = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return np.asarray(found, dtype=np.float64)
 
 
 def _decimals(unscaled: Ints, scale: int) -> pa.Array:

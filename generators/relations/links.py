@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.schema import ForeignKey
+from generators.distinct import hashable
 
 Ints = npt.NDArray[np.int64]
 
@@ -22,7 +23,7 @@ def parent_rows(child: pa.Table, parent: pa.Table, key: ForeignKey) -> Ints:
 
 
 def _flat(values: pa.ChunkedArray) -> pa.Array:
-    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    return hashable(values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values)
 
 
 def _positions(values: pa.Array, known: pa.Array) -> Ints:

@@ -97,7 +97,9 @@ SCALARS = [
     Case(numeric(38, 9), decimals(38, 9)),
     Case(numeric(38, 38), decimals(38, 38)),
     Case(numeric(6, 0), decimals(6, 0)),
-    Case(FREE_NUMERIC, decimals(38, 12) | decimals(6, 3)),
+    Case(FREE_NUMERIC, decimals(76, 12) | decimals(38, 12) | decimals(6, 3)),
+    Case(numeric(60, 20), decimals(60, 20)),
+    Case(numeric(76, 0), decimals(76, 0)),
     Case(TEXT, TEXTS),
     Case(DataType(Kind.TEXT, "character varying(20)", length=20), TEXTS),
     Case(

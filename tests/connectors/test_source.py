@@ -305,6 +305,44 @@ def test_an_infinite_date_is_read_as_null(database: str) -> None:
         assert rows == [dict.fromkeys("dtznm")]
 
 
+ELEMENTS = {
+    "uuid[]": ("00112233-4455-6677-8899-aabbccddeeff", UUID(int=0x112233445566778899AABBCCDDEEFF)),
+    "interval[]": ("30:00:00", timedelta(hours=30)),
+    "date[]": ("2024-01-02", date(2024, 1, 2)),
+    "timestamptz[]": ("2024-01-02 03:04:05+00", datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)),
+    "numeric[]": ("1.25", Decimal("1.25")),
+    "bytea[]": ("\\xff", b"\xff"),
+}
+
+
+@pytest.mark.parametrize("array", ELEMENTS)
+def test_elements_are_read_like_values_of_their_type(database: str, array: str) -> None:
+    text, value = ELEMENTS[array]
+    row = f"array['{text}', null]::{array} as v"
+    script = f"create table t as select {row} union all select null"
+    with filled(database, script), open_source(database) as source:
+        rows = rows_of(source.read(source.schema().table(named("t"))))
+        known = value.bytes if isinstance(value, UUID) else value
+        assert [row["v"] for row in rows] == [[known, None], None]
+
+
+def test_infinite_elements_are_read_as_null(database: str) -> None:
+    script = """create table t as select array['infinity'::date] d, array['NaN'::numeric] n"""
+    with filled(database, script), open_source(database) as source:
+        rows = rows_of(source.read(source.schema().table(named("t"))))
+        assert rows == [{"d": [None], "n": [None]}]
+
+
+def test_a_number_of_more_digits_than_arrow_holds_loses_the_last_or_is_cut(database: str) -> None:
+    script = """create table t (a numeric, b numeric(100, 20), c numeric(78, 0));
+        insert into t values (1e-300, 1e60 + 0.25, 1.2e77), ('Infinity', 0.75, -1.2e77)"""
+    with filled(database, script), open_source(database) as source:
+        rows = rows_of(source.read(source.schema().table(named("t"))))
+        assert [row["a"] for row in rows] == [0, None]
+        assert [row["b"] for row in rows] == [Decimal("1e60"), 1]
+        assert [row["c"] for row in rows] == [Decimal("9e75"), Decimal("-9e75")]
+
+
 def test_at_most_so_many_rows_are_read(database: str) -> None:
     script = "create table t as select generate_series(1, 50) a"
     with filled(database, script), open_source(database) as source:

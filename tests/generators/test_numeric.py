@@ -157,3 +157,34 @@ def test_large_integers_keep_all_their_digits() -> None:
     bigint = DataType(Kind.INTEGER, "bigint", bits=64)
     values = pa.array(2**62 - 1 - rng().integers(0, 100, ROWS), pa.int64())
     assert redrawn(fitted(values, bigint), values).equals(values)
+
+
+WIDE = {
+    "numeric(38,18)": (DataType(Kind.DECIMAL, "numeric(38,18)", precision=38, scale=18), 300.0),
+    "numeric(78,0)": (DataType(Kind.DECIMAL, "numeric(78,0)", precision=78, scale=0), 3e20),
+    "numeric": (DataType(Kind.DECIMAL, "numeric"), 1e60),
+}
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_a_decimal_of_many_digits_keeps_its_distribution(name: str) -> None:
+    datatype, most = WIDE[name]
+    floats = rng().uniform(most / 300, most, 4000)
+    values = pa.array(floats).cast(pa.string()).cast(pa.decimal256(76, 12), safe=False)
+    values = values.cast(arrow_type(datatype), safe=False)
+    found = numbers(redrawn(fitted(values, datatype), values))
+    assert ks_2samp(floats, found).statistic < SEGMENT + 2 * dkw(4000)
+
+
+def test_decimals_of_very_different_sizes_keep_their_first_digits() -> None:
+    datatype = DataType(Kind.DECIMAL, "numeric")
+    sizes = 10.0 ** rng().uniform(-3, 40, 4000)
+    values = pa.array(sizes).cast(pa.string()).cast(arrow_type(datatype), safe=False)
+    found = numbers(redrawn(fitted(values, datatype), values))
+    assert ks_2samp(np.log(sizes), np.log(np.abs(found) + 1e-12)).statistic < 0.05
+
+
+def test_a_decimal_that_fills_its_type_is_rounded_without_an_error() -> None:
+    datatype = DataType(Kind.DECIMAL, "numeric(3,2)", precision=3, scale=2)
+    values = pa.array([decimal.Decimal("9.99")] * 50, arrow_type(datatype))
+    assert redrawn(fitted(values, datatype), values).equals(values)

@@ -183,6 +183,11 @@ def test_a_composite_key_links_only_where_all_of_it_is_equal() -> None:
     assert parent_rows(child, parent, both).tolist() == [-1, 1, 0, -1, -1]
 
 
+def test_a_key_on_an_array_links_equal_arrays() -> None:
+    child, parent = pa.table({"p_id": [[1, 2], None, [2], []]}), pa.table({"id": [[], [1, 2]]})
+    assert parent_rows(child, parent, key("c", "p")).tolist() == [1, -1, -1, 0]
+
+
 @given(
     st.lists(st.floats(0.001, 1.0), min_size=1, max_size=30),
     st.integers(1, 500),

@@ -16,7 +16,7 @@ from connectors.engines.postgresql.buffers import content, fixed_width, validity
 from connectors.errors import WrongArrowType
 from connectors.schema import Column
 
-_MOST_DIGITS = 38
+_NARROW_DIGITS = 38
 
 
 def exact(array: pa.Array, column: Column) -> pa.Array:
@@ -24,7 +24,7 @@ def exact(array: pa.Array, column: Column) -> pa.Array:
 
     Two roundings are no loss, since the column declares them: a float to the scale of a
     numeric(p, s), and a float or decimal to the nearest value of a narrower float. A numeric
-    without a declared scale accepts a decimal128 of any scale as it is.
+    without a declared scale accepts a decimal128 or decimal256 of any scale as it is.
 
     Raises:
         WrongArrowType: the array's type means something else than the column's, or a value does
@@ -122,9 +122,9 @@ def _decimal(array: pa.Array, datatype: DataType) -> pa.Array | None:
 def _rescaled(array: pa.Array, target: pa.DataType, is_free: bool) -> pa.Array:
     if not is_free:
         return array.cast(target)
-    if pa.types.is_decimal128(array.type):
+    if pa.types.is_decimal128(array.type) or pa.types.is_decimal256(array.type):
         return array
-    return array.cast(pa.decimal128(_MOST_DIGITS, array.type.scale))
+    return array.cast(pa.decimal128(_NARROW_DIGITS, array.type.scale))
 
 
 def _text(array: pa.Array, datatype: DataType) -> pa.Array | None:

@@ -1,7 +1,5 @@
 """Numbers in base 10000, as the server stores and sends them."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -24,19 +22,19 @@ _TRAILING_ZEROS = np.array(
 
 
 def numeric_wire(array: pa.Array, is_free: bool) -> npt.NDArray[np.void]:
-    """Decimal128 values in the form that the server's numeric_recv reads, all of one width.
+    """Decimal values in the form that the server's numeric_recv reads, all of one width.
 
     That is four int16, in network order: the count of groups, the power of 10000 of the first,
     the sign and the display scale; then the groups, most significant first. All values have as
     many groups as the largest needs, since the server strips zeros from both ends.
 
     Args:
-        array: decimal128 values; nulls come out as any value.
+        array: decimal128 or decimal256 values; nulls come out as any value.
         is_free: True for a numeric without a declared scale: it displays no trailing zeros.
     """
     scale = array.type.scale
     if scale < 0:
-        array, scale = array.cast(pa.decimal128(38, 0)), 0
+        array, scale = array.cast(pa.decimal256(76, 0)), 0
     fractions = -(-scale // _GROUP_DIGITS)
     negative, groups = _signed_groups(array, 10 ** (fractions * _GROUP_DIGITS - scale))
     wire = np.empty((len(array), 4 + len(groups)), ">i2")
@@ -51,15 +49,28 @@ def numeric_wire(array: pa.Array, is_free: bool) -> npt.NDArray[np.void]:
 
 def _signed_groups(array: pa.Array, factor: int) -> tuple[Bools, Groups]:
     """Which values are negative, and the groups of their magnitudes times `factor`, last first."""
-    halves: npt.NDArray[Any] = fixed_values(array, np.dtype([("low", "<u8"), ("high", "<i8")]))
+    words: Unsigned = fixed_values(array, np.dtype(("<u8", array.type.byte_width // 8)))
     if array.null_count:
-        halves = np.where(validity(array), halves, np.zeros(1, halves.dtype))
-    negative = halves["high"] < 0
-    low = np.where(negative, -halves["low"], halves["low"])
-    high = np.where(negative, ~halves["high"] + (low == 0), halves["high"]).astype(np.uint64)
-    if not high.any() and int(low.max(initial=0)) <= _LARGEST // factor:
+        words = np.where(validity(array)[:, None], words, np.uint64(0))
+    negative = words[:, -1] > _LARGEST >> 1
+    magnitude = _magnitude(words, negative)
+    low = magnitude[0]
+    if not any(word.any() for word in magnitude[1:]) and int(low.max(initial=0)) <= (
+        _LARGEST // factor
+    ):
         return negative, _groups(low * np.uint64(factor))
-    return negative, _wide_groups(low, high, factor)
+    return negative, _wide_groups(magnitude, factor)
+
+
+def _magnitude(words: Unsigned, negative: Bools) -> Groups:
+    """Words of the values without their signs, lowest first: two's complement, taken back."""
+    found: Groups = []
+    carry = negative
+    for word in words.T:
+        flipped = ~word + carry
+        found.append(np.where(negative, flipped, word))
+        carry = carry & (flipped == 0)
+    return found
 
 
 def _groups(magnitudes: Unsigned) -> Groups:
@@ -71,12 +82,12 @@ def _groups(magnitudes: Unsigned) -> Groups:
     return groups
 
 
-def _wide_groups(low: Unsigned, high: Unsigned, factor: int) -> Groups:
+def _wide_groups(words: Groups, factor: int) -> Groups:
     """Long division by 10000 over limbs of 32 bits, which leave room for the remainder."""
-    limbs = _limbs(low, high, factor)
+    limbs = _limbs(words, factor)
     groups: Groups = []
     while any(limb.any() for limb in limbs):
-        remainder = np.zeros_like(low)
+        remainder = np.zeros_like(words[0])
         for place in reversed(range(len(limbs))):
             dividend = (remainder << _LIMB_BITS) | limbs[place]
             limbs[place] = dividend // _BASE
@@ -85,11 +96,11 @@ def _wide_groups(low: Unsigned, high: Unsigned, factor: int) -> Groups:
     return groups
 
 
-def _limbs(low: Unsigned, high: Unsigned, factor: int) -> Groups:
-    """Low and high times `factor` (at most 1000), as five limbs of 32 bits, lowest first."""
-    carry = np.zeros_like(low)
+def _limbs(words: Groups, factor: int) -> Groups:
+    """The words times `factor` (at most 1000), as limbs of 32 bits, lowest first."""
+    carry = np.zeros_like(words[0])
     limbs: Groups = []
-    for limb in (low & _LIMB, low >> _LIMB_BITS, high & _LIMB, high >> _LIMB_BITS):
+    for limb in (half for word in words for half in (word & _LIMB, word >> _LIMB_BITS)):
         product = limb * np.uint64(factor) + carry
         limbs.append(product & _LIMB)
         carry = product >> _LIMB_BITS

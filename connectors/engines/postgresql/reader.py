@@ -18,7 +18,7 @@ from connectors.engines.postgresql.connection import driver, libpq, told, unopen
 from connectors.engines.postgresql.units import compared, relation
 from connectors.errors import LostConnection
 from connectors.profile import TableSize
-from connectors.schema import Check, Column, ForeignKey, Schema, Table, TableName, Unique
+from connectors.schema import Check, ForeignKey, Schema, Table, TableName, Unique
 
 _SAMPLED = 1000
 
@@ -191,7 +191,12 @@ class ArrowSession:
 
 def columns_as_arrow(table: Table) -> list[sql.Composable]:
     """SELECT list of a table's written columns from alias `r0`, each in a form ADBC reads."""
-    return [sql.SQL("{} AS {}").format(_readable(c), sql.Identifier(c.name)) for c in table.written]
+    return [
+        sql.SQL("{} AS {}").format(
+            _readable(sql.Identifier("r0", c.name), c.datatype), sql.Identifier(c.name)
+        )
+        for c in table.written
+    ]
 
 
 _CASTS = {
@@ -200,11 +205,7 @@ _CASTS = {
     Kind.ENUM: "text",
     Kind.JSON: "text",
     Kind.OTHER: "text",
-    Kind.DECIMAL: "text",
-    Kind.DATE: "date",
     Kind.TIME: "time",
-    Kind.TIMESTAMP: "timestamp",
-    Kind.TIMESTAMPTZ: "timestamptz",
     Kind.BYTES: "bytea",
 }
 _WIDTHS = {16: "int2", 32: "int4", 64: "int8"}
@@ -220,21 +221,37 @@ def _cast(datatype: DataType) -> str:
     return _CASTS.get(datatype.kind, "text")
 
 
-def _readable(column: Column) -> sql.Composable:
-    """The column cast to what its Arrow type needs; infinite dates and numbers read as null."""
-    name = sql.Identifier("r0", column.name)
-    kind = column.datatype.kind
-    if kind is Kind.UUID:
-        return sql.SQL("uuid_send({})").format(name)
-    if kind is Kind.INTERVAL:
-        return sql.SQL("(extract(epoch FROM {}) * 1000000)::int8").format(name)
-    if kind in {Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}:
-        return sql.SQL("CASE WHEN isfinite({0}) THEN {0}::{1} END").format(
-            name, sql.SQL(_CASTS[kind])
-        )
-    if kind is Kind.DECIMAL:
-        return sql.SQL("nullif({}::text, 'NaN')").format(name)
-    return sql.SQL("{}::{}").format(name, sql.SQL(_cast(column.datatype)))
+_FORMS = {
+    Kind.UUID: "uuid_send({0})",
+    Kind.INTERVAL: "(extract(epoch FROM {0}) * 1000000)::int8",
+    Kind.DATE: "CASE WHEN isfinite({0}) THEN {0}::date END",
+    Kind.TIMESTAMP: "CASE WHEN isfinite({0}) THEN {0}::timestamp END",
+    Kind.TIMESTAMPTZ: "CASE WHEN isfinite({0}) THEN {0}::timestamptz END",
+    Kind.DECIMAL: "nullif({0}::text, 'NaN')",
+}
+"""What a mere cast does not give; infinite dates and numbers read as null."""
+_WIDE_NUMBER = (
+    "CASE WHEN {0} - {0} = 0 THEN round(least(greatest({0}::numeric, -{1}), {1}), {2})::text END"
+)
+"""Cut to what its Arrow type holds with room to round up; infinity less infinity is no number."""
+_ITEMS = (
+    "CASE WHEN {0} IS NOT NULL THEN ARRAY(SELECT {1} FROM unnest({0})"
+    " WITH ORDINALITY AS u(e, n) ORDER BY n) END"
+)
+
+
+def _readable(value: sql.Composable, datatype: DataType) -> sql.Composable:
+    """A value of the type in a form that ADBC reads and Arrow casts to the exact type."""
+    element = datatype.element
+    if datatype.kind is Kind.ARRAY and element is not None and element.kind in _FORMS:
+        return sql.SQL(_ITEMS).format(value, _readable(sql.Identifier("u", "e"), element))
+    found = arrow_type(datatype)
+    if pa.types.is_decimal256(found):
+        most = sql.Literal(9 * 10 ** (found.precision - found.scale - 1))
+        return sql.SQL(_WIDE_NUMBER).format(value, most, sql.Literal(found.scale))
+    if datatype.kind in _FORMS:
+        return sql.SQL(_FORMS[datatype.kind]).format(value)
+    return sql.SQL("{}::{}").format(value, sql.SQL(_cast(datatype)))
 
 
 def _exact_batch(batch: pa.RecordBatch, written: Mapping[str, DataType]) -> pa.RecordBatch:
@@ -247,8 +264,6 @@ def _exact_batch(batch: pa.RecordBatch, written: Mapping[str, DataType]) -> pa.R
 
 def _exact(array: pa.Array, datatype: DataType) -> pa.Array:
     wanted = arrow_type(datatype)
-    if datatype.kind is Kind.DECIMAL and datatype.precision is None:
-        return pc.cast(pc.cast(array, pa.float64()), wanted, safe=False)
     if datatype.kind is Kind.TEXT and datatype.padded:
         return pc.utf8_rtrim(array, characters=" ")
     return pc.cast(array, wanted)
