@@ -25,6 +25,7 @@ _MOST_BINS = 100
 _SPIKE_SHARE = 1 / 250
 _TAILS = (0.005, 0.002, 0.001, 0.0005, 0.0002)
 _FAR = float(2**62)
+_BELOW_ONE = 1 - 2.0**-53
 
 
 def unwarped(positions: Floats) -> Floats:
@@ -62,7 +63,11 @@ class Bins:
 
     def draw(self, codes: Codes, rng: np.random.Generator, unwarp: Warp = unwarped) -> Values:
         """A value inside each code's bin, by the piecewise-linear inverse of its distribution."""
-        place = rng.random(len(codes)) * (self.knots.shape[1] - 1)
+        return self.at(codes, rng.random(len(codes)), unwarp)
+
+    def at(self, codes: Codes, positions: Floats, unwarp: Warp = unwarped) -> Values:
+        """The value at each position, 0 to 1, in the distribution of each code's bin."""
+        place = np.minimum(positions, _BELOW_ONE) * (self.knots.shape[1] - 1)
         segment = place.astype(np.int64)
         left = self.knots[codes, segment]
         found = unwarp(left + (place - segment) * (self.knots[codes, segment + 1] - left))
@@ -82,11 +87,13 @@ def restored_bins(state: Mapping[str, Released[Any]]) -> Bins:
     return Bins(state["lows"].value, state["highs"].value, state["knots"].value)
 
 
-def declared_bins(knots: list[float], support: Support) -> Mapping[str, Released[Any]]:
+def declared_bins(
+    knots: list[float], support: Support, warp: Warp = unwarped
+) -> Mapping[str, Released[Any]]:
     """One bin over whole steps from the first to the last knot, taken from no data."""
-    bins = Bins(
-        np.array([int(knots[0])]), np.array([int(knots[-1])]), np.array([knots], dtype=np.float64)
-    )
+    ends = np.array([[int(knots[0])], [int(knots[-1])]])
+    # The last step is as long as the others: it ends one step after the last knot.
+    bins = Bins(ends[0], ends[1], warp(np.array([[*knots[:-1], knots[-1] + 1]], dtype=np.float64)))
     parts = {"lows": bins.lows, "highs": bins.highs, "knots": bins.knots}
     return {name: support.declared(part) for name, part in parts.items()}
 

@@ -1,5 +1,6 @@
 """Numbers: spikes and quantile bins on the column's own step."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -13,6 +14,7 @@ from connectors.datatypes import NUMBERS, DataType, Kind, arrow_type
 from connectors.schema import Column
 from generators.binning import Binning, Bins, declared_bins, restored_bins
 from generators.columns import Codes, ColumnGenerator, Draw, Sample, State, Traits
+from generators.plausible import number_range, positions
 from generators.privacy.support import Ints, Support
 
 Numbers = npt.NDArray[Any]
@@ -108,8 +110,10 @@ class Numeric:
     reserved: ClassVar[str | None] = None
     distinct: ClassVar[bool] = False
 
+    column: Column
     lattice: Lattice
     bins: Bins
+    unseen: bool
     state: State
 
     @classmethod
@@ -126,7 +130,8 @@ class Numeric:
         bins = Binning(support, grain=lattice.grain).fit(places, units)
         if bins is None:
             lattice = _plain_lattice(column.datatype)
-            bins = declared_bins(_plausible(lattice), support)
+            knots = _plausible(column.name, lattice)
+            bins = {**declared_bins(knots, support), "unseen": support.declared(1)}
         form = {
             "scale": support.declared(lattice.scale),
             "step": support.declared(lattice.step),
@@ -136,7 +141,7 @@ class Numeric:
     @classmethod
     def _assembled(cls, column: Column, state: State) -> Self:
         lattice = Lattice(column.datatype, int(state["scale"].value), int(state["step"].value))
-        return cls(lattice, restored_bins(state), state)
+        return cls(column, lattice, restored_bins(state), "unseen" in state, state)
 
     @property
     def size(self) -> int:
@@ -154,7 +159,9 @@ class Numeric:
 
     def decode(self, codes: Codes, draw: Draw) -> pa.Array:
         """A number on the learned step inside each code's bin."""
-        return self.lattice.values(self.bins.draw(codes, draw.rng))
+        name, rng = self.column.name, draw.rng
+        places = positions(name, draw) if self.unseen else rng.random(len(codes))
+        return self.lattice.values(self.bins.at(codes, places))
 
     def released(self) -> State:
         """Scale, step and bins."""
@@ -252,13 +259,12 @@ def _plain_lattice(datatype: DataType) -> Lattice:
     return Lattice(datatype, min(2, datatype.scale), 1)
 
 
-def _plausible(lattice: Lattice) -> list[float]:
-    """Knots of a skewed positive distribution, from 1 to 100 as far as the type allows."""
+def _plausible(name: str, lattice: Lattice) -> list[float]:
+    """Knots over the range that the name tells; else of a skewed distribution from 1 to 100."""
     unit = 10.0**lattice.scale
-    if lattice.datatype.kind is Kind.FLOAT:
-        return [place * unit for place in _COUNTS]
-    highest = lattice.bounds()[1]
-    return [float(np.floor(min(place * unit, highest))) for place in _COUNTS]
+    highest = math.inf if lattice.datatype.kind is Kind.FLOAT else lattice.bounds()[1]
+    told = number_range(name, lattice.scale, highest / unit) or _COUNTS
+    return [float(np.floor(min(place * unit, highest))) for place in told]
 
 
 def _whole(values: pa.Array) -> Ints:

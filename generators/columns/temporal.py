@@ -11,6 +11,7 @@ from connectors.datatypes import TIMES, Kind, arrow_type
 from connectors.schema import Column
 from generators.binning import Binning, Bins, declared_bins, restored_bins
 from generators.columns import Codes, ColumnGenerator, Draw, Sample, State, Traits
+from generators.plausible import day_range, positions
 from generators.privacy.support import Floats, Ints, Released, Support
 
 _SECOND = 1_000_000
@@ -20,8 +21,6 @@ _STEPS = (_DAY, _HOUR, 1800 * _SECOND, 900 * _SECOND, 300 * _SECOND, 60 * _SECON
 _NEARLY_ALL = 0.999
 _LOOKED_AT = 50_000
 _MOMENTS = frozenset({Kind.TIMESTAMP, Kind.TIMESTAMPTZ})
-_FIRST_DAY, _LAST_DAY = 18_993, 20_088
-"""2022-01-01 and 2024-12-31, the plain range of dates that no sample was seen of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +61,7 @@ class Temporal:
     step: int
     rhythm: Rhythm
     bins: Bins
+    unseen: bool
     state: State
 
     @classmethod
@@ -82,14 +82,18 @@ class Temporal:
         if bins is None:
             step = 1 if kind is Kind.DATE else 60 * _SECOND
             phases = support.declared(np.ones(1))
-            bins = declared_bins(_plausible(kind), support)
+            warp = _rhythm(kind, step, phases.value).warp
+            bins = {
+                **declared_bins(_plausible(column), support, warp),
+                "unseen": support.declared(1),
+            }
         return cls._assembled(column, {"step": support.declared(step), "phases": phases, **bins})
 
     @classmethod
     def _assembled(cls, column: Column, state: State) -> Self:
         step = int(state["step"].value)
         rhythm = _rhythm(column.datatype.kind, step, state["phases"].value)
-        return cls(column, step, rhythm, restored_bins(state), state)
+        return cls(column, step, rhythm, restored_bins(state), "unseen" in state, state)
 
     @property
     def size(self) -> int:
@@ -107,7 +111,9 @@ class Temporal:
 
     def decode(self, codes: Codes, draw: Draw) -> pa.Array:
         """A moment of the learned granularity inside each code's bin."""
-        counts = self.bins.draw(codes, draw.rng, self.rhythm.unwarp) * self.step
+        unseen = self.unseen and self.column.datatype.kind is not Kind.INTERVAL
+        places = positions(self.column.name, draw) if unseen else draw.rng.random(len(codes))
+        counts = self.bins.at(codes, places, self.rhythm.unwarp) * self.step
         target = arrow_type(self.column.datatype)
         return pa.array(counts.astype(np.int32 if target.bit_width == 32 else np.int64)).view(
             target
@@ -177,12 +183,11 @@ def _rhythm(kind: Kind, step: int, phases: Floats) -> Rhythm:
     return Rhythm(elapsed, float(len(phases) * _phase_steps(kind, step)))
 
 
-def _plausible(kind: Kind) -> list[float]:
+def _plausible(column: Column) -> list[float]:
     """First and last day, or minute, that a column without support holds."""
-    if kind is Kind.DATE:
-        return [float(_FIRST_DAY), float(_LAST_DAY)]
-    if kind in _MOMENTS:
-        return [_FIRST_DAY * 1440.0, _LAST_DAY * 1440.0]
+    kind, days = column.datatype.kind, day_range(column.name)
+    if kind is Kind.DATE or kind in _MOMENTS:
+        return [day * (1.0 if kind is Kind.DATE else 1440.0) for day in days]
     return [8 * 60.0, 20 * 60.0] if kind is Kind.TIME else [0.0, 24 * 60.0]
 
 
