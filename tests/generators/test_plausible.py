@@ -113,3 +113,29 @@ def test_people_were_born_decades_ago() -> None:
     found = drawn("birth_date", DATE)
     assert dt.date(1940, 1, 1) <= min(found) < dt.date(1950, 1, 1)
     assert max(found) < dt.date(2006, 1, 1)
+
+
+def text(length: int | None = None, *, padded: bool = False) -> DataType:
+    return DataType(Kind.TEXT, "text", length=length, padded=padded)
+
+
+WORDS = [
+    ("gender", text(1), "F"),
+    ("country_code", text(2, padded=True), "DE"),
+    ("country_code", text(3, padded=True), "DEU"),
+    ("billing_currency", text(3), "EUR"),
+    ("timezone", text(), "Europe/Berlin"),
+    ("locale", text(), "en_US"),
+    ("order_status", text(20), "pending"),
+    ("website_url", text(), "https://www.example.com/"),
+]
+
+
+@pytest.mark.parametrize(("name", "datatype", "word"), WORDS)
+def test_a_name_tells_the_words_of_a_text(name: str, datatype: DataType, word: str) -> None:
+    assert word in drawn(name, datatype)
+    assert len(set(drawn(name, datatype))) <= 12
+
+
+def test_words_that_do_not_fit_are_not_used() -> None:
+    assert max(map(len, drawn("status", text(3)))) <= 3
