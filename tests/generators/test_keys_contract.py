@@ -1,7 +1,7 @@
 """What every key generator keeps to: distinct values of the exact type, as many as it says."""
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -36,6 +36,8 @@ TYPES = [
     DataType(Kind.TIMESTAMPTZ, "timestamptz"),
     DataType(Kind.UUID, "uuid"),
     DataType(Kind.BYTES, "bytea"),
+    DataType(Kind.TIME, "time"),
+    DataType(Kind.DECIMAL, "numeric(4,4)", precision=4, scale=4),
 ]
 BY_SQL = [pytest.param(t, id=t.sql) for t in TYPES]
 TEXT = DataType(Kind.TEXT, "text")
@@ -89,6 +91,9 @@ LEARNED: list[tuple[DataType, list[Any]]] = [
     (DataType(Kind.DATE, "date"), [date(2021, 1, 1 + n % 28) for n in range(50)]),
     (DataType(Kind.UUID, "uuid"), [bytes(16)] * 50),
     (DataType(Kind.BYTES, "bytea"), [b"x"] * 50),
+    (DataType(Kind.FLOAT, "real", bits=32), [n / 8 for n in range(50)]),
+    (DataType(Kind.TIMESTAMP, "timestamp"), [datetime(2021, 1, 1 + n % 28) for n in range(50)]),  # noqa: DTZ001 - the type has no zone
+    (DataType(Kind.TIME, "time"), [time(8, n) for n in range(50)]),
 ]
 
 
@@ -324,6 +329,62 @@ def test_timestamps_advance_by_the_unit_that_all_of_them_keep() -> None:
     first, second = keys(hours, datatype, 2)
     assert first == datetime(2021, 3, 1, tzinfo=UTC)
     assert second == datetime(2021, 3, 1, 1, tzinfo=UTC)
+
+
+def test_timestamps_far_apart_are_scattered_over_their_range() -> None:
+    datatype = DataType(Kind.TIMESTAMPTZ, "timestamptz")
+    first = datetime(2021, 3, 1, tzinfo=UTC)
+    found = keys([first + timedelta(hours=17.5 * n) for n in range(1000)], datatype, 1000)
+    assert first <= min(found) < first + timedelta(days=20)
+    assert timedelta(days=700) < max(found) - first < timedelta(days=730)
+
+
+def test_timestamps_that_nobody_has_seen_are_scattered_over_years() -> None:
+    found = keys([], DataType(Kind.TIMESTAMP, "timestamp"))
+    assert max(found) - min(found) > timedelta(days=900)
+
+
+def test_times_of_day_stay_between_the_hours_learned() -> None:
+    found = keys([time(8 + n % 10, n % 60) for n in range(59)], DataType(Kind.TIME, "time"))
+    assert time(8) <= min(found) < time(9)
+    assert time(16) <= max(found) < time(18)
+
+
+FRACTIONS = [
+    (DataType(Kind.DECIMAL, "numeric(3,2)", precision=3, scale=2), 100, 500),
+    (DataType(Kind.DECIMAL, "numeric(2,1)", precision=2, scale=1), 10, 81),
+    (DataType(Kind.DECIMAL, "numeric(12,2)", precision=12, scale=2), 100, 5000),
+    (DataType(Kind.DECIMAL, "numeric"), 100, 5000),
+    (DataType(Kind.FLOAT, "real", bits=32), 1000, 800),
+]
+
+
+@pytest.mark.parametrize(("datatype", "unit", "rows"), FRACTIONS)
+def test_keys_that_are_fractions_keep_their_digits_and_their_range(
+    datatype: DataType, unit: int, rows: int
+) -> None:
+    made = [Decimal(n + 1) / unit for n in range(rows)]
+    values = [float(v) for v in made] if datatype.kind is Kind.FLOAT else made
+    found = [float(v) * unit for v in keys(values, datatype, rows)]
+    assert len(set(found)) == rows
+    assert all(abs(v - round(v)) < 1e-3 for v in found)
+    assert min(found) >= 1
+    assert 0.9 * rows < max(found) <= 1.05 * rows + 20
+
+
+def test_a_fraction_has_room_beyond_the_range_learned() -> None:
+    datatype = DataType(Kind.DECIMAL, "numeric(3,2)", precision=3, scale=2)
+    assert fitted(datatype, [Decimal(n) / 100 for n in range(1, 500)]).capacity == 1999
+
+
+def test_fractions_stay_within_declared_limits() -> None:
+    datatype, limits = DataType(Kind.FLOAT, "real", bits=32), Limits(least=0.0, most=1.0)
+    values = np.random.default_rng(5).random(600).astype(np.float32).tolist()
+    column, kind = Column("key", datatype), key_generators()["serial"]
+    key = kind.fit(column, sample(datatype, values), Support(), None, limits)
+    found = key.at(np.arange(5000)).to_pylist()
+    assert 0 <= min(found) < 0.05
+    assert 0.95 < max(found) <= 1
 
 
 def test_uuids_say_that_they_are_random_ones() -> None:
