@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 
 class Kind(StrEnum):
@@ -68,6 +69,12 @@ class DataType:
         return self.base or self.sql
 
 
+INFINITE = {32: 2**31 - 1, 64: 2**63 - 1}
+"""By bits of its Arrow type: how an infinite date or timestamp travels, as in DuckDB.
+
+Minus infinity is the negative of it.
+"""
+
 _FIXED = {
     Kind.BOOLEAN: pa.bool_(),
     Kind.TEXT: pa.string(),
@@ -87,6 +94,16 @@ _FLOATS = {32: pa.float32(), 64: pa.float64()}
 _NARROW_DIGITS = 38
 _MOST_DIGITS = 76
 _FREE_SCALE = 12
+
+
+def endless(values: pa.Array) -> pa.Array:
+    """Which dates or timestamps are infinite; nothing else is."""
+    if not (pa.types.is_date32(values.type) or pa.types.is_timestamp(values.type)):
+        return pa.repeat(False, len(values))
+    bits = values.type.bit_width
+    counts = values.view(pa.int32() if bits == 32 else pa.int64())
+    found = pc.is_in(counts, pa.array([INFINITE[bits], -INFINITE[bits]], counts.type))
+    return pc.and_(found, values.is_valid())
 
 
 def arrow_type(datatype: DataType) -> pa.DataType:

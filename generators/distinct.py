@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.datatypes import Kind
+from connectors.datatypes import Kind, endless
 from connectors.schema import Column
 
 Ints = npt.NDArray[np.int64]
@@ -61,7 +61,8 @@ def spread_out(others: list[pa.Array], values: pa.Array, column: Column) -> pa.A
     if column.datatype.kind not in SPREADABLE or not len(values) - values.null_count:
         return values
     group = groups(others) if others else np.zeros(len(values), np.int64)
-    present = np.flatnonzero(values.is_valid().to_numpy(zero_copy_only=False) & (group >= 0))
+    movable = pc.and_(values.is_valid(), pc.invert(endless(values)))
+    present = np.flatnonzero(movable.to_numpy(zero_copy_only=False) & (group >= 0))
     if not len(present):
         return values
     moved = spread(group[present], _numbers(values.take(pa.array(present))))
@@ -103,7 +104,7 @@ def beyond(values: pa.Array, numbers: Ints) -> pa.Array:
     Raises:
         pa.ArrowInvalid: the column's type has no room for them.
     """
-    present = _numbers(pc.drop_null(values))
+    present = _numbers(pc.drop_null(pc.if_else(endless(values), None, values)))
     largest = int(present.max(initial=0))
     return pc.cast(pa.array(largest + 1 + numbers).cast(_integer(values.type)), values.type)
 

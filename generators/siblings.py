@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.datatypes import Kind
+from connectors.datatypes import Kind, endless
 from connectors.schema import TableName
 from generators.contexts import Rows, context
 from generators.encoding import FittedColumn
@@ -122,6 +122,7 @@ def ordered(
 def origin_ticks(values: pa.Array, source: Kind, target: Kind) -> tuple[Ints, Bools]:
     """A column's times as ticks of another kind, and where they are known."""
     known = np.asarray(values.is_valid().to_numpy(zero_copy_only=False))
+    known = known & ~endless(values).to_numpy(zero_copy_only=False)
     return converted(ticks(values), source, target), known
 
 
@@ -130,7 +131,8 @@ def _candidates(young: Young, kept: Ints) -> list[Candidate]:
     for fitted in young.columns:
         values = _column(young.rows, fitted.column.name)
         learned = fitted.generator.kind in {"numeric", "temporal"}
-        if learned and can_be_clock(fitted.column) and not values.null_count:
+        timed = learned and can_be_clock(fitted.column)
+        if timed and not values.null_count and not pc.any(endless(values)).as_py():
             found.append(Candidate(fitted.column, ticks(values)[kept]))
     return found
 

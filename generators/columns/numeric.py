@@ -13,9 +13,10 @@ import pyarrow.compute as pc
 from connectors.datatypes import NUMBERS, DataType, Kind, arrow_type
 from connectors.schema import Column
 from generators.binning import Binning, Bins, declared_bins, restored_bins
-from generators.columns import Codes, ColumnGenerator, Draw, Sample, State, Traits
+from generators.columns import MOST_CODES, Codes, ColumnGenerator, Draw, Sample, State, Traits
 from generators.plausible import number_range, positions
-from generators.privacy.support import Ints, Support
+from generators.privacy.support import Ints, Released, Support
+from generators.specials import Specials, supported
 
 Numbers = npt.NDArray[Any]
 
@@ -34,6 +35,7 @@ _HIGHEST = {32: float(np.float32(1e38)), 64: 1e300}
 """By bits: floats beyond are cut, so that a mean of a million of them is still finite."""
 _EXACT = {32: 2.0**22, 64: 2.0**51}
 """By bits: scaled numbers below this survive the way to text and back."""
+_SPECIALS = np.array([np.inf, -np.inf, np.nan])
 _COUNTS = [1.0, 2, 3, 5, 8, 15, 30, 60, 100]
 
 
@@ -114,6 +116,7 @@ class Numeric:
     lattice: Lattice
     bins: Bins
     unseen: bool
+    specials: Specials
     state: State
 
     @classmethod
@@ -124,29 +127,34 @@ class Numeric:
     @classmethod
     def fit(cls, column: Column, sample: Sample, support: Support) -> Self:
         """Learns step, spikes and bins; plausible counts or amounts where support is lacking."""
+        specials = _supported_specials(sample, support)
         values, units = _finite(sample)
         lattice = learned_lattice(column.datatype, values, units, support)
         places = lattice.places(values)
-        bins = Binning(support, grain=lattice.grain).fit(places, units)
+        most = MOST_CODES - len(specials.value)
+        bins = Binning(support, most, lattice.grain).fit(places, units)
         if bins is None:
             lattice = _plain_lattice(column.datatype)
             knots = _plausible(column.name, lattice)
             bins = {**declared_bins(knots, support), "unseen": support.declared(1)}
-        form = {
+        form: State = {
             "scale": support.declared(lattice.scale),
             "step": support.declared(lattice.step),
+            "specials": specials,
         }
         return cls._assembled(column, {**form, **bins})
 
     @classmethod
     def _assembled(cls, column: Column, state: State) -> Self:
         lattice = Lattice(column.datatype, int(state["scale"].value), int(state["step"].value))
-        return cls(column, lattice, restored_bins(state), "unseen" in state, state)
+        bins = restored_bins(state)
+        specials = Specials(state["specials"].value, bins.size)
+        return cls(column, lattice, bins, "unseen" in state, specials, state)
 
     @property
     def size(self) -> int:
-        """Spikes and bins."""
-        return self.bins.size
+        """Spikes and bins, infinity and NaN."""
+        return self.bins.size + self.specials.count
 
     @property
     def ordered(self) -> bool:
@@ -154,14 +162,18 @@ class Numeric:
         return True
 
     def encode(self, values: pa.Array) -> Codes:
-        """The bin of each value; infinity and NaN get the outermost."""
-        return self.bins.encode(self.lattice.places(values))
+        """The bin of each value; infinity and NaN get the outermost where they have no code."""
+        codes = self.bins.encode(self.lattice.places(values))
+        return self.specials.marked(codes, _floats(values)) if self.specials.count else codes
 
     def decode(self, codes: Codes, draw: Draw) -> pa.Array:
         """A number on the learned step inside each code's bin."""
         name, rng = self.column.name, draw.rng
         places = positions(name, draw) if self.unseen else rng.random(len(codes))
-        return self.lattice.values(self.bins.at(codes, places))
+        numbers = self.lattice.values(self.bins.at(self.specials.others(codes), places))
+        if not self.specials.count:
+            return numbers
+        return pa.array(self.specials.put(numbers.to_numpy(), codes), numbers.type)
 
     def released(self) -> State:
         """Scale, step and bins."""
@@ -242,6 +254,13 @@ def _step(places: Ints, units: Ints, support: Support) -> int:
         if holds.mean() > 0.9 and support.share(holds, units[told]).value >= _NEARLY_ALL:
             return step
     return 1
+
+
+def _supported_specials(sample: Sample, support: Support) -> Released[Numbers]:
+    """Infinity and NaN, of floats, as far as enough units hold them."""
+    if not pa.types.is_floating(sample.values.type):
+        return support.declared(_SPECIALS[:0])
+    return supported(_SPECIALS, _floats(sample.values), sample.units, support)
 
 
 def _finite(sample: Sample) -> tuple[pa.Array, Ints]:

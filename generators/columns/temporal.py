@@ -7,12 +7,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pyarrow as pa
 
-from connectors.datatypes import TIMES, Kind, arrow_type
+from connectors.datatypes import INFINITE, TIMES, Kind, arrow_type
 from connectors.schema import Column
 from generators.binning import Binning, Bins, declared_bins, restored_bins
-from generators.columns import Codes, ColumnGenerator, Draw, Sample, State, Traits
+from generators.columns import MOST_CODES, Codes, ColumnGenerator, Draw, Sample, State, Traits
 from generators.plausible import day_range, positions
 from generators.privacy.support import Floats, Ints, Released, Support
+from generators.specials import Specials, supported
 
 _SECOND = 1_000_000
 _HOUR = 3600 * _SECOND
@@ -62,6 +63,7 @@ class Temporal:
     rhythm: Rhythm
     bins: Bins
     unseen: bool
+    specials: Specials
     state: State
 
     @classmethod
@@ -73,12 +75,16 @@ class Temporal:
     def fit(cls, column: Column, sample: Sample, support: Support) -> Self:
         """Learns granularity, rhythm, spikes and bins; recent years where support is lacking."""
         kind = column.datatype.kind
-        counts = _counts(sample.values)
-        step = _step(kind, counts, sample.units, support)
+        counts, units = _counts(sample.values), sample.units
+        specials = supported(_infinity(kind), counts, units, support)
+        finite = ~np.isin(counts, _infinity(kind))
+        counts, units = counts[finite], units[finite]
+        step = _step(kind, counts, units, support)
         places = counts // step
-        phases = _phases(kind, step, places, sample.units, support)
+        phases = _phases(kind, step, places, units, support)
         rhythm = _rhythm(kind, step, phases.value)
-        bins = Binning(support, warp=rhythm.warp).fit(places, sample.units)
+        most = MOST_CODES - len(specials.value)
+        bins = Binning(support, most, warp=rhythm.warp).fit(places, units)
         if bins is None:
             step = 1 if kind is Kind.DATE else 60 * _SECOND
             phases = support.declared(np.ones(1))
@@ -87,18 +93,21 @@ class Temporal:
                 **declared_bins(_plausible(column), support, warp),
                 "unseen": support.declared(1),
             }
-        return cls._assembled(column, {"step": support.declared(step), "phases": phases, **bins})
+        form: State = {"step": support.declared(step), "phases": phases, "specials": specials}
+        return cls._assembled(column, {**form, **bins})
 
     @classmethod
     def _assembled(cls, column: Column, state: State) -> Self:
         step = int(state["step"].value)
         rhythm = _rhythm(column.datatype.kind, step, state["phases"].value)
-        return cls(column, step, rhythm, restored_bins(state), "unseen" in state, state)
+        bins = restored_bins(state)
+        specials = Specials(state["specials"].value, bins.size)
+        return cls(column, step, rhythm, bins, "unseen" in state, specials, state)
 
     @property
     def size(self) -> int:
-        """Spikes and bins."""
-        return self.bins.size
+        """Spikes and bins, and infinity."""
+        return self.bins.size + self.specials.count
 
     @property
     def ordered(self) -> bool:
@@ -106,14 +115,17 @@ class Temporal:
         return True
 
     def encode(self, values: pa.Array) -> Codes:
-        """The bin of each moment."""
-        return self.bins.encode(_counts(values) // self.step)
+        """The bin of each moment; infinity gets the outermost where it has no code."""
+        counts = _counts(values)
+        return self.specials.marked(self.bins.encode(counts // self.step), counts)
 
     def decode(self, codes: Codes, draw: Draw) -> pa.Array:
         """A moment of the learned granularity inside each code's bin."""
         unseen = self.unseen and self.column.datatype.kind is not Kind.INTERVAL
         places = positions(self.column.name, draw) if unseen else draw.rng.random(len(codes))
-        counts = self.bins.at(codes, places, self.rhythm.unwarp) * self.step
+        inside = self.specials.others(codes)
+        counts = self.bins.at(inside, places, self.rhythm.unwarp) * self.step
+        counts = self.specials.put(counts, codes)
         target = arrow_type(self.column.datatype)
         return pa.array(counts.astype(np.int32 if target.bit_width == 32 else np.int64)).view(
             target
@@ -128,6 +140,14 @@ class Temporal:
         """The generator with these bins."""
         opened = {name: Support().declared(value) for name, value in state.items()}
         return cls._assembled(column, opened)
+
+
+def _infinity(kind: Kind) -> Ints:
+    """Infinity and minus infinity as counts; nothing for times that have none."""
+    if kind is not Kind.DATE and kind not in _MOMENTS:
+        return np.empty(0, np.int64)
+    infinite = INFINITE[32 if kind is Kind.DATE else 64]
+    return np.array([infinite, -infinite])
 
 
 def _counts(values: pa.Array) -> Ints:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.datatypes import Kind, arrow_type
+from connectors.datatypes import Kind, arrow_type, endless
 from connectors.rules import UNLIMITED, Limits
 from connectors.schema import Column
 from generators.columns import Sample, State
@@ -66,16 +66,15 @@ class Instant:
     ) -> Self:
         """Learns the unit that all values keep, and the days of the lowest and the highest."""
         day, (earliest, latest) = _day(column), _reach(column)
-        counts = _counts(sample.values)
+        known = ~endless(sample.values).to_numpy(zero_copy_only=False)
+        counts, units = _counts(sample.values)[known], sample.units[known]
         unit = {1: 1, _HOUR: _SECOND}.get(day) or _unit(counts)
-        step = support.seal(unit, len(np.unique(sample.units))) or support.declared(
-            min(day, _SECOND)
-        )
-        ends = support.quantiles(counts.astype(np.float64), sample.units, np.array([0.0, 1.0]))
+        step = support.seal(unit, len(np.unique(units))) or support.declared(min(day, _SECOND))
+        ends = support.quantiles(counts.astype(np.float64), units, np.array([0.0, 1.0]))
         days = [int(end // day) for end in ends.value]
         plain = (earliest, latest) if day == _HOUR else day_range(column.name)
-        known = bool(days) and earliest <= days[0] < latest
-        start, last = (days[0], min(days[1], latest)) if known else plain
+        held = bool(days) and earliest <= days[0] < latest
+        start, last = (days[0], min(days[1], latest)) if held else plain
         room = (last - start + 1) * day // int(step.value)
         # `quantiles` has averaged over k units; this only rounds its answers to days.
         state = {

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.datatypes import DataType, Kind, arrow_type
+from connectors.datatypes import INFINITE, DataType, Kind, arrow_type
 from connectors.engines.postgresql.copy import (
     BINARY_HEADER,
     BINARY_TRAILER,
@@ -290,13 +290,13 @@ def test_the_ends_of_a_calendar_and_of_a_day_arrive(connection: psycopg.Connecti
     create(connection, columns)
     rows = batch(
         day=pa.array([-2_440_588, 2_145_042_905], pa.int32()).cast(pa.date32()),
-        moment=pa.array([-210_866_803_200_000_000, (1 << 63) - 1]).cast(pa.timestamp("us")),
+        moment=pa.array([-210_866_803_200_000_000, (1 << 63) - 2]).cast(pa.timestamp("us")),
         clock=pa.array([0, 86_400_000_000]).cast(pa.time64("us")),
     )
     for table in copy_both(connection, columns, rows):
         assert rows_of(connection, table, "day::text, moment::text, clock::text") == [
             ("4714-11-24 BC", "4714-11-24 00:00:00 BC", "00:00:00"),
-            ("5874897-12-31", "294247-01-10 04:00:54.775807", "24:00:00"),
+            ("5874897-12-31", "294247-01-10 04:00:54.775806", "24:00:00"),
         ]
 
 
@@ -477,3 +477,18 @@ def test_a_refusal_quotes_no_value() -> None:
     assert "123456789012" not in str(refusal.value)
     assert refusal.value.__cause__ is None
     assert refusal.value.__suppress_context__
+
+
+@pytest.mark.parametrize("datatype", [DATE, TIMESTAMP, TIMESTAMPTZ])
+def test_infinity_arrives_as_infinity_by_either_copy(
+    connection: psycopg.Connection, datatype: DataType
+) -> None:
+    kind = arrow_type(datatype)
+    ends = [INFINITE[kind.bit_width], -INFINITE[kind.bit_width], None, 0]
+    stored = pa.array(ends, pa.int32() if kind.bit_width == 32 else pa.int64()).view(kind)
+    create(connection, [column(datatype)])
+    for table in copy_both(connection, [column(datatype)], batch(v=stored)):
+        found = connection.execute(f"SELECT v::text FROM {table}".encode()).fetchall()  # noqa: S608 - a table of ours
+        texts = [text for (text,) in found]
+        assert texts[:3] == ["infinity", "-infinity", None]
+        assert texts[3].startswith("1970-01-01")

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 from psycopg import sql
 
-from connectors.datatypes import arrow_type
+from connectors.datatypes import INFINITE, arrow_type, endless
 from connectors.engines import Source, open_source
 from connectors.errors import (
     LostConnection,
@@ -297,12 +297,23 @@ def test_every_kind_is_read_as_its_exact_arrow_type(database: str) -> None:
         assert rows[1] == dict.fromkeys(expected)
 
 
-def test_an_infinite_date_is_read_as_null(database: str) -> None:
-    script = """create table t as select 'infinity'::date d, '-infinity'::timestamp t,
-        'infinity'::timestamptz z, 'NaN'::numeric n, 'NaN'::numeric(5, 2) m"""
+def test_a_decimal_that_is_no_number_is_read_as_null(database: str) -> None:
+    script = "create table t as select 'NaN'::numeric n, 'NaN'::numeric(5, 2) m"
     with filled(database, script), open_source(database) as source:
         rows = rows_of(source.read(source.schema().table(named("t"))))
-        assert rows == [dict.fromkeys("dtznm")]
+        assert rows == [dict.fromkeys("nm")]
+
+
+@pytest.mark.parametrize("kind", ["date", "timestamp", "timestamptz"])
+def test_an_infinite_time_is_read_as_the_ends_of_its_arrow_type(database: str, kind: str) -> None:
+    moments = ("infinity", "-infinity", "2024-01-02")
+    found = " union all ".join(f"select '{moment}'::{kind} v" for moment in moments)
+    with filled(database, f"create table t as {found}"), open_source(database) as source:
+        (batch,) = source.read(source.schema().table(named("t")))
+        bits = batch.column(0).type.bit_width
+        counts = batch.column(0).view(pa.int32() if bits == 32 else pa.int64()).to_pylist()
+        assert counts[:2] == [INFINITE[bits], -INFINITE[bits]]
+        assert endless(batch.column(0)).to_pylist() == [True, True, False]
 
 
 ELEMENTS = {

@@ -144,10 +144,10 @@ def test_one_unit_with_many_rows_makes_no_spike() -> None:
     assert 77.123456789 not in generator.bins.lows
 
 
-def test_infinity_and_nan_get_the_outermost_codes() -> None:
+def test_infinity_and_nan_without_support_get_the_outermost_codes() -> None:
     column = rng().normal(size=ROWS)
-    column[:30] = np.nan
-    column[30:60] = np.inf
+    column[:5] = np.nan
+    column[5:10] = np.inf
     generator = fitted(pa.array(column), DOUBLE)
     found = generator.encode(pa.array([-np.inf, np.inf, np.nan]))
     assert found.tolist() == [0, generator.size - 1, generator.size - 1]
@@ -188,3 +188,12 @@ def test_a_decimal_that_fills_its_type_is_rounded_without_an_error() -> None:
     datatype = DataType(Kind.DECIMAL, "numeric(3,2)", precision=3, scale=2)
     values = pa.array([decimal.Decimal("9.99")] * 50, arrow_type(datatype))
     assert redrawn(fitted(values, datatype), values).equals(values)
+
+
+@pytest.mark.parametrize("datatype", [REAL, DOUBLE], ids=["real", "double"])
+def test_infinity_and_nan_that_enough_units_hold_come_back(datatype: DataType) -> None:
+    specials = [np.inf] * 30 + [-np.inf] * 30 + [np.nan] * 30
+    values = pa.array([*map(float, range(100)), *specials], arrow_type(datatype))
+    found = numbers(redrawn(fitted(values, datatype), values))
+    np.testing.assert_array_equal(found[100:], specials)
+    assert np.isfinite(found[:100]).all()

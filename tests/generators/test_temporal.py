@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from scipy.stats import ks_2samp
 
-from connectors.datatypes import DataType, Kind, arrow_type
+from connectors.datatypes import INFINITE, DataType, Kind, arrow_type
 from connectors.schema import Column
 from generators.columns import Draw, Sample
 from generators.columns.temporal import Temporal
@@ -114,3 +114,20 @@ def test_the_outermost_moments_of_the_type_are_safe() -> None:
     values = pa.array(np.append(moments, np.full(50, -(2**63) + 1))).view(pa.timestamp("us"))
     drawn = counts(redrawn(values, TIMESTAMP))
     assert (drawn == 2**63 - 1).sum() == 50
+
+
+ENDLESS = [(DATE, 32), (TIMESTAMP, 64), (TIMESTAMPTZ, 64)]
+
+
+@pytest.mark.parametrize(("datatype", "bits"), ENDLESS)
+def test_infinity_that_enough_units_hold_comes_back(datatype: DataType, bits: int) -> None:
+    plain, width = [1000 + n for n in range(100)], pa.int32() if bits == 32 else pa.int64()
+    ends = [INFINITE[bits]] * 50 + [-INFINITE[bits]] * 20
+    found = counts(redrawn(pa.array(plain + ends, width).view(arrow_type(datatype)), datatype))
+    assert (found[100:] == ends).all()
+    assert ((found[:100] >= 1000) & (found[:100] < 1100)).all()
+
+
+def test_infinity_of_a_single_unit_does_not_come_back() -> None:
+    found = counts(redrawn(dates(np.append(np.arange(1000, 1100), INFINITE[32])), DATE))
+    assert found.max() < 1100

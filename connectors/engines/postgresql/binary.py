@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.datatypes import DataType, Kind
+from connectors.datatypes import INFINITE, DataType, Kind
 from connectors.engines.postgresql.buffers import (
     Bools,
     Ints,
@@ -178,10 +178,16 @@ def _since_2000(array: pa.Array, datatype: DataType, form: str, epoch: int) -> n
     counts = fixed_values(array, f"<{form}")
     if array.null_count:
         counts = np.where(validity(array), counts, counts.dtype.type(0))
+    endless = np.abs(counts) == INFINITE[array.type.bit_width]
+    if endless.any():
+        # The server's minus infinity is one less than the negative of its infinity.
+        infinite = counts - (counts < 0)
+        wire = np.where(endless, infinite, np.where(endless, 0, counts) - epoch)
+        return np.asarray(wire.astype(counts.dtype)).astype(f">{form}")
     if int(counts.min(initial=0)) < np.iinfo(counts.dtype).min + epoch:
         raise WrongArrowType(
             f"a value of type {datatype.sql} lies before the first that PostgreSQL can hold, in "
-            "4713 BC; infinities have no Arrow form: leave them out or write null"
+            "4713 BC"
         )
     return np.asarray(counts - counts.dtype.type(epoch)).astype(f">{form}")
 

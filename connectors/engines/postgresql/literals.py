@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.datatypes import DataType, Kind
+from connectors.datatypes import INFINITE, DataType, Kind
 from connectors.engines.postgresql.buffers import (
     Bytes,
     Ints,
@@ -50,7 +50,7 @@ def _decimal(array: pa.Array, datatype: DataType) -> pa.Array:
 
 
 def _date(array: pa.Array, _: DataType) -> pa.Array:
-    return _julian(_counts(array, "<i4"), array)
+    return _endless(array, _julian(_counts(array, "<i4"), array))
 
 
 def _time(array: pa.Array, _: DataType) -> pa.Array:
@@ -60,11 +60,21 @@ def _time(array: pa.Array, _: DataType) -> pa.Array:
 def _timestamp(array: pa.Array, _: DataType) -> pa.Array:
     counts = _counts(array, "<i8")
     day, clock = _julian(counts // _DAY, array), _clock(counts % _DAY)
-    return pc.binary_join_element_wise(day, clock, " ")
+    return _endless(array, pc.binary_join_element_wise(day, clock, " "))
 
 
 def _timestamptz(array: pa.Array, datatype: DataType) -> pa.Array:
-    return pc.binary_join_element_wise(_timestamp(array, datatype), "+00", "")
+    texts = pc.binary_join_element_wise(_timestamp(array, datatype), "+00", "")
+    return _endless(array, texts)
+
+
+def _endless(array: pa.Array, texts: pa.Array) -> pa.Array:
+    """The texts, with those of infinity where dates or timestamps are infinite."""
+    bits = array.type.bit_width
+    counts = array.view(pa.int32() if bits == 32 else pa.int64())
+    for sign, text in ((1, "infinity"), (-1, "-infinity")):
+        texts = pc.if_else(pc.equal(counts, sign * INFINITE[bits]), text, texts)
+    return texts
 
 
 def _julian(days: Ints, array: pa.Array) -> pa.Array:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 from psycopg import sql
 
-from connectors.datatypes import DataType, Kind, arrow_type
+from connectors.datatypes import INFINITE, DataType, Kind, arrow_type
 from connectors.engines import Checksum, Constraint
 from connectors.engines.postgresql.catalog import read_schema, read_sizes
 from connectors.engines.postgresql.connection import driver, libpq, told, unopened
@@ -193,7 +193,7 @@ def columns_as_arrow(table: Table) -> list[sql.Composable]:
     """SELECT list of a table's written columns from alias `r0`, each in a form ADBC reads."""
     return [
         sql.SQL("{} AS {}").format(
-            _readable(sql.Identifier("r0", c.name), c.datatype), sql.Identifier(c.name)
+            _whole(sql.Identifier("r0", c.name), c.datatype), sql.Identifier(c.name)
         )
         for c in table.written
     ]
@@ -229,7 +229,22 @@ _FORMS = {
     Kind.TIMESTAMPTZ: "CASE WHEN isfinite({0}) THEN {0}::timestamptz END",
     Kind.DECIMAL: "nullif({0}::text, 'NaN')",
 }
-"""What a mere cast does not give; infinite dates and numbers read as null."""
+"""What a mere cast does not give; infinite numbers, and infinite elements, read as null."""
+_WITH_INFINITY = (
+    "CASE WHEN isfinite({0}) THEN {0}::{1} WHEN {0} > '2000-01-01' THEN {2}"
+    " WHEN {0} < '2000-01-01' THEN {3} END"
+)
+_ENDS = {
+    Kind.DATE: ("date", "5874897-12-31", "4714-11-24 BC"),
+    Kind.TIMESTAMP: ("timestamp", "294246-01-01", "4714-11-24 BC"),
+    Kind.TIMESTAMPTZ: ("timestamptz", "294246-01-01 00:00+00", "4714-11-24 00:00+00 BC"),
+}
+"""Stand in for infinity where ADBC reads: the last and the first day that server or Arrow hold."""
+_STAND_INS = {
+    32: (2_145_042_905, -2_440_588),
+    64: (9_223_339_708_800_000_000, -210_866_803_200_000_000),
+}
+"""The same as days, or microseconds, since 1970."""
 _WIDE_NUMBER = (
     "CASE WHEN {0} - {0} = 0 THEN round(least(greatest({0}::numeric, -{1}), {1}), {2})::text END"
 )
@@ -238,6 +253,15 @@ _ITEMS = (
     "CASE WHEN {0} IS NOT NULL THEN ARRAY(SELECT {1} FROM unnest({0})"
     " WITH ORDINALITY AS u(e, n) ORDER BY n) END"
 )
+
+
+def _whole(value: sql.Composable, datatype: DataType) -> sql.Composable:
+    """A column's value; its infinity by a stand-in."""
+    if datatype.kind not in _ENDS:
+        return _readable(value, datatype)
+    name, last, first = _ENDS[datatype.kind]
+    ends = (sql.SQL("{}::{}").format(sql.Literal(end), sql.SQL(name)) for end in (last, first))
+    return sql.SQL(_WITH_INFINITY).format(value, sql.SQL(name), *ends)
 
 
 def _readable(value: sql.Composable, datatype: DataType) -> sql.Composable:
@@ -266,7 +290,20 @@ def _exact(array: pa.Array, datatype: DataType) -> pa.Array:
     wanted = arrow_type(datatype)
     if datatype.kind is Kind.TEXT and datatype.padded:
         return pc.utf8_rtrim(array, characters=" ")
+    if datatype.kind in _ENDS:
+        return _with_infinity(pc.cast(array, wanted))
     return pc.cast(array, wanted)
+
+
+def _with_infinity(array: pa.Array) -> pa.Array:
+    """Dates or timestamps, with infinity in the place of what stands in for it."""
+    bits = array.type.bit_width
+    counts = array.view(pa.int32() if bits == 32 else pa.int64())
+    for stand_in, infinite in zip(_STAND_INS[bits], (INFINITE[bits], -INFINITE[bits]), strict=True):
+        there = pc.equal(counts, stand_in)
+        if pc.any(there).as_py():
+            counts = pc.if_else(there, pa.scalar(infinite, counts.type), counts)
+    return counts.view(array.type)
 
 
 def _violating(table: Table, constraint: Constraint) -> sql.Composed:
