@@ -1,17 +1,21 @@
-"""Ranges of numbers and times: where they start, how long they are, which have no end."""
+"""Ranges of numbers and times: where they start, how long they are, which lack an end or both."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from connectors.schema import Column
 from generators.binning import Binning, Bins, declared_bins, restored_bins
 from generators.columns import Codes, ColumnGenerator, Draw, Sample, State, Traits
 from generators.privacy.support import Floats, Released, Support
 from generators.spans import NUMBERS, SCALES, bounds, literals
+
+Flags = npt.NDArray[np.bool_]
 
 _DAY = 86_400_000_000
 _MOST_STARTS = 100
@@ -21,7 +25,11 @@ _PLAIN_STARTS = {"daterange": [18_993.0, 20_088.0], "number": [1.0, 1000.0]}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Range:
-    """Codes are bins of the start, twice where some ranges have no end; the length is drawn."""
+    """Codes are bins of the start, twice where some ranges have no end; the length is drawn.
+
+    Then follow one code each for ranges without a start, for empty and for boundless ones, as far
+    as they have support.
+    """
 
     kind: ClassVar[str] = "range"
     personal: ClassVar[bool] = False
@@ -33,6 +41,7 @@ class Range:
     lengths: Bins
     reach: Floats
     endless: bool
+    others: tuple[str, ...]
     state: State
 
     @classmethod
@@ -57,52 +66,81 @@ class Range:
         size = restored_bins(lengths or plain).size
         shares = support.histogram(codes, sample.units[closed], size)
         state["shares"] = shares if shares.value.any() else support.declared(np.ones(size) / size)
-        state["endless"] = support.share(np.isnan(high), sample.units)
+        unbounded = np.isnan(high) & started
+        state["endless"] = support.share(unbounded, sample.units)
+        found = _others(sample.values, low, high)
+        held = [name for name in found if support.share(found[name], sample.units).value > 0]
+        state["others"] = support.declared(held)
         return cls._assembled(column, state)
 
     @classmethod
     def _assembled(cls, column: Column, state: State) -> Self:
         starts, lengths = (restored_bins(_part(state, p)) for p in ("starts.", "lengths."))
         reach = np.cumsum(state["shares"].value)
-        return cls(column, starts, lengths, reach, state["endless"].value > 0, state)
+        endless, others = state["endless"].value > 0, tuple(state["others"].value)
+        return cls(column, starts, lengths, reach, endless, others, state)
 
     @property
-    def size(self) -> int:
-        """Bins of the start, for ranges with an end and without."""
+    def _bounded(self) -> int:
+        """How many codes tell a start."""
         return self.starts.size * (2 if self.endless else 1)
 
     @property
+    def size(self) -> int:
+        """Bins of the start, for ranges with an end and without, and the other kinds."""
+        return self._bounded + len(self.others)
+
+    @property
     def ordered(self) -> bool:
-        """Starts ascend, unless they do so twice."""
-        return not self.endless
+        """Starts ascend, unless they do so twice or are not all."""
+        return not self.endless and not self.others
 
     def encode(self, values: pa.Array) -> Codes:
-        """The bin of the start; a range without a start counts as the first."""
+        """The bin of the start; a kind without support counts as the first."""
         low, high = bounds(values, self.column.datatype.plain)
         known = np.where(np.isnan(low), 0, low).astype(np.int64)
         codes = np.where(np.isnan(low), 0, self.starts.encode(known))
-        doubled = self.starts.size * (np.isnan(high) & self.endless)
-        return np.asarray(codes + doubled, dtype=np.int32)
+        codes = codes + self.starts.size * (np.isnan(high) & self.endless)
+        found = _others(values, low, high)
+        for number, name in enumerate(self.others):
+            codes = np.where(found[name], self._bounded + number, codes)
+        return np.asarray(codes, dtype=np.int32)
 
     def decode(self, codes: Codes, draw: Draw) -> pa.Array:
         """A range that starts in each code's bin, closed below and open above."""
-        low = self.starts.draw((codes % self.starts.size).astype(np.int32), draw.rng)
+        anywhere = draw.rng.integers(self.starts.size, size=len(codes))
+        inside = np.where(codes < self._bounded, codes % self.starts.size, anywhere)
+        low = self.starts.draw(inside.astype(np.int32), draw.rng)
         inner = np.searchsorted(self.reach, draw.rng.random(len(codes)) * self.reach[-1], "right")
         drawn = self.lengths.draw(
             np.minimum(inner, self.lengths.size - 1).astype(np.int32), draw.rng
         )
         high = low + np.maximum(1, drawn)
-        ends = np.where(codes >= self.starts.size, np.nan, high)
-        return literals(low.astype(np.float64), ends, self.column.datatype.plain)
+        kinds = np.array(["", *self.others])[np.maximum(0, codes - self._bounded + 1)]
+        unbounded = (codes >= self.starts.size) & (codes < self._bounded)
+        ends = np.where(unbounded | (kinds == "boundless"), np.nan, high)
+        begins = np.where(np.isin(kinds, ["beginless", "boundless"]), np.nan, low)
+        found = literals(begins, ends, self.column.datatype.plain)
+        return pc.if_else(pa.array(kinds == "empty"), "empty", found)
 
     def released(self) -> State:
-        """Bins of starts and lengths, shares of lengths, and whether some have no end."""
+        """Bins of starts and lengths, shares of lengths, and which other kinds there are."""
         return self.state
 
     @classmethod
     def restore(cls, column: Column, state: Mapping[str, Any]) -> Self:
         """The generator with these bins."""
         return cls._assembled(column, {n: Support().declared(v) for n, v in state.items()})
+
+
+def _others(values: pa.Array, low: Floats, high: Floats) -> Mapping[str, Flags]:
+    """Which ranges are of a kind without a start."""
+    unread = np.asarray(pc.equal(values, "empty").to_numpy(zero_copy_only=False), dtype=np.bool_)
+    return {
+        "beginless": np.isnan(low) & ~np.isnan(high),
+        "empty": unread,
+        "boundless": np.isnan(low) & np.isnan(high) & ~unread,
+    }
 
 
 def _plain_starts(sql: str, support: Support) -> State:

@@ -60,3 +60,24 @@ def test_a_range_type_of_one_person_releases_no_bound() -> None:
     text = str({name: part.value for name, part in made.released().items()})
     days_since_1970 = np.datetime64("1987-06-05").astype(int)
     assert str(days_since_1970) not in text
+
+
+OTHERS = ["(,2020-02-01)", "empty", "(,)"]
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_ranges_without_a_start_come_back_where_enough_units_hold_one(other: str) -> None:
+    texts = [other if i % 4 == 0 else f"[2020-01-{i % 9 + 1:02},2020-02-01)" for i in range(400)]
+    sample = Sample(pa.array(texts), np.arange(400, dtype=np.int64))
+    made = Range.fit(column("daterange"), sample, Support())
+    drawn = made.decode(made.encode(sample.values), draw(400)).to_pylist()
+    without = [t for t in drawn if not t.startswith("[2020")]
+    assert len(without) == 100
+    assert {t[:2] for t in without} == {"em" if other == "empty" else "[,"}
+    assert {t.endswith(",)") for t in without} == {other == "(,)"}
+
+
+def test_a_single_empty_range_does_not_come_back() -> None:
+    texts = ["empty", *days(400).values.to_pylist()]
+    made = Range.fit(column("daterange"), Sample(pa.array(texts), np.arange(401)), Support())
+    assert made.others == ()
