@@ -308,17 +308,19 @@ def test_a_date_that_would_wrap_around_is_refused() -> None:
             list(binary_copy(rows, [column(datatype)]))
 
 
-def test_a_length_of_time_is_whole_days_and_the_rest(connection: psycopg.Connection) -> None:
+def test_a_length_of_time_is_whole_days_or_hours(connection: psycopg.Connection) -> None:
     columns = [column(DataType(Kind.INTERVAL, "interval"))]
     create(connection, columns)
     lengths = [
         timedelta(days=30),
         timedelta(days=-1, hours=-2),
+        timedelta(hours=30),
         timedelta(hours=23, microseconds=1),
     ]
     expected = [
         "30 days",
-        "-1 days -02:00:00",
+        "-26:00:00",
+        "30:00:00",
         "23:00:00.000001",
         "-106751991 days -04:00:54.775808",
     ]

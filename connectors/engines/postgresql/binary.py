@@ -34,6 +34,7 @@ Piece: TypeAlias = npt.NDArray[Any] | pa.Array
 
 _EPOCH_DAYS = 10_957  # from 1970-01-01 to 2000-01-01
 _DAY = 86_400_000_000
+_HOUR, _MOST_HOURS = 3_600_000_000, 2**31 - 1
 _LENGTH = ">i4"
 _NULL = -1
 _MODIFIER = re.compile(r"\(.*?\)")
@@ -193,16 +194,20 @@ def _since_2000(array: pa.Array, datatype: DataType, form: str, epoch: int) -> n
 
 
 def _interval_wire(array: pa.Array, _: DataType) -> npt.NDArray[Any]:
-    """Whole days as days and the rest as microseconds, both of one sign.
+    wire = np.zeros(len(array), [("rest", ">i8"), ("days", ">i4"), ("months", ">i4")])
+    wire["days"], wire["rest"] = interval_parts(fixed_values(array, "<i8"))
+    return wire
+
+
+def interval_parts(lengths: Ints) -> tuple[Ints, Ints]:
+    """Whole days as days, all else as microseconds; what has too many hours as both.
 
     Arrow's duration has no days, PostgreSQL's interval has: "30 days" is what people wrote and
-    what a report shows, and it is equal to 720 hours in every comparison.
+    what a report shows, and so is "30:00:00", though a day equals 24 hours in every comparison.
     """
-    length = fixed_values(array, "<i8")
-    rest = np.fmod(length, _DAY)
-    wire = np.zeros(len(array), [("rest", ">i8"), ("days", ">i4"), ("months", ">i4")])
-    wire["rest"], wire["days"] = rest, (length - rest) // _DAY
-    return wire
+    parted = (lengths % _DAY == 0) | (np.abs(lengths // _HOUR) >= _MOST_HOURS)
+    rest = np.where(parted, np.fmod(lengths, _DAY), lengths)
+    return (lengths - rest) // _DAY, rest
 
 
 def _uuid_wire(array: pa.Array, _: DataType) -> npt.NDArray[Any]:

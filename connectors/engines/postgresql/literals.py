@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.datatypes import INFINITE, DataType, Kind
+from connectors.engines.postgresql.binary import interval_parts
 from connectors.engines.postgresql.buffers import (
     Bytes,
     Ints,
@@ -84,7 +85,7 @@ def _julian(days: Ints, array: pa.Array) -> pa.Array:
 
 
 def _clock(counts: Ints) -> pa.Array:
-    """Microseconds of a day, 0 to 24 hours, as hours:minutes:seconds."""
+    """Microseconds as hours:minutes:seconds."""
     parts = [counts // _HOUR, counts // _MINUTE % 60, counts // _SECOND % 60, counts % _SECOND]
     hours, minutes, seconds, rest = [pa.array(part).cast(pa.string()) for part in parts]
     fraction = pc.utf8_lpad(rest, 6, "0")
@@ -93,13 +94,13 @@ def _clock(counts: Ints) -> pa.Array:
 
 
 def _interval(array: pa.Array, _: DataType) -> pa.Array:
-    """Whole days and a time, both with the sign, as in binary form."""
+    """Days and a time, both with the sign, as in binary form."""
     lengths = _counts(array, "<i8")
-    rest = np.fmod(lengths, _DAY)
+    days, rest = interval_parts(lengths)
     sign = pc.if_else(pa.array(lengths < 0), "-", "+")
-    days = pa.array(np.abs((lengths - rest) // _DAY)).cast(pa.string())
+    written = pa.array(np.abs(days)).cast(pa.string())
     clock = _clock(np.abs(rest))
-    whole = pc.binary_join_element_wise(sign, days, " days ", sign, clock, "")
+    whole = pc.binary_join_element_wise(sign, written, " days ", sign, clock, "")
     return _null_where(array, whole)
 
 
