@@ -28,6 +28,14 @@ class Kind(StrEnum):
     OTHER = "other"
 
 
+class Shape(StrEnum):
+    """How the literal of a type that travels as one is put together from its parts."""
+
+    ROW = "row"
+    RANGE = "range"
+    GRID = "grid"
+
+
 NUMBERS = frozenset({Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL})
 TIMES = frozenset({Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ, Kind.INTERVAL})
 
@@ -49,6 +57,9 @@ class DataType:
         element: the type of an array's elements.
         domain: the domain's qualified name, where the column's type is one.
         base: the type that a domain stands on, as the engine spells it.
+        shape: of a composite type, of a range that a user defined, or of an array declared with
+            several dimensions: how its literal is put together.
+        parts: the types that it is put together from.
     """
 
     kind: Kind
@@ -62,6 +73,8 @@ class DataType:
     element: "DataType | None" = None
     domain: str | None = None
     base: str | None = None
+    shape: Shape | None = None
+    parts: tuple["DataType", ...] = ()
 
     @property
     def plain(self) -> str:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.datatypes import DataType
+from generators.composed import composed, is_composed
 from generators.words import neutral_words
 
 Literals = Callable[[int, np.random.Generator, DataType], pa.Array]
@@ -15,11 +16,13 @@ Literals = Callable[[int, np.random.Generator, DataType], pa.Array]
 
 def is_known(datatype: DataType) -> bool:
     """Whether literals of a type can be invented."""
-    return _type_name(datatype) in _INVENTED
+    return _type_name(datatype) in _INVENTED or is_composed(datatype, is_known)
 
 
 def invented_literals(datatype: DataType, count: int, rng: np.random.Generator) -> pa.Array | None:
     """So many literals that the server reads; None for a type that nobody here knows."""
+    if datatype.shape is not None:
+        return composed(datatype, count, rng, invented_literals)
     invent = _INVENTED.get(_type_name(datatype))
     return None if invent is None else invent(count, rng, datatype).cast(pa.string())
 

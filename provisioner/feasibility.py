@@ -5,8 +5,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from connectors.datatypes import Kind
 from connectors.rules import Rule
 from connectors.schema import Schema, Table, Unique
+from generators.literals import is_known
 from generators.model import DatabaseModel, TableModel
 from generators.spans import overlap
 from provisioner.keeping import Keeper, callable_functions, keeper
@@ -72,6 +74,22 @@ def unmodelled(schema: Schema) -> Iterator[Finding]:
     """A note for each catalog object that has no type here; its DDL travels all the same."""
     for thing in schema.unmodelled:
         yield Finding("unmodelled", Severity.NOTE, f"{thing.kind} {thing.name}", thing.why)
+
+
+def unwritable(table: Table, model: TableModel) -> Iterator[Finding]:
+    """A warning for each column of whose type nobody here can make a value."""
+    for fitted in model.columns:
+        column = fitted.column
+        empty = fitted.generator.kind == "nothing"
+        foreign = column.datatype.kind is Kind.OTHER and not is_known(column.datatype)
+        if empty or (foreign and fitted.generator.size == 1 and fitted.generator.kind == "other"):
+            outcome = "its values become NULL" if empty else "the server may refuse its values"
+            yield Finding(
+                "unwritable",
+                Severity.WARNING,
+                f"{table.name}.{column.name}",
+                f"literals of type {column.datatype.sql} cannot be invented here: {outcome}",
+            )
 
 
 def _of_table(table: Table, model: TableModel, rules: Keeper) -> Iterator[Met]:

@@ -16,7 +16,7 @@ from generators.relations.owners import trees
 from generators.relations.references import Mode, Reference
 from generators.spans import overlap
 from provisioner.errors import WrongRequest
-from provisioner.feasibility import constraints_met, left_to_server, unmodelled
+from provisioner.feasibility import constraints_met, left_to_server, unmodelled, unwritable
 from provisioner.keeping import Keeper, callable_functions, keeper
 from provisioner.leaving import without
 from provisioner.report import Finding, Severity, acknowledged, unmatched
@@ -338,6 +338,7 @@ def _findings(
         yield from _too_few_parents(table, fitted, rows)
         yield from _owned_by_empty(table, fitted, model, empty)
         yield from _types_without_rows(table, fitted, rows)
+        yield from unwritable(table, fitted)
     yield from _too_few_children(model, rows)
     for name in endless_keys(model):
         yield Finding(

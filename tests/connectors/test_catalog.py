@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from connectors.datatypes import DataType, Kind, arrow_type
+from connectors.datatypes import DataType, Kind, Shape, arrow_type
 from connectors.engines.postgresql.catalog import read_schema, read_sizes
 from connectors.graph import cycles
 from connectors.profile import TableSize
@@ -140,10 +140,22 @@ def test_an_enum_keeps_its_labels_in_order(declare: Declare) -> None:
 
 def test_an_array_keeps_the_type_of_its_elements(declare: Declare) -> None:
     found = types(table(declare("types.sql"), "everything"))
-    short = DataType(Kind.TEXT, "character varying(5)", length=5)
-    assert found["names"] == DataType(Kind.ARRAY, "character varying(5)[]", element=short)
+    assert found["numbers"].element == DataType(Kind.INTEGER, "integer", bits=32)
     assert found["amounts"].element == DataType(Kind.DECIMAL, "numeric(8,3)", precision=8, scale=3)
     assert found["moods"].element == found["mood"]
+
+
+def test_a_composed_type_keeps_the_types_of_its_parts(declare: Declare) -> None:
+    more = "create type kinds.spread as range (subtype = float8); create table c (s kinds.spread)"
+    schema = declare("types.sql", more)
+    found, double = types(table(schema, "everything")), DataType(Kind.FLOAT, "double precision", 64)
+    assert (found["place"].shape, found["place"].parts) == (Shape.ROW, (double,) * 3)
+    short = DataType(Kind.TEXT, "character varying(5)", length=5)
+    assert (found["names"].shape, found["names"].parts) == (Shape.GRID, (short,))
+    assert found["names"].kind is Kind.OTHER
+    spread = types(table(schema, "c"))["s"]
+    assert (spread.shape, spread.parts) == (Shape.RANGE, (double,))
+    assert found["during"].shape is None
 
 
 def test_a_domain_has_its_own_name_and_the_kind_of_its_base(declare: Declare) -> None:

@@ -8,9 +8,11 @@ import pyarrow as pa
 import pytest
 
 from connectors.datatypes import DataType, Kind
+from connectors.engines import open_source
 from connectors.schema import Column
 from generators.columns import Draw, Sample
 from generators.columns.other import Other
+from generators.literals import invented_literals
 from generators.privacy.support import Support
 
 TYPES = [
@@ -56,3 +58,33 @@ def test_a_type_is_known_by_its_bare_name(sql: str) -> None:
 def test_a_supported_literal_comes_back_and_a_single_one_does_not() -> None:
     drawn = invented("public.price", ["(5,EUR)"] * 300 + ["(6,XXX)"])
     assert set(drawn) == {"(5,EUR)"}
+
+
+COMPOSED = """
+    create type mood as enum ('a', 'b "x"');
+    create domain percent as numeric(3, 2) check (value >= 0);
+    create type inner_row as (
+        word varchar(5), n smallint, day date, amount numeric(4, 2), p percent);
+    create type outer_row as (
+        one inner_row, words text[], at timestamptz, mood mood, host inet, id uuid, doc jsonb,
+        raw bytea, clock time, span interval, share real, flag boolean, during daterange);
+    create type numbers as range (subtype = float8);
+    create type clocks as range (subtype = time);
+    create type words as range (subtype = text);
+    create table t (a inner_row, b outer_row, c numbers, d clocks, e words, f integer[][],
+        g text[][], h inner_row[]);
+"""
+
+
+def test_the_server_reads_literals_of_composed_types(database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(COMPOSED.encode())
+        with open_source(database) as source:
+            (table,) = source.schema().tables
+        for column in table.columns[:-1]:
+            made = invented_literals(column.datatype, 300, np.random.default_rng(1))
+            assert made is not None
+            texts = made.to_pylist()
+            order = f"SELECT count(v::{column.datatype.sql}) FROM unnest(%s::text[]) AS t (v)"  # noqa: S608 - a type of the table above
+            assert connection.execute(order.encode(), [texts]).fetchone() == (300,), column.name
+            assert len(set(texts)) > 100

@@ -67,3 +67,11 @@ def test_a_column_that_mending_may_change_keeps_no_key_across_shards(
 def parts(model: DatabaseModel) -> tuple[Table, TableModel]:
     name = TableName("public", "t")
     return model.schema.table(name), model.tables[name]
+
+
+def test_a_column_of_a_type_that_cannot_be_written_is_named(database: str, tmp_path: Path) -> None:
+    schema = "CREATE TYPE odd AS (r regclass); CREATE TABLE t (id int, o odd, g int[][])"
+    _, found = planned(database, tmp_path / "a.model", schema, 10)
+    named = [(f.place, f.text) for f in found.findings if f.kind == "unwritable"]
+    assert [place for place, _ in named] == ["public.t.o"]
+    assert "become NULL" in named[0][1]

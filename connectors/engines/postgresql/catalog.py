@@ -199,7 +199,7 @@ def _column(found: records.ColumnRecord, types: TypeCatalog, *, is_not_null: boo
     default = found.expression or (defaults[-1] if defaults else None)
     return Column(
         name=found.name,
-        datatype=types.datatype(found.type, found.sql),
+        datatype=types.column_type(found.type, found.sql, found.dimensions),
         nullable=not (is_not_null or any(domain.not_null for domain in domains)),
         default=None if found.generated else default,
         generated=found.expression if found.generated else None,
@@ -226,7 +226,7 @@ def _unmodelled(table: records.RelationRecord, catalog: _Catalog) -> Iterator[Un
 
 
 _ODDITIES = {
-    "composite type": "its values travel as the text of their literals",
+    "composite type": "its values travel as literals, which are made field by field",
     "materialized view": "its rows follow from its query; a load refreshes it at its end",
     "rule": "it rewrites statements on its table; COPY passes it by",
 }

@@ -76,6 +76,7 @@ class ColumnRecord:
 
     Attributes:
         type: oid of its type; `sql` is the type in full.
+        dimensions: how many an array is declared with; 0 for any other type.
         identity: "a" (always), "d" (by default) or empty.
         generated: "s" (stored), "v" (virtual) or empty.
         expression: what generates it, or its default.
@@ -85,6 +86,7 @@ class ColumnRecord:
     name: str
     type: int
     sql: str
+    dimensions: int
     not_null: bool
     identity: str
     generated: str
@@ -93,7 +95,8 @@ class ColumnRecord:
 
 COLUMNS = """
 select a.attrelid as relation, a.attname::text as name, a.atttypid as type,
-    format_type(a.atttypid, a.atttypmod) as sql, a.attnotnull as not_null,
+    format_type(a.atttypid, a.atttypmod) as sql, a.attndims as dimensions,
+    a.attnotnull as not_null,
     a.attidentity::text as identity, a.attgenerated::text as generated,
     pg_get_expr(d.adbin, d.adrelid) as expression
 from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum

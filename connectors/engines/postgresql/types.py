@@ -1,4 +1,4 @@
-"""PostgreSQL's types as `DataType`: built-in ones, enums, domains and arrays."""
+"""PostgreSQL's types as `DataType`: built-in ones, enums, domains, arrays and composed ones."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from itertools import groupby
 
 from sqlalchemy import Connection
 
-from connectors.datatypes import DataType, Kind
+from connectors.datatypes import DataType, Kind, Shape
 from connectors.engines.postgresql.records import read_records
 
 
@@ -22,6 +22,8 @@ class TypeRecord:
         not_null: whether a domain forbids nulls.
         default: a domain's default.
         labels: an enum's labels, in order; None for any other type.
+        fields: oids of the types of a composite type's fields, and `field_sqls` these in full.
+        subtype: oid of what a range is over; `subtype_sql` is that type in full.
     """
 
     oid: int
@@ -33,6 +35,10 @@ class TypeRecord:
     not_null: bool
     default: str | None
     labels: list[str] | None
+    fields: list[int] | None
+    field_sqls: list[str] | None
+    subtype: int | None
+    subtype_sql: str | None
 
 
 TYPES = """
@@ -43,8 +49,17 @@ select t.oid, t.typname::text as name,
     t.typnotnull as not_null, pg_get_expr(t.typdefaultbin, 0) as default,
     case when t.typtype = 'e' then array(
         select l.enumlabel::text from pg_enum l where l.enumtypid = t.oid
-        order by l.enumsortorder) end as labels
+        order by l.enumsortorder) end as labels,
+    f.types as fields, f.sqls as field_sqls,
+    r.rngsubtype as subtype, format_type(r.rngsubtype, null) as subtype_sql
 from pg_type t left join pg_type e on e.typarray = t.oid
+left join pg_range r on r.rngtypid = t.oid
+left join (
+    select a.attrelid, array_agg(a.atttypid order by a.attnum) as types,
+        array_agg(format_type(a.atttypid, a.atttypmod) order by a.attnum) as sqls
+    from pg_attribute a join pg_class c on c.oid = a.attrelid
+    where c.relkind = 'c' and a.attnum > 0 and not a.attisdropped
+    group by a.attrelid) f on f.attrelid = t.typrelid and t.typtype = 'c'
 """
 
 
@@ -74,6 +89,16 @@ class TypeCatalog:
     types: Mapping[int, TypeRecord]
     checks: Mapping[int, tuple[DomainCheckRecord, ...]]
 
+    def column_type(self, oid: int, sql: str, dimensions: int) -> DataType:
+        """The type of a column declared with so many dimensions; see `datatype`.
+
+        Arrow's lists have one dimension; what is declared with more travels as its literal.
+        """
+        found = self.datatype(oid, sql)
+        if dimensions < _MANY or found.element is None or found.domain is not None:
+            return found
+        return DataType(Kind.OTHER, sql, shape=Shape.GRID, parts=(found.element,))
+
     def datatype(self, oid: int, sql: str) -> DataType:
         """The type of that oid; `sql` is its full spelling, length and precision included.
 
@@ -90,7 +115,18 @@ class TypeCatalog:
             return DataType(Kind.ARRAY, sql, element=element)
         if found.labels is not None:
             return DataType(Kind.ENUM, sql, labels=tuple(found.labels))
-        return _plain(found, sql)
+        return self._composed(found, sql) or _plain(found, sql)
+
+    def _composed(self, found: TypeRecord, sql: str) -> DataType | None:
+        """A composite type, or a range that is not PostgreSQL's own."""
+        if found.fields and found.field_sqls:
+            pairs = zip(found.fields, found.field_sqls, strict=True)
+            parts = tuple(self.datatype(*pair) for pair in pairs)
+            return DataType(Kind.OTHER, sql, shape=Shape.ROW, parts=parts)
+        if found.subtype is not None and found.subtype_sql and not found.builtin:
+            part = self.datatype(found.subtype, found.subtype_sql)
+            return DataType(Kind.OTHER, sql, shape=Shape.RANGE, parts=(part,))
+        return None
 
     def domains(self, oid: int) -> tuple[TypeRecord, ...]:
         """The domains that a type stands on, the innermost first; empty for no domain."""
@@ -149,6 +185,8 @@ _KINDS = {
 }
 _BITS = {"int2": 16, "int4": 32, "int8": 64, "float4": 32, "float8": 64}
 _NAME_LENGTH = 63
+_MANY = 2
+"""Dimensions that Arrow's lists do not have."""
 _MODIFIER = re.compile(r"\((\d+)(?:,(-?\d+))?\)$")
 
 
