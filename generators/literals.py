@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from connectors.datatypes import DataType
 from generators.composed import composed, is_composed
+from generators.numbered import joined, numbered
 from generators.words import neutral_words
 
 Literals = Callable[[int, np.random.Generator, DataType], pa.Array]
@@ -16,28 +16,22 @@ Literals = Callable[[int, np.random.Generator, DataType], pa.Array]
 
 def is_known(datatype: DataType) -> bool:
     """Whether literals of a type can be invented."""
-    return _type_name(datatype) in _INVENTED or is_composed(datatype, is_known)
+    return type_name(datatype) in _INVENTED or is_composed(datatype, is_known)
 
 
 def invented_literals(datatype: DataType, count: int, rng: np.random.Generator) -> pa.Array | None:
     """So many literals that the server reads; None for a type that nobody here knows."""
     if datatype.shape is not None:
         return composed(datatype, count, rng, invented_literals)
-    invent = _INVENTED.get(_type_name(datatype))
+    invent = _INVENTED.get(type_name(datatype))
     return None if invent is None else invent(count, rng, datatype).cast(pa.string())
 
 
-def _type_name(datatype: DataType) -> str:
+def type_name(datatype: DataType) -> str:
     """The type's name without schema, quotes and modifiers."""
     plain = datatype.plain
     bare = plain.split("(")[0] + plain.rpartition(")")[2] * ("(" in plain)
     return bare.rpartition(".")[2].replace('"', "").strip().lower()
-
-
-def _joined(*parts: Any) -> pa.Array:
-    """Texts put together from texts and whole numbers, entry by entry."""
-    texts = [p if isinstance(p, str) else pa.array(p).cast(pa.string()) for p in parts]
-    return pc.binary_join_element_wise(*texts, "")
 
 
 def _constant(literal: str) -> Literals:
@@ -50,7 +44,7 @@ def _words(count: int, rng: np.random.Generator) -> pa.Array:
 
 
 def _numbers(count: int, rng: np.random.Generator, _datatype: DataType) -> pa.Array:
-    return _joined(rng.integers(1, 10_000, size=count))
+    return joined(rng.integers(1, 10_000, size=count))
 
 
 def _networks(mask: str) -> Literals:
@@ -59,7 +53,7 @@ def _networks(mask: str) -> Literals:
     def literals(count: int, rng: np.random.Generator, _datatype: DataType) -> pa.Array:
         third, fourth = rng.integers(256, size=count), rng.integers(1, 255, size=count)
         last = ["0"] * count if mask else fourth
-        return _joined("198.", rng.integers(18, 20, size=count), ".", third, ".", last, mask)
+        return joined("198.", rng.integers(18, 20, size=count), ".", third, ".", last, mask)
 
     return literals
 
@@ -70,7 +64,7 @@ def _hardware(groups: int) -> Literals:
     def literals(count: int, rng: np.random.Generator, _datatype: DataType) -> pa.Array:
         pairs = pa.array([f":{byte:02x}" for byte in range(256)])
         drawn = (pairs.take(pa.array(rng.integers(256, size=count))) for _ in range(groups - 1))
-        return _joined("02", *drawn)
+        return joined("02", *drawn)
 
     return literals
 
@@ -95,7 +89,7 @@ def _points(before: str, between: str, after: str, pairs: int) -> Literals:
                 rng.integers(low, low + 100, size=count),
             )
             parts += ["(", x, ",", y, ")", between if pair < pairs - 1 else after]
-        return _joined(*parts)
+        return joined(*parts)
 
     return literals
 
@@ -103,7 +97,7 @@ def _points(before: str, between: str, after: str, pairs: int) -> Literals:
 def _ranges(before: str, after: str) -> Literals:
     def literals(count: int, rng: np.random.Generator, _datatype: DataType) -> pa.Array:
         low = rng.integers(0, 1000, size=count)
-        return _joined(before, "[", low, ",", low + rng.integers(1, 100, size=count), ")", after)
+        return joined(before, "[", low, ",", low + rng.integers(1, 100, size=count), ")", after)
 
     return literals
 
@@ -115,39 +109,52 @@ def _date_ranges(before: str, clock: str, after: str) -> Literals:
             pa.array(day.astype(np.int32)).view(pa.date32()).cast(pa.string())
             for day in (first, first + rng.integers(1, 60, size=count))
         ]
-        return _joined(before, '["', days[0], clock, '","', days[1], clock, '")', after)
+        return joined(before, '["', days[0], clock, '","', days[1], clock, '")', after)
 
     return literals
 
 
 def _worded(before: str, after: str) -> Literals:
-    return lambda count, rng, _datatype: _joined(before, _words(count, rng), after)
+    return lambda count, rng, _datatype: joined(before, _words(count, rng), after)
 
 
 def _lines(count: int, rng: np.random.Generator, _datatype: DataType) -> pa.Array:
     first, constant = rng.integers(1, 10, size=count), rng.integers(0, 100, size=count)
-    return _joined("{", first, ",-1,", constant, "}")
+    return joined("{", first, ",-1,", constant, "}")
 
 
 def _circles(count: int, rng: np.random.Generator, _datatype: DataType) -> pa.Array:
     x, y, radius = (rng.integers(1, 100, size=count) for _ in range(3))
-    return _joined("<(", x, ",", y, "),", radius, ">")
+    return joined("<(", x, ",", y, "),", radius, ">")
 
 
 def _clock_times(count: int, rng: np.random.Generator, _datatype: DataType) -> pa.Array:
     tens, minutes = rng.integers(10, 20, size=count), rng.integers(10, 60, size=count)
-    return _joined(tens, ":", minutes, ":00+00")
+    return joined(tens, ":", minutes, ":00+00")
 
 
 def _log_positions(count: int, rng: np.random.Generator, _datatype: DataType) -> pa.Array:
-    return _joined("0/", rng.integers(1_000_000, 10_000_000, size=count))
+    return joined("0/", rng.integers(1_000_000, 10_000_000, size=count))
 
 
 def _amounts(count: int, rng: np.random.Generator, _datatype: DataType) -> pa.Array:
     """Two digits after the point; a currency sign is not needed to read money."""
-    return _joined(rng.integers(1, 1000, size=count), ".", rng.integers(10, 100, size=count))
+    return joined(rng.integers(1, 1000, size=count), ".", rng.integers(10, 100, size=count))
 
 
+def _numbered(name: str) -> Literals:
+    """Literals of numbers drawn at random."""
+
+    def literals(count: int, rng: np.random.Generator, _datatype: DataType) -> pa.Array:
+        known = numbered(name)
+        return (
+            pa.nulls(count) if known is None else known.write(rng.integers(known.count, size=count))
+        )
+
+    return literals
+
+
+_ARTICLES = ("isbn", "isbn13", "issn", "issn13", "ismn", "ismn13", "ean13", "upc")
 _NUMBER_RANGES = ("int4range", "int8range", "numrange")
 _DATE_RANGES = {"daterange": "", "tsrange": " 00:00:00", "tstzrange": " 00:00:00+00"}
 
@@ -168,13 +175,7 @@ _INVENTED: Mapping[str, Literals] = {
     "lquery": _worded("top.", ""),
     "citext": _worded("", ""),
     "cube": _points("", "", "", 1),
-    "isbn": _constant("978-1-86197-271-2"),
-    "isbn13": _constant("978-1-86197-271-2"),
-    "issn": _constant("2434-561X"),
-    "issn13": _constant("2434-561X"),
-    "ismn": _constant("M-2306-7118-7"),
-    "ean13": _constant("978-1-86197-271-2"),
-    "upc": _constant("042100005264"),
+    **{name: _numbered(name) for name in _ARTICLES},
     "name": _worded("", ""),
     "jsonpath": _worded('$."', '"'),
     "point": _points("", "", "", 1),

@@ -15,6 +15,7 @@ from connectors.schema import Column
 from generators.columns import Sample
 from generators.errors import Unmeetable
 from generators.keys import KeyGenerator, choose, key_generators
+from generators.numbered import numbered
 from generators.privacy.support import Support
 
 TYPES = [
@@ -38,6 +39,11 @@ TYPES = [
     DataType(Kind.BYTES, "bytea"),
     DataType(Kind.TIME, "time"),
     DataType(Kind.DECIMAL, "numeric(4,4)", precision=4, scale=4),
+    DataType(Kind.OTHER, "int4range"),
+    DataType(Kind.OTHER, "tstzrange"),
+    DataType(Kind.OTHER, "inet"),
+    DataType(Kind.OTHER, "macaddr8"),
+    DataType(Kind.OTHER, "public.isbn"),
 ]
 BY_SQL = [pytest.param(t, id=t.sql) for t in TYPES]
 TEXT = DataType(Kind.TEXT, "text")
@@ -94,6 +100,7 @@ LEARNED: list[tuple[DataType, list[Any]]] = [
     (DataType(Kind.FLOAT, "real", bits=32), [n / 8 for n in range(50)]),
     (DataType(Kind.TIMESTAMP, "timestamp"), [datetime(2021, 1, 1 + n % 28) for n in range(50)]),  # noqa: DTZ001 - the type has no zone
     (DataType(Kind.TIME, "time"), [time(8, n) for n in range(50)]),
+    (DataType(Kind.OTHER, "int4range"), [f"[{n},{n + 1})" for n in range(50)]),
 ]
 
 
@@ -385,6 +392,17 @@ def test_fractions_stay_within_declared_limits() -> None:
     found = key.at(np.arange(5000)).to_pylist()
     assert 0 <= min(found) < 0.05
     assert 0.95 < max(found) <= 1
+
+
+def test_article_numbers_end_in_the_digit_that_checks_the_others() -> None:
+    # The example of ISO 2108: 978-0-11-000222-4.
+    assert article(11_000_222, "isbn") == "9780110002224"
+
+
+def article(number: int, kind: str) -> str:
+    literals = numbered(kind)
+    assert literals is not None
+    return str(literals.write(np.array([number])).to_pylist()[0])
 
 
 def test_uuids_say_that_they_are_random_ones() -> None:

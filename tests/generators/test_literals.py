@@ -13,6 +13,7 @@ from connectors.schema import Column
 from generators.columns import Draw, Sample
 from generators.columns.other import Other
 from generators.literals import invented_literals
+from generators.numbered import numbered
 from generators.privacy.support import Support
 
 TYPES = [
@@ -88,3 +89,28 @@ def test_the_server_reads_literals_of_composed_types(database: str) -> None:
             order = f"SELECT count(v::{column.datatype.sql}) FROM unnest(%s::text[]) AS t (v)"  # noqa: S608 - a type of the table above
             assert connection.execute(order.encode(), [texts]).fetchone() == (300,), column.name
             assert len(set(texts)) > 100
+
+
+NUMBERED = ["int4range", "numrange", "daterange", "tsrange", "tstzrange", "inet", "cidr", "macaddr"]
+NUMBERED += ["macaddr8", "oid", "money", "pg_lsn", "tsvector"]
+EXTENSIONS = {
+    "isn": ("isbn", "isbn13", "issn", "issn13", "ismn", "ismn13", "ean13", "upc"),
+    "ltree": ("ltree",),
+    "hstore": ("hstore",),
+    "cube": ("cube",),
+}
+
+
+def test_the_server_reads_every_numbered_literal_as_another_value(database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        offered = connection.execute("SELECT name FROM pg_available_extensions").fetchall()
+        names = [name for name in EXTENSIONS if (name,) in offered]
+        for name in names:
+            connection.execute(f"CREATE EXTENSION {name}".encode())
+        for sql in [*NUMBERED, *(kind for name in names for kind in EXTENSIONS[name])]:
+            known = numbered(sql)
+            assert known is not None
+            numbers = np.append(np.arange(200), known.count - 1)
+            order = f"SELECT count(DISTINCT v::{sql}) FROM unnest(%s::text[]) AS t (v)"  # noqa: S608 - a type of the list above
+            texts = known.write(numbers).to_pylist()
+            assert connection.execute(order.encode(), [texts]).fetchone() == (201,), sql
