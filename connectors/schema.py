@@ -108,12 +108,23 @@ class ForeignKey:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A check of a table, or of a domain that one of its columns uses."""
+    """A check of a table, or of a domain that one of its columns uses.
+
+    Attributes:
+        validated: False for NOT VALID: rows that are there may break it, and new ones may not.
+        kept: whether all rows of the source keep it all the same.
+    """
 
     name: str
     sql: str
     columns: tuple[str, ...] = ()
     validated: bool = True
+    kept: bool = False
+
+    @property
+    def binding(self) -> bool:
+        """Whether drawn rows have to keep it."""
+        return self.validated or self.kept
 
 
 @dataclass(frozen=True, slots=True)

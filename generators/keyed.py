@@ -101,7 +101,7 @@ def _fit_key(facts: Facts, table: Table, column: Column) -> KeyGenerator | None:
 def _keeps(facts: Facts, table: Table, column: Column, key: KeyGenerator) -> bool:
     """Whether the first keys and the last one keep every check of the column alone."""
     computed = {c.name for c in table.columns if c.generated is not None}
-    told = [c for c in table.checks if c.validated and computed & set(c.columns)]
+    told = [c for c in table.checks if c.binding and computed & set(c.columns)]
     found = [compiled(c.sql, _scope(facts, table, c)) for c in (*_checks(table, column), *told)]
     alone = frozenset({column.name})
     checks = [one for one in found if isinstance(one, Expression) and set(one.columns) == alone]
@@ -121,7 +121,7 @@ def _limits(facts: Facts, table: Table, column: Column) -> Limits:
 
 
 def _checks(table: Table, column: Column) -> list[Check]:
-    return [c for c in table.checks if c.columns == (column.name,) and c.validated]
+    return [c for c in table.checks if c.columns == (column.name,) and c.binding]
 
 
 def _pattern(facts: Facts, table: Table, column: Column) -> str | None:

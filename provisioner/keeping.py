@@ -255,7 +255,7 @@ def _parts(unique: Unique, scope: Scope) -> Parts:
 
 def _declared(table: Table, functions: tuple[SqlFunction, ...]) -> Iterator[tuple[Rule, Scope]]:
     for check in table.checks:
-        if check.validated:
+        if check.binding:
             scope = Scope(table, _value(check), functions=functions)
             yield Rule(check.name, check.sql, check.columns), scope
     leaves = [p for p in table.partitions if p.leaf]

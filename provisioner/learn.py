@@ -59,7 +59,7 @@ def learn(source: Source, learning: Learning, listen: Listener = silent) -> Data
         WrongRequest: a table named as a unit does not exist, or an undeclared key cannot be one.
     """
     schema, ddl = _wanted(source, learning, listen)
-    schema = with_undeclared(schema, learning.keys, source)
+    schema = _with_kept(with_undeclared(schema, learning.keys, source), source)
     paths = _paths(schema, source.sizes(), learning)
     listen(Stated(_cost(schema, source.sizes())))
     split = Split(paths, number(learning.seed, "holdout"), shares=_shares(schema, source, paths))
@@ -73,6 +73,19 @@ def learn(source: Source, learning: Learning, listen: Listener = silent) -> Data
         training,
     )
     return _fitted(facts, learning, listen)
+
+
+def _with_kept(schema: Schema, source: Source) -> Schema:
+    """The schema with what the source keeps of checks that it does not vouch for."""
+    return replace(schema, tables=tuple(_with_kept_checks(t, source) for t in schema.tables))
+
+
+def _with_kept_checks(table: Table, source: Source) -> Table:
+    doubtful = [c for c in table.checks if not c.validated and c.columns]
+    kept = {c for c in doubtful if not source.violations(table, c)}
+    return replace(
+        table, checks=tuple(replace(c, kept=True) if c in kept else c for c in table.checks)
+    )
 
 
 def _wanted(
