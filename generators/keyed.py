@@ -13,11 +13,12 @@ from connectors.rules import (
     Limits,
     Scope,
     compiled,
+    evaluate,
     failing,
     limits,
     patterns,
 )
-from connectors.schema import Check, Column, Table
+from connectors.schema import Check, Column, Table, Unique
 from generators import keys as key_kinds
 from generators.columns import Draw, Sample
 from generators.encoding import FittedColumn, fit_column
@@ -30,6 +31,8 @@ _INVENTED = 20
 """Invented values that are held against the pattern of a check."""
 _ROOMY = 1_000_000
 """Values that a column needs to be a key by itself though only a longer key is declared."""
+_COMPARED = 2_000
+"""Keys for which the values of a unique expression are compared."""
 _FORMS = ("^[A-Z0-9]{8}$", "^[0-9]{8}$", "^[A-Z]{8}$")
 """Forms of texts that are tried where checks refuse the usual ones."""
 
@@ -52,16 +55,49 @@ def _key(facts: Facts, table: Table, column: Column) -> KeyGenerator | None:
     """The key generator of a column unique by itself, declared or found so inside a longer key."""
     uniques = [u for u in table.uniques if column.name in u.columns and u.whole]
     known = key_kinds.choose(column, _pattern(facts, table, column), _limits(facts, table, column))
-    if not uniques or known is None or _is_invented(facts, table, column):
+    told = _told_apart(facts, table, column)
+    if not (uniques or told) or known is None or _is_invented(facts, table, column):
         return None
     if any(u.columns == (column.name,) for u in uniques):
         return _fit_key(facts, table, column)
+    if told:
+        key = _fit_key(facts, table, column)
+        return key if key is not None and _differ(column, key, told) else None
     values = stored(facts.source.training[table.name], column.name)
     enough = len(values) >= facts.support.k and column.datatype.kind not in TIMES
     if not enough or int(pc.count_distinct(values, mode="all").as_py()) < len(values):
         return None
     key = _fit_key(facts, table, column)
     return key if key is not None and key.capacity >= _ROOMY else None
+
+
+def _told_apart(facts: Facts, table: Table, column: Column) -> list[Expression]:
+    """What unique keys compute of a column without nulls alone, by index or generated column."""
+    if facts.source.profile.tables[table.name].columns[column.name].null_frac > 0:
+        return []
+    scope = Scope(table, functions=facts.source.schema.functions)
+    computed = {c.name for c in table.columns if c.generated is not None}
+    parts = [
+        *(u.expressions[0] for u in table.uniques if _is_one(u) and u.expressions),
+        *(_quoted(u.columns[0]) for u in table.uniques if _is_one(u) and computed & {*u.columns}),
+    ]
+    found = [compiled(part, scope) for part in parts]
+    return [e for e in found if isinstance(e, Expression) and set(e.columns) == {column.name}]
+
+
+def _is_one(unique: Unique) -> bool:
+    return len(unique.columns) + len(unique.expressions) == 1 and unique.predicate is None
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _differ(column: Column, key: KeyGenerator, told: list[Expression]) -> bool:
+    """Whether what is computed of the first keys differs as they do."""
+    rows = np.arange(min(_COMPARED, key.capacity))
+    found = evaluate(told, pa.table({column.name: key.at(rows)}))
+    return all(pc.count_distinct(values, mode="all").as_py() == len(rows) for values in found)
 
 
 def _is_invented(facts: Facts, table: Table, column: Column) -> bool:

@@ -27,6 +27,7 @@ _MICROSECONDS = 1_000_000
 _MOST_LISTED = 100_000
 _SMALL = 16
 """Bits of the only type of numbers whose values are few enough to be listed without checks."""
+_LATEST = (date(2020, 1, 1) - date(1970, 1, 1)).days
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -51,6 +52,19 @@ def allowed(
     if ends is None or ends[0] > ends[1]:
         return None
     return _moments_or_numbers(datatype, rng.integers(ends[0], ends[1], rows, endpoint=True))
+
+
+def wide(datatype: DataType, most: int, rows: int, rng: np.random.Generator) -> pa.Array | None:
+    """Whole numbers below `most`, or days before 2020; None for other types."""
+    if datatype.kind is Kind.INTEGER:
+        least = min(most, 1 << ((datatype.bits or 64) - 1))
+        return _moments_or_numbers(datatype, rng.integers(0, least, rows))
+    if datatype.kind is Kind.DATE:
+        return _moments_or_numbers(datatype, _LATEST - rng.integers(0, min(most, _LATEST), rows))
+    if datatype.kind in {Kind.TIMESTAMP, Kind.TIMESTAMPTZ}:
+        days = _LATEST - rng.integers(0, min(most, _LATEST), rows)
+        return _moments_or_numbers(datatype, days * 86_400)
+    return None
 
 
 def every(datatype: DataType, limits: Limits) -> pa.Array | None:

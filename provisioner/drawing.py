@@ -19,7 +19,7 @@ from generators.errors import Unmeetable
 from generators.relations.references import Mode, Reference
 from generators.spans import apart, overlap
 from generators.tables import Matrix
-from provisioner.allowed import allowed, every
+from provisioner.allowed import allowed, every, wide
 from provisioner.keeping import Free, Keeper, Redraw, mended
 from provisioner.proposals import proposals_of
 from provisioner.report import Finding, Severity
@@ -43,6 +43,8 @@ from provisioner.values import (
 
 _RESAMPLES = 6
 _REDRAWS = 60
+_WIDTH = 100
+"""Values per row among which one is drawn where what was learned leaves too little room."""
 _ROUNDS = 12
 _PATIENCE = 4
 _PROGRESS = 0.9
@@ -254,7 +256,7 @@ def _uniques(job: Job, values: Values) -> Iterator[tuple[Unique, list[pa.Array]]
     # Mending for a rule may give two rows one value, whatever the generator promised.
     distinct -= {c for r in job.setting.keeper(job.table.name).rules for c in r.columns}
     distinct |= set(job.model.keys)
-    for unique in job.table.uniques:
+    for unique in job.setting.keeper(job.table.name).keys:
         if not set(unique.columns) & distinct and set(unique.columns) <= values.keys():
             columns = _compared(job, unique, values)
             if columns:
@@ -303,6 +305,8 @@ def _move(job: Job, values: Values, turn: int) -> None:
                 break
             rng = job.randomness("redraw", unique.name, turn, attempt)
             _redraw(job, unique, values, repeats, rng)
+            if attempt >= _REDRAWS // 2:
+                _widen(job, unique, values, repeats, rng)
         if len(surplus(_compared(job, unique, values))):
             _enumerate(job, unique, values)
         _empty(job, unique, values)
@@ -414,6 +418,19 @@ def _redraw(
         some = {c: values[c].take(pa.array(repeats)) for c in job.table.typed_columns}
         for name, fresh in typed(job, some, repeats, rng).items():
             values[name] = patched(values[name], repeats, fresh)
+
+
+def _widen(
+    job: Job, unique: Unique, values: Values, repeats: Ints, rng: np.random.Generator
+) -> None:
+    """Goes beyond what was learned of a column that a key's expressions read, as far as needed."""
+    limits = job.setting.keeper(job.table.name).limits
+    for fitted in job.model.columns:
+        name, most = fitted.column.name, _WIDTH * len(job.indexes)
+        if name in _read_by(job, unique) and limits.get(name, UNLIMITED) == UNLIMITED:
+            fresh = wide(fitted.column.datatype, most, len(repeats), rng)
+            if fresh is not None:
+                values[name] = patched(values[name], repeats, fresh)
 
 
 def _read_by(job: Job, unique: Unique) -> set[str]:

@@ -97,7 +97,7 @@ def _of_table(table: Table, model: TableModel, rules: Keeper) -> Iterator[Met]:
     for key in (*table.foreign_keys, *table.polymorphic):
         kind = "foreign key" if key.declared else "undeclared key"
         yield Met(place, key.name, kind, Way.CONSTRUCTION)
-    for unique in table.uniques:
+    for unique in rules.keys:
         yield _unique(table, model, unique, rules)
     computed = {key.name for key in table.computed_keys}
     for rule in rules.rules:

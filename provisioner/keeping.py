@@ -57,6 +57,7 @@ class Keeper:
         limits: what rules leave of the columns' values.
         patterns: regular expressions that rules speak of, by column.
         uniques: what the parts of each unique key that are no plain columns compute, by name.
+        keys: the table's unique keys, generated columns as expressions.
         lookups: what must be found in other tables.
         matching: finds it; None where no rows of other tables are known, and nothing is missed.
     """
@@ -69,6 +70,7 @@ class Keeper:
     limits: Mapping[str, Limits]
     patterns: Mapping[str, tuple[str, ...]]
     uniques: Mapping[str, "Parts"]
+    keys: tuple[Unique, ...]
     lookups: tuple[Lookup, ...] = ()
     matching: Matching | None = None
 
@@ -132,6 +134,7 @@ def keeper(table: Table, functions: tuple[SqlFunction, ...] = ()) -> Keeper:
     left: list[tuple[Rule, str]] = []
     proposals: dict[str, list[object]] = {}
     left_over: dict[str, Limits] = {}
+    keys = tuple(_of_drawn(table, unique) for unique in table.uniques)
     forms: dict[str, tuple[str, ...]] = {}
     for rule, scope in _declared(table, functions):
         found = compiled(rule.sql, scope)
@@ -154,7 +157,8 @@ def keeper(table: Table, functions: tuple[SqlFunction, ...] = ()) -> Keeper:
         {c: _typed(table.column(c).datatype, values) for c, values in proposals.items()},
         {**left_over, **_computed(table, left_over, [expression for _, expression in kept])},
         forms,
-        {u.name: _parts(u, Scope(table, functions=functions)) for u in table.uniques},
+        {u.name: _parts(u, Scope(table, functions=functions)) for u in keys},
+        keys,
         found_keys,
     )
 
@@ -211,11 +215,21 @@ def mended(
         )
         judged = keeper.broken(trial)
         better = judged.sum(axis=1) < verdict[rows].sum(axis=1)
+        better &= ~_voided(keeper.table, trial)
         fruitful = attempt if better.any() else fruitful
         places, chosen = rows[better], pa.array(np.flatnonzero(better))
         values = {c: patched(v, places, trial[c].take(chosen)) for c, v in values.items()}
         verdict[places] = judged[better]
     return values
+
+
+def _voided(table: Table, values: Values) -> npt.NDArray[np.bool_]:
+    """Rows with a null in a column that may hold none."""
+    found = np.zeros(len(next(iter(values.values()))), np.bool_)
+    for name, column in values.items():
+        if column.null_count and not table.column(name).nullable:
+            found |= column.is_null().to_numpy(zero_copy_only=False)
+    return found
 
 
 def _changes(keeper: Keeper, rule: int) -> tuple[tuple[Change, tuple[str, ...]], ...]:
@@ -242,6 +256,16 @@ class _Trial:
     keeps: Verdict
     columns: tuple[str, ...]
     rng: np.random.Generator
+
+
+def _of_drawn(table: Table, unique: Unique) -> Unique:
+    """The key over drawn columns alone: generated ones are expressions of those."""
+    computed = [c for c in unique.columns if table.column(c).generated is not None]
+    if not computed:
+        return unique
+    names = (f'"{_doubled(name)}"' for name in computed)
+    plain = tuple(c for c in unique.columns if c not in computed)
+    return replace(unique, columns=plain, expressions=(*unique.expressions, *names))
 
 
 def _parts(unique: Unique, scope: Scope) -> Parts:
