@@ -2,14 +2,17 @@
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.schema import Exclusion, Table
+from connectors.datatypes import DataType, Kind
+from connectors.schema import Exclusion, Table, Unique
 from generators.distinct import spread
 from generators.privacy.support import Floats, Ints
+from generators.relations.beats import moments, ticks
 
 _DAY = 86_400_000_000
 _TIMES = {"daterange": _DAY, "tsrange": 1, "tstzrange": 1}
@@ -20,31 +23,90 @@ SCALES = {**_TIMES, **NUMBERS}
 _LITERAL = r'^[\[\(]"?(?P<low>[^",]*)"?,"?(?P<high>[^",\)\]]*)"?[\)\]]$'
 _NUMBER = r"^-?\d{1,15}(\.\d+)?$"
 _MOMENT = r"^\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d(\.\d+)?)?(\+00)?$"
-_EXCLUDE = re.compile(r"EXCLUDE USING \w+ \((?P<elements>[^()]*)\)")
-_ELEMENT = re.compile(r'(?P<column>"(?:[^"]|"")+"|\w+) WITH (?P<operator>\S+)')
+_EXCLUDE = re.compile(r"EXCLUDE USING \w+ \((?P<elements>.*)\)[^()]*")
+_COLUMN = r'"(?:[^"]|"")+"|\w+'
+_ELEMENT = re.compile(r"(?P<thing>.+) WITH (?P<operator>\S+)")
+_FROM_ENDS = re.compile(
+    rf"(?P<type>\w+)\((?P<low>{_COLUMN}), (?P<high>{_COLUMN})(, '(?P<form>\[\]|\[\))'::text)?\)"
+)
+_ENDS = {
+    "daterange": Kind.DATE,
+    "tsrange": Kind.TIMESTAMP,
+    "tstzrange": Kind.TIMESTAMPTZ,
+    "int4range": Kind.INTEGER,
+    "int8range": Kind.INTEGER,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """An exclusion of the common kind: among rows equal in some columns, ranges stay apart."""
+    """An exclusion of the common kind: among rows equal in some columns, ranges stay apart.
+
+    Attributes:
+        columns: that of the range, or those of its start and end.
+        closed: whether an end belongs to its range.
+    """
 
     equal: tuple[str, ...]
-    span: str
+    columns: tuple[str, ...]
+    closed: bool = False
 
 
 def overlap(table: Table, exclusion: Exclusion) -> Overlap | None:
     """The exclusion as an `Overlap`; None where it is of another kind."""
-    whole = _EXCLUDE.match(exclusion.sql)
+    pairs = _elements(exclusion)
+    spans = [thing for thing, operator in pairs if operator == "&&"]
+    equal = tuple(_unquoted(thing) for thing, operator in pairs if operator == "=")
+    written = {c.name for c in table.written}
+    if len(spans) != 1 or len(equal) + 1 != len(pairs) or not set(equal) <= written:
+        return None
+    return _of_column(table, equal, spans[0]) or _of_ends(table, equal, spans[0])
+
+
+def equality(table: Table, exclusion: Exclusion) -> Unique | None:
+    """The exclusion as a unique key, where it forbids nothing but equal columns."""
+    pairs = _elements(exclusion)
+    columns = tuple(_unquoted(thing) for thing, _ in pairs)
+    if {operator for _, operator in pairs} != {"="} or not set(columns) <= _names(table):
+        return None
+    return Unique(exclusion.name, columns)
+
+
+def _names(table: Table) -> set[str]:
+    return {c.name for c in table.columns}
+
+
+def _elements(exclusion: Exclusion) -> list[tuple[str, str]]:
+    """What is compared and by which operator; empty where the definition cannot be read."""
+    whole = _EXCLUDE.fullmatch(exclusion.sql)
     if whole is None:
-        return None
-    found = [_ELEMENT.fullmatch(part.strip()) for part in whole["elements"].split(",")]
-    pairs = [(_unquoted(m["column"]), m["operator"]) for m in found if m is not None]
-    spans = [c for c, operator in pairs if operator == "&&"]
-    equal = tuple(c for c, operator in pairs if operator == "=")
+        return []
+    found = [_ELEMENT.fullmatch(part.strip()) for part in _parted(whole["elements"])]
+    return [(m["thing"], m["operator"]) for m in found if m is not None] if all(found) else []
+
+
+def _parted(text: str) -> list[str]:
+    """The parts between commas outside of parentheses."""
+    depth = np.cumsum([{"(": 1, ")": -1}.get(c, 0) for c in text])
+    cuts = [i for i, c in enumerate(text) if c == "," and depth[i] == 0]
+    return [text[a + 1 : b] for a, b in pairwise([-1, *cuts, len(text)])]
+
+
+def _of_column(table: Table, equal: tuple[str, ...], thing: str) -> Overlap | None:
     known = {c.name: c.datatype.plain for c in table.written}
-    if len(equal) + 1 != len(found) or len(spans) != 1 or known.get(spans[0]) not in SCALES:
+    name = _unquoted(thing)
+    return Overlap(equal, (name,)) if known.get(name) in SCALES else None
+
+
+def _of_ends(table: Table, equal: tuple[str, ...], thing: str) -> Overlap | None:
+    """A range made of two columns of the type of its ends."""
+    found = _FROM_ENDS.fullmatch(thing)
+    kinds = {c.name: c.datatype.kind for c in table.written}
+    if found is None or found["type"] not in _ENDS:
         return None
-    return Overlap(equal, spans[0]) if set(equal) <= set(known) else None
+    ends = _unquoted(found["low"]), _unquoted(found["high"])
+    fits = all(kinds.get(end) is _ENDS[found["type"]] for end in ends)
+    return Overlap(equal, ends, found["form"] == "[]") if fits else None
 
 
 def apart(group: Ints, values: pa.Array, sql: str) -> pa.Array:
@@ -55,7 +117,28 @@ def apart(group: Ints, values: pa.Array, sql: str) -> pa.Array:
         values: range literals, none of them null.
         sql: the range type.
     """
-    low, high = bounds(values, sql)
+    starts, ends = _cut(group, *bounds(values, sql))
+    return literals(starts, ends, sql)
+
+
+def apart_by_ends(
+    group: Ints, low: tuple[pa.Array, DataType], high: tuple[pa.Array, DataType], *, closed: bool
+) -> tuple[pa.Array, pa.Array]:
+    """The same of ranges whose ends stand in two columns, with their types."""
+    first, last = (_counted(values) for values, _ in (low, high))
+    starts, ends = _cut(group, first, last + closed)
+    open_end = pa.array(np.isnan(ends))
+    ended = moments(np.nan_to_num(ends).astype(np.int64) - closed, high[1])
+    return moments(starts.astype(np.int64), low[1]), pc.if_else(open_end, None, ended)
+
+
+def _counted(values: pa.Array) -> Floats:
+    known = values.is_valid().to_numpy(zero_copy_only=False)
+    return np.where(known, ticks(values).astype(np.float64), np.nan)
+
+
+def _cut(group: Ints, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+    """Starts that differ in each group, and ends that come before the next start."""
     starts = spread(group, np.where(np.isnan(low), 0, low).astype(np.int64))
     order = np.lexsort((starts, group))
     together = np.append(group[order][1:] == group[order][:-1], False)
@@ -64,7 +147,7 @@ def apart(group: Ints, values: pa.Array, sql: str) -> pa.Array:
     ends = np.where(together, np.minimum(ends, following), ends)
     cut = np.empty_like(ends)
     cut[order] = np.where(np.isinf(ends), np.nan, ends)
-    return literals(starts.astype(np.float64), cut, sql)
+    return starts.astype(np.float64), cut
 
 
 def literals(low: Floats, high: Floats, sql: str) -> pa.Array:

@@ -17,7 +17,7 @@ from generators.distinct import SPREADABLE, enumerated, groups, patched, spread_
 from generators.encoding import FittedColumn, empty
 from generators.errors import Unmeetable
 from generators.relations.references import Mode, Reference
-from generators.spans import apart, overlap
+from generators.spans import apart, apart_by_ends, overlap
 from generators.tables import Matrix
 from provisioner.allowed import allowed, every, wide
 from provisioner.keeping import Free, Keeper, Redraw, mended
@@ -369,11 +369,16 @@ def _separate(job: Job, values: Values) -> None:
     """Keeps apart the ranges that an exclusion constraint forbids to overlap."""
     for exclusion in job.table.exclusions:
         found = overlap(job.table, exclusion)
-        if found is not None and len(job.indexes):
-            equal = [values[c] for c in found.equal]
-            group = groups(equal) if equal else np.zeros(len(job.indexes), np.int64)
-            sql = job.table.column(found.span).datatype.plain
-            values[found.span] = apart(group, values[found.span], sql)
+        if found is None or not len(job.indexes):
+            continue
+        equal = [values[c] for c in found.equal]
+        group = groups(equal) if equal else np.zeros(len(job.indexes), np.int64)
+        columns = [(values[c], job.table.column(c).datatype) for c in found.columns]
+        if len(columns) == 1:
+            moved = [apart(group, columns[0][0], columns[0][1].plain)]
+        else:
+            moved = [*apart_by_ends(group, columns[0], columns[1], closed=found.closed)]
+        values.update(zip(found.columns, moved, strict=True))
 
 
 def _spread(job: Job, unique: Unique, values: Values) -> None:

@@ -10,7 +10,7 @@ from connectors.rules import Rule
 from connectors.schema import Schema, Table, Unique
 from generators.literals import is_known
 from generators.model import DatabaseModel, TableModel
-from generators.spans import overlap
+from generators.spans import equality, overlap
 from provisioner.keeping import Keeper, callable_functions, keeper
 from provisioner.report import Finding, Severity
 
@@ -24,6 +24,8 @@ class Way(StrEnum):
     """Rows that break it are drawn again, then moved to free values or mended."""
     SERVER = "by the server"
     """It cannot be evaluated here: the server will judge the rows."""
+    NOWHERE = "nowhere"
+    """Nothing here keeps it, and the server judges it only when all rows are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,19 @@ def left_to_server(met: tuple[Met, ...]) -> Iterator[Finding]:
             )
 
 
+def unkept(met: tuple[Met, ...]) -> Iterator[Finding]:
+    """An error for each constraint that nothing keeps; acknowledged, the server is the judge."""
+    for one in met:
+        if one.way is Way.NOWHERE:
+            yield Finding(
+                "unmeetable",
+                Severity.ERROR,
+                f"{one.table} {one.name}",
+                f"rows are not kept apart as this {one.kind} asks ({one.why}); expected equal "
+                "columns, and at most one range or its start and end",
+            )
+
+
 def unmodelled(schema: Schema) -> Iterator[Finding]:
     """A note for each catalog object that has no type here; its DDL travels all the same."""
     for thing in schema.unmodelled:
@@ -105,10 +120,11 @@ def _of_table(table: Table, model: TableModel, rules: Keeper) -> Iterator[Met]:
     for rule, why in rules.left:
         yield Met(place, rule.name, _kind(rule, computed), Way.SERVER, why)
     for exclusion in table.exclusions:
+        if equality(table, exclusion) is not None:
+            continue
         known = overlap(table, exclusion) is not None
-        way = Way.CONSTRUCTION if known else Way.SERVER
-        why = "" if known else "an exclusion other than equal columns and one range"
-        yield Met(place, exclusion.name, "exclusion", way, why)
+        way = Way.CONSTRUCTION if known else Way.NOWHERE
+        yield Met(place, exclusion.name, "exclusion", way, "" if known else exclusion.sql)
 
 
 def _kind(rule: Rule, computed: Collection[str]) -> str:

@@ -28,6 +28,7 @@ from connectors.rules import (
 )
 from connectors.schema import Check, Schema, SqlFunction, Table, Unique
 from generators.distinct import patched
+from generators.spans import equality
 from provisioner.bounds import bounded
 from provisioner.lookups import Lookup, Matching, lookups
 
@@ -134,7 +135,9 @@ def keeper(table: Table, functions: tuple[SqlFunction, ...] = ()) -> Keeper:
     left: list[tuple[Rule, str]] = []
     proposals: dict[str, list[object]] = {}
     left_over: dict[str, Limits] = {}
-    keys = tuple(_of_drawn(table, unique) for unique in table.uniques)
+    equal = (equality(table, exclusion) for exclusion in table.exclusions)
+    uniques = (*table.uniques, *(unique for unique in equal if unique is not None))
+    keys = tuple(_of_drawn(table, unique) for unique in uniques)
     forms: dict[str, tuple[str, ...]] = {}
     for rule, scope in _declared(table, functions):
         found = compiled(rule.sql, scope)

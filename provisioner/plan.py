@@ -16,7 +16,13 @@ from generators.relations.owners import trees
 from generators.relations.references import Mode, Reference
 from generators.spans import overlap
 from provisioner.errors import WrongRequest
-from provisioner.feasibility import constraints_met, left_to_server, unmodelled, unwritable
+from provisioner.feasibility import (
+    constraints_met,
+    left_to_server,
+    unkept,
+    unmodelled,
+    unwritable,
+)
 from provisioner.keeping import Keeper, callable_functions, keeper
 from provisioner.leaving import without
 from provisioner.report import Finding, Severity, acknowledged, unmatched
@@ -348,7 +354,9 @@ def _findings(
             "its keys depend on themselves through foreign keys that are part of keys; make one "
             "of the columns on this ring a column of its own",
         )
-    yield from left_to_server(constraints_met(model))
+    met = constraints_met(model)
+    yield from left_to_server(met)
+    yield from unkept(met)
     yield from unmodelled(model.schema)
     yield from without(model.schema)
 

@@ -53,6 +53,16 @@ def test_a_narrow_unique_column_that_may_be_null_has_room_for_any_number(
     assert not [f for f in found.findings if f.severity is Severity.ERROR]
 
 
+def test_an_exclusion_that_nothing_keeps_is_named_before_any_row(
+    database: str, tmp_path: Path
+) -> None:
+    schema = "CREATE TABLE t (id integer PRIMARY KEY, b box, EXCLUDE USING gist (b WITH &&))"
+    _, found = planned(database, tmp_path / "a.model", schema, 10)
+    [error] = [f for f in found.findings if f.severity is Severity.ERROR]
+    assert (error.kind, error.place) == ("unmeetable", "public.t t_b_excl")
+    assert "EXCLUDE USING gist (b WITH &&)" in error.text
+
+
 def test_a_column_that_mending_may_change_keeps_no_key_across_shards(
     database: str, tmp_path: Path
 ) -> None:

@@ -459,7 +459,7 @@ def test_hardly_any_random_schema_was_called_unmeetable() -> None:
     assert len(REFUSED) <= MOST_REFUSED * max(len(TRIED), EXAMPLES), "\n\n".join(REFUSED)
 
 
-@pytest.mark.parametrize("name", ["key_limits", "key_rings", "computed_keys"])
+@pytest.mark.parametrize("name", ["key_limits", "key_rings", "computed_keys", "exclusions"])
 def test_a_schema_with_a_risk_of_its_own_is_filled_cold_and_from_its_own_rows(
     server_url: str, tmp_path: Path, name: str
 ) -> None:
