@@ -12,12 +12,14 @@ import pyarrow.compute as pc
 from connectors.schema import Column
 from generators.binning import Binning, Bins, declared_bins, restored_bins
 from generators.columns import Codes, ColumnGenerator, Draw, Sample, State, Traits
-from generators.privacy.support import Floats, Released, Support
+from generators.privacy.support import Floats, Ints, Released, Support
 from generators.spans import NUMBERS, SCALES, bounds, literals
 
 Flags = npt.NDArray[np.bool_]
 
 _DAY = 86_400_000_000
+_STEPS = (_DAY, _DAY // 24, _DAY // 1440, 1_000_000)
+_NEARLY_ALL = 0.999
 _MOST_STARTS = 100
 _MOST_LENGTHS = 60
 _PLAIN_STARTS = {"daterange": [18_993.0, 20_088.0], "number": [1.0, 1000.0]}
@@ -37,6 +39,7 @@ class Range:
     distinct: ClassVar[bool] = False
 
     column: Column
+    step: int
     starts: Bins
     lengths: Bins
     reach: Floats
@@ -51,15 +54,18 @@ class Range:
 
     @classmethod
     def fit(cls, column: Column, sample: Sample, support: Support) -> Self:
-        """Learns starts, lengths and whether ranges without an end have support."""
+        """Learns starts, lengths, the step that all keep, and which kinds have support."""
         low, high = bounds(sample.values, column.datatype.plain)
+        step = _step(column.datatype.plain, (low, high), sample.units, support)
+        low, high = low / step, high / step
         closed = ~np.isnan(low) & ~np.isnan(high)
         started = ~np.isnan(low)
-        ints = [low[started].astype(np.int64), (high - low)[closed].astype(np.int64)]
+        lasting = np.rint((high - low)[closed]).astype(np.int64)
+        ints = [np.floor(low[started]).astype(np.int64), lasting]
         starts = Binning(support, most=_MOST_STARTS).fit(ints[0], sample.units[started])
         lengths = Binning(support, most=_MOST_LENGTHS).fit(ints[1], sample.units[closed])
         state: dict[str, Released[Any]] = {}
-        state |= _prefixed("starts.", starts or _plain_starts(column.datatype.plain, support))
+        state |= _prefixed("starts.", starts or _plain_starts(column.datatype.plain, step, support))
         plain = declared_bins([1.0, 100.0], support)
         state |= _prefixed("lengths.", lengths or plain)
         codes = restored_bins(lengths or plain).encode(ints[1]).astype(np.int64)
@@ -70,7 +76,7 @@ class Range:
         state["endless"] = support.share(unbounded, sample.units)
         found = _others(sample.values, low, high)
         held = [name for name in found if support.share(found[name], sample.units).value > 0]
-        state["others"] = support.declared(held)
+        state |= {"others": support.declared(held), "step": support.declared(step)}
         return cls._assembled(column, state)
 
     @classmethod
@@ -78,7 +84,8 @@ class Range:
         starts, lengths = (restored_bins(_part(state, p)) for p in ("starts.", "lengths."))
         reach = np.cumsum(state["shares"].value)
         endless, others = state["endless"].value > 0, tuple(state["others"].value)
-        return cls(column, starts, lengths, reach, endless, others, state)
+        step = int(state["step"].value)
+        return cls(column, step, starts, lengths, reach, endless, others, state)
 
     @property
     def _bounded(self) -> int:
@@ -98,7 +105,7 @@ class Range:
     def encode(self, values: pa.Array) -> Codes:
         """The bin of the start; a kind without support counts as the first."""
         low, high = bounds(values, self.column.datatype.plain)
-        known = np.where(np.isnan(low), 0, low).astype(np.int64)
+        known = np.where(np.isnan(low), 0, low).astype(np.int64) // self.step
         codes = np.where(np.isnan(low), 0, self.starts.encode(known))
         codes = codes + self.starts.size * (np.isnan(high) & self.endless)
         found = _others(values, low, high)
@@ -118,8 +125,8 @@ class Range:
         high = low + np.maximum(1, drawn)
         kinds = np.array(["", *self.others])[np.maximum(0, codes - self._bounded + 1)]
         unbounded = (codes >= self.starts.size) & (codes < self._bounded)
-        ends = np.where(unbounded | (kinds == "boundless"), np.nan, high)
-        begins = np.where(np.isin(kinds, ["beginless", "boundless"]), np.nan, low)
+        ends = np.where(unbounded | (kinds == "boundless"), np.nan, high * self.step)
+        begins = np.where(np.isin(kinds, ["beginless", "boundless"]), np.nan, low * self.step)
         found = literals(begins, ends, self.column.datatype.plain)
         return pc.if_else(pa.array(kinds == "empty"), "empty", found)
 
@@ -143,9 +150,26 @@ def _others(values: pa.Array, low: Floats, high: Floats) -> Mapping[str, Flags]:
     }
 
 
-def _plain_starts(sql: str, support: Support) -> State:
+def _step(sql: str, ends: tuple[Floats, Floats], units: Ints, support: Support) -> int:
+    """The coarsest step that nearly all bounds of ranges of time keep; an hour where none is known.
+
+    Bounds of other ranges are whole steps already.
+    """
+    if SCALES[sql] != 1 or sql in NUMBERS:
+        return 1
+    known = ~np.isnan(ends[0]) & ~np.isnan(ends[1])
+    if len(np.unique(units[known])) < support.k:
+        return _STEPS[1]
+    for step in _STEPS:
+        holds = (ends[0][known] % step == 0) & (ends[1][known] % step == 0)
+        if support.share(holds, units[known]).value >= _NEARLY_ALL:
+            return step
+    return 1
+
+
+def _plain_starts(sql: str, step: int, support: Support) -> State:
     knots = _PLAIN_STARTS["number" if sql in NUMBERS else "daterange"]
-    scale = SCALES[sql] if sql in NUMBERS else _DAY // SCALES[sql]
+    scale = SCALES[sql] if sql in NUMBERS else _DAY // SCALES[sql] // step
     return declared_bins([knot * scale for knot in knots], support)
 
 

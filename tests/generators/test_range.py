@@ -9,6 +9,7 @@ from connectors.schema import Column
 from generators.columns import Draw, Sample
 from generators.columns.range import Range
 from generators.privacy.support import Support
+from generators.spans import bounds
 
 TYPES = ("int4range", "int8range", "numrange", "daterange", "tsrange", "tstzrange")
 
@@ -81,3 +82,25 @@ def test_a_single_empty_range_does_not_come_back() -> None:
     texts = ["empty", *days(400).values.to_pylist()]
     made = Range.fit(column("daterange"), Sample(pa.array(texts), np.arange(401)), Support())
     assert made.others == ()
+
+
+def test_ranges_of_time_keep_the_step_of_their_bounds() -> None:
+    starts = np.datetime64("2020-01-01T00:00") + np.arange(400) * np.timedelta64(90, "m")
+    texts = [f'["{s} ","{s + np.timedelta64(30, "m")} ")' for s in starts]
+    texts = [t.replace("T", " ").replace(' "', ':00"') for t in texts]
+    sample = Sample(pa.array(texts), np.arange(400, dtype=np.int64))
+    made = Range.fit(column("tsrange"), sample, Support())
+    low, high = bounds(made.decode(made.encode(sample.values), draw(400)), "tsrange")
+    assert (low % 60_000_000 == 0).all()
+    assert (high - low == 30 * 60_000_000).all()
+    assert len(np.unique(low)) > 100
+
+
+def test_an_unseen_range_of_time_lasts_hours() -> None:
+    made = Range.fit(
+        column("tsrange"), Sample(pa.array([], pa.string()), np.empty(0, int)), Support()
+    )
+    drawn = made.decode(np.zeros(300, np.int32), draw(300))
+    low, high = bounds(drawn, "tsrange")
+    assert ((high - low) % 3_600_000_000 == 0).all()
+    assert (high - low).max() > 50 * 3_600_000_000
