@@ -431,6 +431,8 @@ def test_beside_a_line_for_people_an_error_is_a_document_for_machines(
 def test_an_interrupt_between_shards_keeps_them_and_the_same_command_resumes(
     told: Told, model: Path, database: str, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+
     def interrupted(*_: object) -> None:
         signal.raise_signal(number)
 
@@ -444,7 +446,7 @@ def test_an_interrupt_between_shards_keeps_them_and_the_same_command_resumes(
     assert code == 0
     assert "resuming" in err
     assert told("provision", model, "--target", database, "--seed", 5)[0] == 3
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_an_interrupt_before_anything_is_written_says_so(
