@@ -1,6 +1,8 @@
 """A target is filled completely or not at all, and any stop can be resumed."""
 
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -120,6 +122,14 @@ def test_a_second_run_is_refused_while_the_first_one_lasts(database: str) -> Non
             pass
         with pytest.raises(BusyTarget), open_target(database):
             pass
+    with open_target(database) as target:
+        assert target.ledger() is None
+
+
+def test_a_run_that_ends_a_moment_later_is_waited_for(database: str) -> None:
+    ending = ExitStack()
+    ending.enter_context(open_target(database))
+    threading.Timer(0.2, ending.close).start()
     with open_target(database) as target:
         assert target.ledger() is None
 

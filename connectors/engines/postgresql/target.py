@@ -1,5 +1,6 @@
 """Fills a PostgreSQL test database: schema, rows and the ledger of what is done."""
 
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 
@@ -30,6 +31,8 @@ from connectors.schema import Schema, Table, TableName
 
 _AHEAD = 8
 _LOCK = 0x70726F76
+_ATTEMPTS = 10
+_PAUSE = 0.1
 _LEDGER = """
 CREATE SCHEMA provisioner;
 CREATE TABLE provisioner.plan (
@@ -65,8 +68,7 @@ def filling(url: str) -> Iterator["PostgresqlTarget"]:
     """
     with connected(url) as connection:
         target = PostgresqlTarget(url, connection)
-        query = sql.SQL("SELECT pg_catalog.pg_try_advisory_lock({})").format(sql.Literal(_LOCK))
-        if not target.one(query, "locking the target")[0]:
+        if not target.is_locked():
             raise BusyTarget("another run is filling this target; wait for it or stop it")
         target.session.execute("SET client_min_messages = warning")
         for setting in SETTINGS:
@@ -77,6 +79,18 @@ def filling(url: str) -> Iterator["PostgresqlTarget"]:
 
 class PostgresqlTarget(PostgresqlReader):
     """See `connectors.engines.Target`."""
+
+    def is_locked(self) -> bool:
+        """Locks the target for as long as the session lasts; False where another run holds it.
+
+        A run that has just ended holds its lock until the server has seen its session go.
+        """
+        query = sql.SQL("SELECT pg_catalog.pg_try_advisory_lock({})").format(sql.Literal(_LOCK))
+        for attempt in range(_ATTEMPTS):
+            time.sleep(_PAUSE if attempt else 0)
+            if self.one(query, "locking the target")[0]:
+                return True
+        return False
 
     def ledger(self) -> Ledger | None:
         """See `Target`."""
