@@ -23,7 +23,8 @@ SCALES = {**_TIMES, **NUMBERS}
 _LITERAL = r'^[\[\(]"?(?P<low>[^",]*)"?,"?(?P<high>[^",\)\]]*)"?[\)\]]$'
 _NUMBER = r"^-?\d{1,15}(\.\d+)?$"
 _MOMENT = r"^\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d(\.\d+)?)?(\+00)?$"
-_EXCLUDE = re.compile(r"EXCLUDE USING \w+ \((?P<elements>.*)\)[^()]*")
+_EXCLUDE = re.compile(r"EXCLUDE USING \w+ \(")
+_WHERE = re.compile(r"\) WHERE \((?P<predicate>.*)\)")
 _COLUMN = r'"(?:[^"]|"")+"|\w+'
 _ELEMENT = re.compile(r"(?P<thing>.+) WITH (?P<operator>\S+)")
 _FROM_ENDS = re.compile(
@@ -69,7 +70,8 @@ def equality(table: Table, exclusion: Exclusion) -> Unique | None:
     columns = tuple(_unquoted(thing) for thing, _ in pairs)
     if {operator for _, operator in pairs} != {"="} or not set(columns) <= _names(table):
         return None
-    return Unique(exclusion.name, columns)
+    found = _WHERE.search(exclusion.sql)
+    return Unique(exclusion.name, columns, predicate=found["predicate"] if found else None)
 
 
 def _names(table: Table) -> set[str]:
@@ -78,18 +80,26 @@ def _names(table: Table) -> set[str]:
 
 def _elements(exclusion: Exclusion) -> list[tuple[str, str]]:
     """What is compared and by which operator; empty where the definition cannot be read."""
-    whole = _EXCLUDE.fullmatch(exclusion.sql)
-    if whole is None:
+    begin = _EXCLUDE.match(exclusion.sql)
+    if begin is None:
         return []
-    found = [_ELEMENT.fullmatch(part.strip()) for part in _parted(whole["elements"])]
+    rest = exclusion.sql[begin.end() :]
+    # A predicate may follow: rows outside of it are kept apart as well, which does no harm.
+    end = int(np.flatnonzero(_depth(rest) < 0)[0])
+    found = [_ELEMENT.fullmatch(part.strip()) for part in _parted(rest[:end])]
     return [(m["thing"], m["operator"]) for m in found if m is not None] if all(found) else []
 
 
 def _parted(text: str) -> list[str]:
     """The parts between commas outside of parentheses."""
-    depth = np.cumsum([{"(": 1, ")": -1}.get(c, 0) for c in text])
+    depth = _depth(text)
     cuts = [i for i, c in enumerate(text) if c == "," and depth[i] == 0]
     return [text[a + 1 : b] for a, b in pairwise([-1, *cuts, len(text)])]
+
+
+def _depth(text: str) -> Ints:
+    """How many parentheses are open behind each character."""
+    return np.cumsum([{"(": 1, ")": -1}.get(c, 0) for c in text])
 
 
 def _of_column(table: Table, equal: tuple[str, ...], thing: str) -> Overlap | None:

@@ -20,3 +20,15 @@ create table block (
     exclude using gist (int4range(low, high) with &&)
 );
 create table cell (id integer primary key, x integer, y integer, exclude (x with =, y with =));
+create table visit (
+    id integer primary key,
+    during daterange not null,
+    kind text not null check (kind in ('a', 'b')),
+    exclude using gist (during with &&) where (kind = 'a')
+);
+create table seat (
+    id integer primary key,
+    number smallint not null,
+    taken boolean not null,
+    exclude (number with =) where (taken)
+);
