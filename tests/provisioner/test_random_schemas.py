@@ -78,11 +78,14 @@ SELECT format('SELECT count(*) FROM %s WHERE NOT %s', conrelid::regclass,
 FROM pg_constraint WHERE contype = 'c' AND conrelid <> 0 AND convalidated
 """
 OVERLAPS = """
-SELECT format('SELECT count(*) FROM %1$s a JOIN %1$s b ON a.ctid < b.ctid AND %2$s',
-    k.conrelid::regclass, string_agg(format('a.%1$I %2$s b.%1$I', t.attname, o.oprname), ' AND '))
-FROM pg_constraint k, unnest(k.conkey, k.conexclop) AS u(part, op), pg_attribute t, pg_operator o
+SELECT format('WITH t AS (SELECT *, ctid FROM %1$s WHERE %2$s)'
+    ' SELECT count(*) FROM t a JOIN t b ON a.ctid < b.ctid AND %3$s', k.conrelid::regclass,
+    coalesce(pg_get_expr(i.indpred, i.indrelid), 'true'),
+    string_agg(format('a.%1$I %2$s b.%1$I', t.attname, o.oprname), ' AND '))
+FROM pg_constraint k JOIN pg_index i ON i.indexrelid = k.conindid,
+    unnest(k.conkey, k.conexclop) AS u(part, op), pg_attribute t, pg_operator o
 WHERE k.contype = 'x' AND t.attrelid = k.conrelid AND t.attnum = u.part AND o.oid = u.op
-GROUP BY k.oid, k.conrelid
+GROUP BY k.oid, k.conrelid, i.indpred, i.indrelid
 """
 DOMAIN_BREACHES = r"""
 SELECT format('SELECT count(*) FROM %s WHERE NOT (%s)', a.attrelid::regclass,
