@@ -256,7 +256,23 @@ def _selected(
     try:
         return _query(sqls, source)
     except duckdb.Error:
-        return _query([caught.format(f"TRY({sql})") for sql in sqls], source)
+        return _caught([caught.format(f"TRY({sql})") for sql in sqls], caught, source)
+
+
+def _caught(sqls: Sequence[str], caught: str, source: pa.Table) -> pa.Table:
+    """The same by halves, down to single rows, where TRY lets an error through.
+
+    DuckDB's TRY does so around a conjunction one of whose sides overflows.
+    """
+    try:
+        return _query(sqls, source)
+    except duckdb.Error:
+        if source.num_rows < 2:
+            return _query([caught.format("NULL")] * len(sqls), source)
+        middle = source.num_rows // 2
+        halves = (source.slice(0, middle), source.slice(middle))
+        found = [_caught(sqls, caught, half) for half in halves]
+        return pa.concat_tables(found, promote_options="permissive")
 
 
 def _source(expressions: Sequence[Expression], rows: pa.Table | pa.RecordBatch) -> pa.Table:

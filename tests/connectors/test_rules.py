@@ -514,6 +514,13 @@ def test_a_row_on_which_a_check_breaks_down_fails_it_and_others_do_not() -> None
     assert evaluate([check], rows)[0].to_pylist() == [None, True, False, None]
 
 
+def test_a_number_too_large_for_one_side_of_a_conjunction_fails_it_alone() -> None:
+    table = plain_table(n=DataType(Kind.INTEGER, "integer", bits=32))
+    check = ready("n * 2 > -7 AND n * 2 < 4000", Scope(table))
+    rows = pa.table({"n": pa.array([5, -1_610_612_736, 1999, 2000], pa.int32())})
+    assert failing([check], rows)[:, 0].tolist() == [False, True, False, True]
+
+
 def test_no_rows_and_no_expressions_are_answered_too() -> None:
     check = ready("(a > 0)", Scope(PLACES))
     assert failing([check], pa.table({"a": pa.array([], pa.int32())})).shape == (0, 1)
