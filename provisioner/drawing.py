@@ -20,7 +20,7 @@ from generators.relations.references import Mode, Reference
 from generators.spans import apart, apart_by_ends, overlap
 from generators.tables import Matrix
 from provisioner.allowed import allowed, every, wide
-from provisioner.keeping import Free, Keeper, Redraw, mended
+from provisioner.keeping import Free, Keeper, Redraw, callable_functions, keeper, mended
 from provisioner.proposals import proposals_of
 from provisioner.report import Finding, Severity
 from provisioner.selves import chosen_selves, reference_selves
@@ -118,16 +118,46 @@ def _keeper(job: Job, values: Values) -> Keeper:
 
 
 def _settled(job: Job, values: Values) -> Values:
+    """Rows that nothing refuses; checks that are NOT VALID are given up where others need it.
+
+    Raises:
+        Unmeetable: something is still refused.
+    """
+    try:
+        return _mended(job, values)
+    except Unmeetable:
+        firm = _without_doubtful(job)
+        if firm is None:
+            raise
+        return _mended(firm, values)
+
+
+def _without_doubtful(job: Job) -> Job | None:
+    """The job without checks that are NOT VALID; None where there are none."""
+    checks = tuple(c for c in job.table.checks if c.validated)
+    if checks == tuple(c for c in job.table.checks if c.binding):
+        return None
+    table, setting = replace(job.table, checks=checks), job.setting
+    firm = keeper(table, callable_functions(setting.model.schema))
+    firm = replace(firm, matching=setting.matching)
+
+    def rules(name: TableName) -> Keeper:
+        return firm if name == table.name else setting.keeper(name)
+
+    return replace(job, table=table, setting=replace(setting, keeper=rules))
+
+
+def _mended(job: Job, values: Values) -> Values:
     """Mends and moves until nothing is refused, or only what somebody acknowledged.
 
     Raises:
         Unmeetable: something else still is after a few rounds, or when no round gets any further.
     """
-    keeper = _keeper(job, values)
+    rules = _keeper(job, values)
     left: list[int] = []
     for attempt in range(_ROUNDS):
         rng = job.randomness("mend", attempt)
-        values = mended(keeper, values, _free(job, values, rng), rng)
+        values = mended(rules, values, _free(job, values, rng), rng)
         _move(job, values, attempt)
         _separate(job, values)
         left.append(len(_refused(job, values)))
@@ -154,9 +184,9 @@ def _is_stuck(left: Sequence[int]) -> bool:
 def _complaints(job: Job, values: Values) -> Iterator[tuple[str, str]]:
     """Each rule and key that rows break, by its place, with the rows that do."""
     rows = len(job.indexes)
-    keeper = _keeper(job, values)
-    rates = keeper.broken(values).sum(axis=0)
-    for rule, count in zip(keeper.rules, rates, strict=True):
+    rules = _keeper(job, values)
+    rates = rules.broken(values).sum(axis=0)
+    for rule, count in zip(rules.rules, rates, strict=True):
         if count:
             text = f"{count} of {rows} rows break {rule.name}: {rule.sql}"
             yield f"{job.table.name} {rule.name}", text
@@ -227,8 +257,8 @@ def _shares_a_column(job: Job, reference: Reference) -> bool:
 
 def _column_redraw(job: Job, fitted: FittedColumn, rng: np.random.Generator) -> Redraw:
     """Draws as checks of the column allow; where they set no limit, as learned."""
-    name, keeper = fitted.column.name, job.setting.keeper(job.table.name)
-    limits, patterns = keeper.limits.get(name, UNLIMITED), keeper.patterns.get(name, ())
+    name, rules = fitted.column.name, job.setting.keeper(job.table.name)
+    limits, patterns = rules.limits.get(name, UNLIMITED), rules.patterns.get(name, ())
 
     def redraw(rows: Ints) -> Values:
         if limits != UNLIMITED and (left := _left(job, name)) is not None and len(left):
@@ -345,9 +375,9 @@ def _listed(job: Job, column: str) -> pa.Array | None:
 
 def _left(job: Job, column: str) -> pa.Array | None:
     """Every value that type and checks leave a column, where those can be listed."""
-    keeper = job.setting.keeper(job.table.name)
-    known = every(job.table.column(column).datatype, keeper.limits.get(column, UNLIMITED))
-    alone = [e for e in keeper.expressions if set(e.columns) == {column}]
+    rules = job.setting.keeper(job.table.name)
+    known = every(job.table.column(column).datatype, rules.limits.get(column, UNLIMITED))
+    alone = [e for e in rules.expressions if set(e.columns) == {column}]
     if known is None or not alone:
         return known
     return known.filter(pa.array(~failing(alone, pa.table({column: known})).any(axis=1)))

@@ -122,7 +122,7 @@ def _table(target: Target, table: Table, model: TableModel, plan: Plan) -> Table
         target.rows(table),
         _broken(target, table, keys) + excess,
         _broken(target, table, [u for u in table.uniques if u.columns or u.expressions]),
-        _broken(target, table, [c for c in table.checks if c.binding]),
+        _broken(target, table, [c for c in table.checks if c.validated]),
         _marginals(target, table, model),
         _leaks(target, table, model),
         dangling,
