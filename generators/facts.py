@@ -117,7 +117,10 @@ def _mode(facts: Facts, table: Table, key: ForeignKey) -> Mode:
         return Mode.SELF
     if any(u.whole and set(u.columns) <= set(key.columns) for u in table.uniques):
         return Mode.UNIQUE
-    if key.parent in ancestors(table.name, facts.owners)[1:] and _is_ancestor(facts, table, key):
+    above = key.parent in ancestors(table.name, facts.owners)[1:]
+    parent = facts.source.schema.table(key.parent)
+    whole = not any(parent.column(c).nullable for c in key.parent_columns)
+    if above and whole and _is_ancestor(facts, table, key):
         return Mode.ANCESTOR
     return Mode.CLUSTER
 

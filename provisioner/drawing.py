@@ -157,7 +157,8 @@ def _mended(job: Job, values: Values) -> Values:
     left: list[int] = []
     for attempt in range(_ROUNDS):
         rng = job.randomness("mend", attempt)
-        values = mended(rules, values, _free(job, values, rng), rng)
+        free = _free(job, values, rng, last=attempt >= _PATIENCE)
+        values = mended(rules, values, free, rng)
         _move(job, values, attempt)
         _separate(job, values)
         left.append(len(_refused(job, values)))
@@ -201,10 +202,15 @@ def _is_acknowledged(job: Job, place: str) -> bool:
     return finding.hash in job.setting.plan.acknowledged
 
 
-def _free(job: Job, values: Values, rng: np.random.Generator) -> Mapping[str, Free]:
-    """What mending may change: learned columns, and keys that may point to any row."""
+def _free(
+    job: Job, values: Values, rng: np.random.Generator, *, last: bool = True
+) -> Mapping[str, Free]:
+    """What mending may change: learned columns, and keys that may point to any row.
+
+    What other rows refer to becomes null only as the last resort, for nothing can lead there.
+    """
     proposals = proposals_of(job)
-    fixed = _fixed(job, values)
+    fixed, sought = _fixed(job, values), job.setting.model.schema.referenced(job.table.name)
     free: dict[str, Free] = {}
     for fitted in job.model.columns:
         if fitted.column.name in fixed:
@@ -214,12 +220,13 @@ def _free(job: Job, values: Values, rng: np.random.Generator) -> Mapping[str, Fr
             continue  # what a polymorphic key says depends on two columns at once
         redraw = _column_redraw(job, fitted, rng)
         worth = proposals.get(name, pa.nulls(0, kind))
-        free[name] = Free(redraw, fitted.column.nullable, alone=True, proposals=worth)
+        nullable = fitted.column.nullable and (last or name not in sought)
+        free[name] = Free(redraw, nullable, alone=True, proposals=worth)
     for reference in job.model.references:
-        parents = job.setting.plan.layout(reference.key.parent).total
         there = reference.mode is Mode.CLUSTER and values.keys() >= set(reference.key.columns)
         there &= not fixed & set(reference.key.columns)
-        if there and parents and not _shares_a_column(job, reference):
+        there = there and len(job.setting.reachable(reference.key)) > 0
+        if there and not _shares_a_column(job, reference):
             free |= _free_key(job, reference, proposals, rng)
     return free
 
@@ -273,9 +280,9 @@ def _column_redraw(job: Job, fitted: FittedColumn, rng: np.random.Generator) -> 
 
 def _reference_redraw(job: Job, reference: Reference, rng: np.random.Generator) -> Redraw:
     def redraw(rows: Ints) -> Values:
-        parents = job.setting.plan.layout(reference.key.parent).total
         null = np.zeros(len(rows), np.bool_)
-        return referenced(job, reference.key, rng.integers(0, parents, len(rows)), null)
+        chosen = rng.choice(job.setting.reachable(reference.key), len(rows))
+        return referenced(job, reference.key, chosen, null)
 
     return redraw
 
@@ -364,12 +371,11 @@ def _listed(job: Job, column: str) -> pa.Array | None:
     if any(f.column.name == column for f in job.model.columns):
         return _left(job, column)
     for reference in job.model.references:
-        parents = job.setting.plan.layout(reference.key.parent).total
-        alone = reference.key.columns == (column,) and reference.mode is Mode.CLUSTER
+        key = reference.key
+        parents = job.setting.plan.layout(key.parent).total
+        alone = key.columns == (column,) and reference.mode is Mode.CLUSTER
         if alone and 0 < parents <= _MOST_LISTED and not _shares_a_column(job, reference):
-            return job.setting.keys(
-                reference.key.parent, reference.key.parent_columns, np.arange(parents)
-            )[0]
+            return job.setting.keys(key.parent, key.parent_columns, job.setting.reachable(key))[0]
     return None
 
 

@@ -43,7 +43,8 @@ def covering_keys(model: DatabaseModel) -> frozenset[tuple[TableName, str]]:
     """Foreign keys, by table and name, that must lead to every row of their parent.
 
     They are those of a child of which each parent row needs one: its own key holds the column
-    that the child took from it, and what else it holds may not be null.
+    that the child took from it, and what else it holds may not be null. A child whose referenced
+    key does not hold all that it took may be another row's, so that not every row needs its own.
     """
     return frozenset(
         (back.table, back.name)
@@ -51,6 +52,7 @@ def covering_keys(model: DatabaseModel) -> frozenset[tuple[TableName, str]]:
         for key in table.foreign_keys
         for back in model.schema.table(key.parent).foreign_keys
         if back.parent == key.table and not key.self_reference and _needs_a_child(table, key, back)
+        if set(back.columns) <= set(key.parent_columns)
     )
 
 

@@ -86,13 +86,19 @@ def _by_level(
 
 
 def _sharing(key: ForeignKey, values: Values, rows: int) -> tuple[Ints, Ints]:
-    """What rows have in the columns that a key shares with others, and what they want there."""
+    """What rows have in the columns that a key shares with others, and what they want there.
+
+    A row has nothing (-1) where what the key would take from it is null.
+    """
     targets = dict(zip(key.columns, key.parent_columns, strict=True))
     shared = [c for c in key.columns if c in values]
-    if not shared:
-        return np.zeros(rows, np.int64), np.zeros(rows, np.int64)
-    both = groups([pa.concat_arrays([values[targets[c]], values[c]]) for c in shared])
-    return both[:rows], both[rows:]
+    have, want = np.zeros(rows, np.int64), np.zeros(rows, np.int64)
+    if shared:
+        both = groups([pa.concat_arrays([values[targets[c]], values[c]]) for c in shared])
+        have, want = both[:rows], both[rows:]
+    taken = [values[p].is_valid() for c, p in targets.items() if c not in shared]
+    there = np.all([t.to_numpy(zero_copy_only=False) for t in taken], axis=0)
+    return np.where(there, have, -1), want
 
 
 def _must(job: Job, key: ForeignKey, values: Values) -> bool:
@@ -106,10 +112,10 @@ def _any_earlier(
     rows = len(job.indexes)
     places = np.arange(rows)
     must, unique = _must(job, key, values), _is_unique(job, key)
-    if not any(c in values for c in key.columns):
+    have, want = _sharing(key, values, rows)
+    if not any(c in values for c in key.columns) and not (have < 0).any():
         earlier = (places - 1) % max(1, rows) if unique else rng.random(rows) * places
         return earlier.astype(np.int64), (places > 0) | must
-    have, want = _sharing(key, values, rows)
     earlier, some = _earlier(have, want, np.ones(rows) if unique else rng.random(rows))
     itself = np.where(have == want, places, some)
     chosen = itself if unique and must else np.where(earlier >= 0, earlier, itself)

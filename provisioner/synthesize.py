@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from connectors.batch import Batch
-from connectors.schema import Schema, TableName
+from connectors.schema import ForeignKey, Schema, TableName
 from generators.columns import Draw
 from generators.distinct import SPREADABLE, beyond, groups
 from generators.errors import Unmeetable
@@ -24,7 +24,7 @@ from provisioner.lookups import computed, stored
 from provisioner.plan import Plan, TreePlan, most_children
 from provisioner.rings import covering_keys, late_references
 from provisioner.succession import kept_rows
-from provisioner.values import Drawn, Setting
+from provisioner.values import Drawn, Setting, key_values
 
 Ints = npt.NDArray[np.int64]
 
@@ -56,7 +56,9 @@ class Synthesizer:
             self.matching,
             self.keeper,
             self.lost,
+            self.reachable,
         )
+        self._reachable: dict[tuple[TableName, tuple[str, ...]], Ints] = {}
         self._whole: dict[TableName, Mapping[str, pa.Array]] = {}
         self._open: set[TableName] = set()
         self._keepers: dict[TableName, Keeper] = {}
@@ -131,6 +133,20 @@ class Synthesizer:
     def keys(self, name: TableName, columns: tuple[str, ...], indexes: Ints) -> list[pa.Array]:
         """Values of some key columns of any rows of a table, by index, whatever their shard."""
         return [self._key(name, column, indexes) for column in columns]
+
+    def reachable(self, key: ForeignKey) -> Ints:
+        """Indexes of the rows of a key's parent that hold no null in what it references."""
+        place = key.parent, key.parent_columns
+        if place not in self._reachable:
+            table = self._setting.model.schema.table(key.parent)
+            everything = np.arange(self._setting.plan.layout(key.parent).total)
+            names = tuple(c for c in key.parent_columns if table.column(c).nullable)
+            valid = [
+                v.is_valid().to_numpy(zero_copy_only=False)
+                for v in self.keys(key.parent, names, everything)
+            ]
+            self._reachable[place] = everything[np.all(valid, axis=0)] if valid else everything
+        return self._reachable[place]
 
     def lost(self, name: TableName, columns: tuple[str, ...], numbers: Ints) -> list[pa.Array]:
         """Values of some key columns that no row of a table has, by number.
@@ -207,7 +223,7 @@ class Synthesizer:
             of = partial(self._key, name, indexes=indexes)
             return computed(table, column, self._functions, of)
         if column in model.keys:
-            return model.keys[column].at(indexes)
+            return key_values(table.column(column), model.keys[column], indexes)
         if not self._is_indexed(name, column):
             return self._all(name)[column].take(pa.array(indexes))
         [fitted] = (f for f in model.columns if f.column.name == column)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from connectors.schema import ForeignKey, Table, TableName
+from connectors.schema import Column, ForeignKey, Table, TableName
 from generators.columns import Codes, Draw
 from generators.contexts import Rows, context
 from generators.distinct import patched
@@ -42,6 +42,7 @@ class Setting:
         matching: index of some row of a table that holds given values in some key columns.
         keeper: the rules of a table.
         lost: values of key columns that no row of a table has, by number; equal for equal ones.
+        reachable: indexes of the rows that a key may lead to: no null is in what it references.
     """
 
     model: DatabaseModel
@@ -53,6 +54,7 @@ class Setting:
     matching: Matching
     keeper: Callable[[TableName], Keeper]
     lost: Keys
+    reachable: Callable[[ForeignKey], Ints]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +125,8 @@ def _parents(setting: Setting, name: TableName, shard: int, above: Drawn) -> Int
     draw = Draw(rng, above.indexes, above.indexes.astype(np.uint64))
     counts = np.asarray(fitted.decode(codes, draw).to_numpy(zero_copy_only=False), dtype=np.int64)
     quota = setting.plan.layout(name).rows[shard]
-    if _sharing(setting, owner) and quota:
-        kept = partnered(setting, owner, [above.values[c] for c in owner.parent_columns], rng)
+    kept = _may_own(setting, owner, above, rng) if quota else np.ones(len(counts), np.bool_)
+    if not kept.all():
         counts = np.where(kept, counts if counts[kept].any() else 1, 0)
     counts = np.maximum(counts, 0)
     if (name, owner.name) in setting.covering and quota >= len(counts):
@@ -137,6 +139,17 @@ def _parents(setting: Setting, name: TableName, shard: int, above: Drawn) -> Int
             {f"{name} {owner.name}": f"{quota} rows planned, room for {int(counts.sum())}"},
         )
     return np.repeat(np.arange(len(counts)), counts)
+
+
+def _may_own(
+    setting: Setting, owner: ForeignKey, above: Drawn, rng: np.random.Generator
+) -> npt.NDArray[np.bool_]:
+    """Which of the owner's rows can be referred to, and leave partners to overlapping keys."""
+    values = [above.values[c] for c in owner.parent_columns]
+    kept = np.all([v.is_valid().to_numpy(zero_copy_only=False) for v in values], axis=0)
+    if _sharing(setting, owner):
+        kept &= partnered(setting, owner, values, rng)
+    return np.asarray(kept)
 
 
 def features(model: TableModel) -> tuple[Feature, ...]:
@@ -159,7 +172,7 @@ def row_values(job: Job, codes: Codes, rows: Ints, attempt: int) -> Values:
     values: Values = {}
     indexes = job.indexes[rows]
     for name, key in job.model.keys.items():
-        values[name] = _key_values(job, name, key, indexes)
+        values[name] = key_values(job.table.column(name), key, indexes)
     values |= _owner_values(job, rows)
     names = [f.name for f in features(job.model)]
     people = identities(job.setting.plan.seed, str(job.table.name), indexes)
@@ -205,12 +218,12 @@ def _referring(
     return _reference_values(job, reference, codes, rows, attempt)
 
 
-def _key_values(job: Job, name: str, key: KeyGenerator, indexes: Ints) -> pa.Array:
-    """A key's values; null where it may be, once there are no more."""
-    if not job.table.column(name).nullable or len(indexes) == 0 or indexes[-1] < key.capacity:
+def key_values(column: Column, key: KeyGenerator, indexes: Ints) -> pa.Array:
+    """A key's values at some indexes; null where it may be, once there are no more."""
+    if not column.nullable or not (indexes >= key.capacity).any():
         return key.at(indexes)
     there = np.flatnonzero(indexes < key.capacity)
-    return patched(empty(job.table.column(name), len(indexes)), there, key.at(indexes[there]))
+    return patched(empty(column, len(indexes)), there, key.at(indexes[there]))
 
 
 def _owner_values(job: Job, rows: Ints) -> Values:
@@ -229,34 +242,51 @@ def _reference_values(
         above, places = _ancestor(job, key.parent, rows)
         found = [above.values[c].take(pa.array(places)) for c in key.parent_columns]
         return with_nulls(job, key.columns, found, (codes == 0) & reference.nullable)
-    parents = job.setting.plan.layout(key.parent).total
-    null = ((codes == 0) & reference.nullable) | np.full(len(rows), parents == 0)
+    reachable = job.setting.reachable(key)
+    null = ((codes == 0) & reference.nullable) | np.full(len(rows), len(reachable) == 0)
     if reference.mode is Mode.UNIQUE:
-        null |= job.indexes[rows] >= parents
-        indexes = scatter(np.where(null, 0, job.indexes[rows]), max(1, parents))
-    else:
-        rng = job.randomness("->", key.name, attempt)
-        clusters = job.setting.model.tables[key.parent].clusters
-        inside = np.maximum(codes.astype(np.int64) - reference.nullable, 0)
-        indexes = clusters.draw(inside, max(1, parents), rng)
-        if (job.table.name, key.name) in job.setting.covering:
-            first = job.indexes[rows]
-            indexes = np.where(first < parents, scatter(first % max(1, parents), parents), indexes)
-        indexes = _with_partners(job, key, indexes, rng)
+        null |= job.indexes[rows] >= len(reachable)
+        _check_room(job, key, null)
+        indexes = scatter(np.where(null, 0, job.indexes[rows]), max(1, len(reachable)))
+        return referenced(job, key, reachable[indexes] if len(reachable) else indexes, null)
+    parents = job.setting.plan.layout(key.parent).total
+    rng = job.randomness("->", key.name, attempt)
+    clusters = job.setting.model.tables[key.parent].clusters
+    inside = np.maximum(codes.astype(np.int64) - reference.nullable, 0)
+    indexes = clusters.draw(inside, max(1, parents), rng)
+    if (job.table.name, key.name) in job.setting.covering:
+        first = job.indexes[rows]
+        indexes = np.where(first < parents, scatter(first % max(1, parents), parents), indexes)
+    if 0 < len(reachable) < parents:
+        others = rng.choice(reachable, len(rows))
+        indexes = np.where(np.isin(indexes, reachable), indexes, others)
+    indexes = _with_partners(job, key, indexes, rng)
     return referenced(job, key, indexes, null)
+
+
+def _check_room(job: Job, key: ForeignKey, null: npt.NDArray[np.bool_]) -> None:
+    """Raises Unmeetable where rows find no row of their own to refer to, and must have one."""
+    if not null.any() or can_be_null(job, [*key.columns]):
+        return
+    rows, room = job.setting.plan.layout(key.table).total, len(job.setting.reachable(key))
+    raise Unmeetable(
+        f"{key.table} {key.name}: {rows} rows planned, each to refer to another row of "
+        f"{key.parent}, but only {room} rows there hold what it references; lower its rows",
+        {f"{key.table} {key.name}": f"{rows} rows planned, room for {room}"},
+    )
 
 
 def _with_partners(job: Job, key: ForeignKey, indexes: Ints, rng: np.random.Generator) -> Ints:
     """The indexes, with others for rows that leave no partner to a key that shares a column."""
     if not _sharing(job.setting, key):
         return indexes
-    everything = np.arange(job.setting.plan.layout(key.parent).total)
-    values = job.setting.keys(key.parent, key.parent_columns, everything)
-    kept = partnered(job.setting, key, values, rng)
-    if kept.all() or not kept.any():
+    reachable = job.setting.reachable(key)
+    values = job.setting.keys(key.parent, key.parent_columns, reachable)
+    kept = reachable[partnered(job.setting, key, values, rng)]
+    if not len(kept):
         return indexes
-    others = rng.choice(everything[kept], len(indexes))
-    return np.asarray(np.where(kept[indexes], indexes, others))
+    others = rng.choice(kept, len(indexes))
+    return np.asarray(np.where(np.isin(indexes, kept), indexes, others))
 
 
 def partnered(

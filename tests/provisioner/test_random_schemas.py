@@ -33,6 +33,7 @@ MOST_REFUSED = 0.15
 TRIED: list[str] = []
 REFUSED: list[str] = []
 DATABASES = Path(__file__).parent.parent / "databases"
+RISKS = ("key_limits", "key_rings", "computed_keys", "exclusions", "nullable_keys")
 TYPES = """
 CREATE TYPE mood AS ENUM ('glad', 'sad', 'so-so');
 CREATE DOMAIN percent AS integer CHECK (VALUE BETWEEN 0 AND 100);
@@ -462,7 +463,7 @@ def test_hardly_any_random_schema_was_called_unmeetable() -> None:
     assert len(REFUSED) <= MOST_REFUSED * max(len(TRIED), EXAMPLES), "\n\n".join(REFUSED)
 
 
-@pytest.mark.parametrize("name", ["key_limits", "key_rings", "computed_keys", "exclusions"])
+@pytest.mark.parametrize("name", RISKS)
 def test_a_schema_with_a_risk_of_its_own_is_filled_cold_and_from_its_own_rows(
     server_url: str, tmp_path: Path, name: str
 ) -> None:
