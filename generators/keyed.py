@@ -7,17 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.datatypes import TIMES, Kind
-from connectors.rules import (
-    UNLIMITED,
-    Expression,
-    Limits,
-    Scope,
-    compiled,
-    evaluate,
-    failing,
-    limits,
-    patterns,
-)
+from connectors.limits import UNLIMITED, Limits, limits, patterns
+from connectors.rules import Expression, Scope, compiled, evaluate, failing
 from connectors.schema import Check, Column, Table, Unique
 from generators import keys as key_kinds
 from generators.columns import Draw, Sample

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import rstr
 
 from connectors.datatypes import DataType, Kind, arrow_type
-from connectors.rules import Limits
+from connectors.limits import Limits
 from generators.patterns import alphabets
 from generators.shapes import texts_of, written
 

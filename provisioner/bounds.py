@@ -7,7 +7,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from connectors.datatypes import Kind, arrow_type
-from connectors.rules import Expression, Limits, failing
+from connectors.limits import Limits
+from connectors.rules import Expression, failing
 from connectors.schema import Column
 
 _FARTHEST = 1_000_000_000

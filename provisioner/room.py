@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import prod
 
 from connectors.datatypes import DataType, Kind
-from connectors.rules import UNLIMITED, Limits
+from connectors.limits import UNLIMITED, Limits
 from connectors.schema import Table, TableName, Unique
 from generators.model import TableModel
 from provisioner.keeping import Keeper

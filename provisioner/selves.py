@@ -62,7 +62,7 @@ def _has_levels(job: Job, reference: Reference, values: Values) -> bool:
     rooted = reference.nullable and reference.key.name in job.model.branching
     shares = any(c in values for c in reference.key.columns)
     placed = not _must(job, reference.key, values) or not shares
-    return rooted and placed and not _is_unique(job, reference.key)
+    return rooted and placed and not is_unique(job, reference.key)
 
 
 def _by_level(
@@ -111,7 +111,7 @@ def _any_earlier(
     """The place each row refers to, and whether that is another, earlier row or must do."""
     rows = len(job.indexes)
     places = np.arange(rows)
-    must, unique = _must(job, key, values), _is_unique(job, key)
+    must, unique = _must(job, key, values), is_unique(job, key)
     have, want = _sharing(key, values, rows)
     if not any(c in values for c in key.columns) and not (have < 0).any():
         earlier = (places - 1) % max(1, rows) if unique else rng.random(rows) * places
@@ -147,6 +147,7 @@ def _earlier(have: Ints, want: Ints, which: Floats) -> tuple[Ints, Ints]:
     )
 
 
-def _is_unique(job: Job, key: ForeignKey) -> bool:
+def is_unique(job: Job, key: ForeignKey) -> bool:
+    """Whether no two rows may refer to one."""
     whole = (u for u in job.table.uniques if u.columns and not u.expressions and not u.predicate)
     return any(set(u.columns) <= set(key.columns) for u in whole)

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from connectors.datatypes import arrow_type
 from connectors.engines import Reader, Target
-from connectors.rules import UNLIMITED
+from connectors.limits import UNLIMITED
 from connectors.schema import Check, ForeignKey, Schema, Table, Unique
 from generators.encoding import FittedColumn
 from generators.model import DatabaseModel, TableModel

@@ -18,7 +18,7 @@ NAMES = {
 PLACES = {name: place for place, name in NAMES.items()}
 SEEN_BY_GENERATORS = {
     f"connectors.{name}"
-    for name in ("schema", "datatypes", "graph", "profile", "batch", "rules", "ddl")
+    for name in ("schema", "datatypes", "graph", "profile", "batch", "limits", "rules", "ddl")
 }
 HOMES = {
     "click": r"provisioner/cli\.py",
@@ -27,8 +27,8 @@ HOMES = {
     "psycopg": r"connectors/(engines/.*|embedded\.py)",
     "adbc_driver_postgresql": r"connectors/engines/postgresql/.*",
     "adbc_driver_manager": r"connectors/engines/postgresql/.*",
-    "duckdb": r"connectors/(engines/.*|rules\.py)",
-    "sqlglot": r"connectors/(dialect/.*|rules\.py)",
+    "duckdb": r"connectors/(engines/.*|computing\.py|limits\.py|rules\.py)",
+    "sqlglot": r"connectors/(dialect/.*|limits\.py|rules\.py)",
     "torch": r"generators/.*",
     "ray": r"provisioner/workers\.py",
     "pandas": r"provisioner/.*",

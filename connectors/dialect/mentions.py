@@ -112,6 +112,15 @@ def ends(node: exp.Expression) -> Iterator[Mention]:
             yield Mention(column.name, sign, right)
 
 
+def orders(tree: exp.Expression) -> Iterator[tuple[str, str]]:
+    """Pairs of columns of which the first must be less than the second, or equal."""
+    for node in demands(tree):
+        for left, sign, right in _sides(node):
+            less, more = bare(left), bare(right)
+            if sign in _BELOW and isinstance(less, exp.Column) and isinstance(more, exp.Column):
+                yield less.name, more.name
+
+
 def lengths(tree: exp.Expression) -> Iterator[tuple[str, int | None, int | None]]:
     """Columns with the least and the most characters that a comparison leaves them."""
     for node in _asserted(tree):

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from connectors.rules import UNLIMITED, Limits
+from connectors.limits import UNLIMITED, Limits
 from connectors.schema import Column
 from generators.columns import Sample, State
 from generators.errors import Unmeetable

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.datatypes import Kind, arrow_type, endless
-from connectors.rules import UNLIMITED, Limits
+from connectors.limits import UNLIMITED, Limits
 from connectors.schema import Column
 from generators.columns import Sample, State
 from generators.feistel import Rows, salt_of

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 import pyarrow as pa
 
 from connectors.datatypes import Kind
-from connectors.rules import UNLIMITED, Limits
+from connectors.limits import UNLIMITED, Limits
 from connectors.schema import Column
 from generators.columns import Sample, State
 from generators.feistel import Rows

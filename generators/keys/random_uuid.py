@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from connectors.datatypes import Kind
-from connectors.rules import UNLIMITED, Limits
+from connectors.limits import UNLIMITED, Limits
 from connectors.schema import Column
 from generators.columns import Sample, State
 from generators.feistel import LARGEST, Rows, mixed, permute, salt_of

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.datatypes import NUMBERS, DataType, Kind, arrow_type
-from connectors.rules import UNLIMITED, Limits
+from connectors.limits import UNLIMITED, Limits
 from connectors.schema import Column
 from generators.columns import Sample, State
 from generators.feistel import LARGEST, Rows, salt_of

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from connectors.graph import reached
+from connectors.limits import orders
 from connectors.profile import ForeignKeyProfile, Profile, UnitPath
+from connectors.rules import Scope
 from connectors.schema import ForeignKey, Schema, Table, TableName
 from generators.privacy.support import Support
 from generators.relations.dangling import dangling_share
@@ -39,7 +41,8 @@ def choose_owners(
     """The owner key of each table that has one.
 
     A unit's table is a root. A key qualifies when every row has a parent, at least k parents
-    have children, and parents are entities rather than categories. No row is drawn under one
+    have children, parents are entities rather than categories, and no check wants the key to come
+    before or after another one. No row is drawn under one
     whose own key is made of the row's.
     """
     support, made = Support(k), _made_of(schema)
@@ -117,8 +120,21 @@ def _candidates(
             continue
         if fan_out.children > _WIDEST * fan_out.parents_with_children:
             continue
+        if _is_ordered(table, key):
+            continue
         found.append(_Candidate(key, fan_out, _depth(table, key, paths), _in_unique(table, key)))
     return found
+
+
+def _is_ordered(table: Table, key: ForeignKey) -> bool:
+    """Whether a check puts this key and another one in order, so that both must be free."""
+    others = {c for f in table.foreign_keys if f != key for c in f.columns} - set(key.columns)
+    pairs = (p for c in table.checks for p in orders(c.sql, Scope(table)))
+    return any(
+        {one in key.columns, two in key.columns} == {True, False}
+        and {one, two} - set(key.columns) <= others
+        for one, two in pairs
+    )
 
 
 def _depth(table: Table, key: ForeignKey, paths: Mapping[TableName, UnitPath]) -> int:

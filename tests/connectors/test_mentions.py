@@ -8,7 +8,8 @@ from uuid import UUID
 import pytest
 
 from connectors.datatypes import DataType, Kind
-from connectors.rules import Scope, lengths, literals, patterns
+from connectors.limits import lengths, literals, patterns
+from connectors.rules import Scope
 from connectors.schema import Column, Table, TableName
 
 TODAY = date(2024, 6, 15)

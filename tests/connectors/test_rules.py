@@ -16,14 +16,7 @@ from hypothesis import strategies as st
 
 from connectors.datatypes import DataType, Kind
 from connectors.engines import open_source
-from connectors.rules import (
-    Expression,
-    Scope,
-    Unevaluable,
-    compiled,
-    evaluate,
-    failing,
-)
+from connectors.rules import Expression, Scope, Unevaluable, compiled, evaluate, failing
 from connectors.schema import Column, SqlFunction, Table, TableName
 
 TODAY = date(2024, 6, 15)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from connectors.datatypes import DataType, Kind, arrow_type
-from connectors.rules import Limits
+from connectors.limits import Limits
 from connectors.schema import Column
 from generators.columns import Sample
 from generators.errors import Unmeetable

@@ -3,7 +3,8 @@
 import pytest
 
 from connectors.datatypes import DataType, Kind
-from connectors.rules import UNLIMITED, Expression, Limits, Scope, compiled
+from connectors.limits import UNLIMITED, Limits
+from connectors.rules import Expression, Scope, compiled
 from connectors.schema import Column, Table, TableName
 from provisioner.bounds import bounded
 

@@ -10,7 +10,8 @@ import pytest
 
 from connectors.datatypes import DataType, Kind, arrow_type
 from connectors.schema import Check, Column, Partition, Schema, Table, TableName, Unique
-from provisioner.keeping import Free, callable_functions, keeper, mended
+from provisioner.keeping import callable_functions, keeper
+from provisioner.mending import Free, mended
 
 INTEGER = DataType(Kind.INTEGER, "integer", bits=32)
 TEXT = DataType(Kind.TEXT, "text")

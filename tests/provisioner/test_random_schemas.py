@@ -33,7 +33,7 @@ MOST_REFUSED = 0.15
 TRIED: list[str] = []
 REFUSED: list[str] = []
 DATABASES = Path(__file__).parent.parent / "databases"
-RISKS = ("key_limits", "key_rings", "computed_keys", "exclusions", "nullable_keys")
+RISKS = ("key_limits", "key_rings", "computed_keys", "exclusions", "nullable_keys", "equations")
 TYPES = """
 CREATE TYPE mood AS ENUM ('glad', 'sad', 'so-so');
 CREATE DOMAIN percent AS integer CHECK (VALUE BETWEEN 0 AND 100);
