@@ -1,7 +1,7 @@
 """A table's rows as codes, before they are held against those of its owner."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +13,7 @@ from generators.encoding import FittedColumn, fit_column
 from generators.facts import Facts, null_rows, stored
 from generators.keyed import divided
 from generators.keys import KeyGenerator
-from generators.relations.counts import count_column
+from generators.relations.counts import SIMPLER, count_column, differing, more_than
 from generators.relations.factors import factors
 from generators.relations.levels import branching_column
 from generators.relations.references import (
@@ -33,6 +33,7 @@ class Draft:
     branching: Mapping[str, FittedColumn]
     factors: tuple[Feature, ...]
     target: Matrix
+    beside: Mapping[TableName, TableName]
 
 
 def draft(facts: Facts, table: Table, below: Mapping[TableName, Draft]) -> Draft:
@@ -43,7 +44,8 @@ def draft(facts: Facts, table: Table, below: Mapping[TableName, Draft]) -> Draft
         fit_column(table.name, c, stored(training, c.name), training.units, facts.support)
         for c in learned
     )
-    counts, branching = _counts(facts, table.name), _branching(facts, table.name)
+    beside = _beside(facts, table.name)
+    counts, branching = _counts(facts, table.name, beside), _branching(facts, table.name)
     common = joined(
         [
             factors(
@@ -58,17 +60,49 @@ def draft(facts: Facts, table: Table, below: Mapping[TableName, Draft]) -> Draft
         ],
         len(training.rows),
     )
-    target = _target(facts, table.name, columns, (counts, branching, common))
-    return Draft(columns, keys, counts, branching, common.features, target)
+    target = _target(facts, table.name, columns, (counts, branching, common), beside)
+    return Draft(columns, keys, counts, branching, common.features, target, beside)
 
 
-def _counts(facts: Facts, name: TableName) -> Mapping[TableName, FittedColumn]:
-    """A generator of the number of children, for each table that this one owns."""
+def _counts(
+    facts: Facts, name: TableName, beside: Mapping[TableName, TableName]
+) -> Mapping[TableName, FittedColumn]:
+    """A generator of the number of children, for each table that this one owns.
+
+    Of one that is told beside another, how many more it has than that, or null for none.
+    """
     return {
-        child: _counter(facts, name, count_column(child), _children(facts, name, key))
+        child: replace(
+            _counter(facts, name, count_column(child), _counted(facts, name, child, beside)),
+            nullable=child in beside,
+        )
         for child, key in sorted(facts.owners.items())
         if key.parent == name
     }
+
+
+def _beside(facts: Facts, name: TableName) -> Mapping[TableName, TableName]:
+    """For children that are best counted by the difference to another child table's: that table."""
+    rows = {n: len(t.rows) for n, t in facts.source.training.items()}
+    ranked = sorted((rows[c], c) for c, key in facts.owners.items() if key.parent == name)
+    counts = {c: _children(facts, name, facts.owners[c]).to_numpy() for _, c in ranked}
+    found = {}
+    for place, (_, child) in enumerate(ranked):
+        told = [(differing(counts[child], counts[other]), other) for _, other in ranked[:place]]
+        best = min(told, default=None)
+        if best is not None and best[0] <= SIMPLER:
+            found[child] = best[1]
+    return found
+
+
+def _counted(
+    facts: Facts, name: TableName, child: TableName, beside: Mapping[TableName, TableName]
+) -> pa.Array:
+    """What the generator of a child's number learns, per row."""
+    counts = _children(facts, name, facts.owners[child])
+    if child not in beside:
+        return counts
+    return more_than(counts, _children(facts, name, facts.owners[beside[child]]))
 
 
 def _branching(facts: Facts, name: TableName) -> Mapping[str, FittedColumn]:
@@ -81,7 +115,9 @@ def _branching(facts: Facts, name: TableName) -> Mapping[str, FittedColumn]:
 
 
 def _counter(facts: Facts, name: TableName, column: Column, counts: pa.Array) -> FittedColumn:
-    sample = Sample(counts, facts.source.training[name].units)
+    there = counts.is_valid()
+    units = facts.source.training[name].units[there.to_numpy(zero_copy_only=False)]
+    sample = Sample(counts.filter(there), units)
     fitted = column_generators()["numeric"].fit(column, sample, facts.support)
     return FittedColumn(column, fitted, nullable=False)
 
@@ -101,6 +137,7 @@ def _target(
     name: TableName,
     columns: tuple[FittedColumn, ...],
     more: tuple[Mapping[TableName, FittedColumn], Mapping[str, FittedColumn], Matrix],
+    beside: Mapping[TableName, TableName],
 ) -> Matrix:
     """Codes of all that the table's generator models: counts, references, columns."""
     counts, branching, common = more
@@ -109,7 +146,7 @@ def _target(
     codes: list[Codes] = []
     for child, fitted in counts.items():
         features.append(fitted.feature)
-        codes.append(fitted.encode(_children(facts, name, facts.owners[child])))
+        codes.append(fitted.encode(_counted(facts, name, child, beside)))
     for reference in facts.references[name]:
         features.append(reference.feature)
         codes.append(_reference_codes(facts, reference))

@@ -62,6 +62,7 @@ class Facts:
         references: per table, its keys that are not its owner.
         clusters: per table, how often its rows are referenced, and the cluster of each.
         descents: per key of a table to itself, how rows lie below each other.
+        refine: whether drawn histories are held against learned ones.
     """
 
     source: Reading
@@ -72,6 +73,7 @@ class Facts:
     references: Mapping[TableName, tuple[Reference, ...]] = field(default_factory=dict)
     clusters: Mapping[TableName, tuple[Clusters, Codes]] = field(default_factory=dict)
     descents: Mapping[ForeignKey, Descent] = field(default_factory=dict)
+    refine: bool = False
 
 
 def gathered(source: Reading, support: Support, kind: str) -> Facts:

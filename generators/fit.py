@@ -1,6 +1,7 @@
 """Learns a database: columns, rows and foreign keys, from the rows of training units."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,7 +12,8 @@ from generators.encoding import FittedColumn
 from generators.facts import Facts, Reading, gathered, stored
 from generators.model import DatabaseModel, TableModel
 from generators.privacy.support import Floats, Ints, Released, Support
-from generators.relations.courses import Followed, follow
+from generators.refinement import refined
+from generators.relations.courses import Course, Followed, Pulse, follow
 from generators.relations.dangling import dangling_shares
 from generators.relations.histories import History
 from generators.relations.owners import trees
@@ -23,7 +25,7 @@ from generators.tables import Matrix, table_generators
 
 
 def fit_database(
-    source: Reading, support: Support, kind: str = "trees"
+    source: Reading, support: Support, kind: str = "trees", *, refine: bool = False
 ) -> Iterator[TableModel | DatabaseModel]:
     """Yields each table's model as it is done, and the database's last.
 
@@ -31,8 +33,9 @@ def fit_database(
         source: what to learn from.
         support: the rule of release.
         kind: which table generator models the rows.
+        refine: whether histories are held against learned ones, and chosen among several drawn.
     """
-    facts = gathered(source, support, kind)
+    facts = replace(gathered(source, support, kind), refine=refine)
     fitted: dict[TableName, TableModel] = {}
     rows = {name: profile.rows for name, profile in source.profile.tables.items()}
     for tree in trees(source.schema, facts.owners, rows):
@@ -52,10 +55,13 @@ def _fit_table(
 ) -> tuple[TableModel, Seen]:
     """Fits one table whose owners are in `seen`, and gives what its children need of it."""
     training, columns, target = facts.source.training[table.name], draft.columns, draft.target
-    followed, known, rows = _followed(facts, table, columns, target, seen)
+    followed, known, rows, led = _followed(facts, table, columns, target, seen)
     generator = table_generators()[facts.kind].fit(
         followed.context, followed.target, training.units[known], facts.support
     )
+    if facts.refine and led is not None:
+        judge = refined(followed, *led, (generator, columns), seen, facts.support)
+        followed = replace(followed, history=replace(followed.history, referee=judge))
     clusters, _ = facts.clusters[table.name]
     owner = facts.owners.get(table.name)
     model = TableModel(
@@ -74,6 +80,7 @@ def _fit_table(
         dangling_shares(table, facts.source.profile, facts.support),
         draft.branching,
         draft.factors,
+        draft.beside,
     )
     return model, _seen(facts, table, rows, model)
 
@@ -105,15 +112,15 @@ def _followed(
     columns: tuple[FittedColumn, ...],
     target: Matrix,
     seen: Mapping[TableName, Seen],
-) -> tuple[Followed, Ints, Rows]:
-    """What to learn the rows from, which rows these are, and the codes of all rows."""
+) -> tuple[Followed, Ints, Rows, tuple[Course, Pulse | None] | None]:
+    """What to learn the rows from, which rows these are, the codes of all rows, and their order."""
     owner, training = facts.owners.get(table.name), facts.source.training[table.name]
     clusters, codes = facts.clusters[table.name]
     if owner is None:
         known = np.arange(len(target.codes))
         given = context(None, known, codes, clusters.count)
         bare = History(target.features, frozenset(), None, None, ())
-        return Followed(bare, given, target), known, Rows(given, target)
+        return Followed(bare, given, target), known, Rows(given, target), None
     alike = _alike(facts, table, columns)
     young = Young(training.rows, training.units, columns, target, alike, (codes, clusters.count))
     link = facts.links[owner.table, owner.name]
@@ -122,7 +129,8 @@ def _followed(
     followed = follow(course, pulse, timing, facts.support)
     full = np.zeros((len(target.codes), len(course.base.features)), np.int32)
     full[known] = course.base.codes
-    return followed, known, Rows(Matrix(course.base.features, full), target)
+    rows = Rows(Matrix(course.base.features, full), target)
+    return followed, known, rows, (course, pulse)
 
 
 def _alike(facts: Facts, table: Table, columns: tuple[FittedColumn, ...]) -> Mapping[str, Ints]:

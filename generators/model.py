@@ -32,6 +32,7 @@ class TableModel:
         history: what its rows have from their older siblings; None for a root.
         branching: per key to itself, by name, a generator of how many rows refer to one.
         factors: codes of what its children have in common.
+        beside: child tables whose numbers are told by the difference to another child table's.
         dangling: share of the values of each undeclared key that lead nowhere, by its name.
     """
 
@@ -50,6 +51,7 @@ class TableModel:
     dangling: Mapping[str, Released[float]] = field(default_factory=dict)
     branching: Mapping[str, FittedColumn] = field(default_factory=dict)
     factors: tuple[Feature, ...] = ()
+    beside: Mapping[TableName, TableName] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

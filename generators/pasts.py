@@ -9,6 +9,7 @@ from generators.encoding import FittedColumn
 from generators.privacy.support import Released, Support
 from generators.relations.clocks import span_column
 from generators.relations.histories import Clock, History, Start
+from generators.relations.referee import Referee
 from generators.tables import Feature, table_generators
 
 _SHAPE = "shape"
@@ -19,6 +20,9 @@ def history_states(history: History) -> State:
     found: dict[str, Released[Any]] = {_SHAPE: Support().declared(_shape(history))}
     if history.clock is not None:
         found |= _clock_states(history.clock)
+    if history.referee is not None:
+        state = history.referee.released(Support())
+        found |= {f"referee/{field}": value for field, value in state.items()}
     return found
 
 
@@ -26,8 +30,11 @@ def _clock_states(clock: Clock) -> dict[str, Released[Any]]:
     parts: dict[str, State] = {
         "calendar": clock.calendar.released(),
         "step": clock.since_previous.generator.released(),
-        "later": clock.later.released(),
     }
+    if clock.later is not None:
+        parts["later"] = clock.later.released()
+    if clock.walk is not None:
+        parts["walk"] = clock.walk.released()
     if clock.start is not None:
         parts["start"] = clock.start.spans.generator.released()
         parts["first"] = clock.start.generator.released()
@@ -45,7 +52,7 @@ def restored_history(state: Mapping[str, Any]) -> History:
         TableName(*shape["beat"]) if shape["beat"] else None,
         _features(shape["beat_features"]),
         frozenset(shape.get("shared", ())),
-        bool(shape.get("bound", False)),
+        Referee.restore(state.get("referee", {})) if shape.get("refereed") else None,
     )
 
 
@@ -55,7 +62,7 @@ def _shape(history: History) -> dict[str, Any]:
         "features": [[f.name, f.size, f.ordered] for f in history.features],
         "repeated": sorted(history.repeated),
         "shared": sorted(history.shared),
-        "bound": history.bound,
+        "refereed": history.referee is not None,
         "clock": None if clock is None else _clock_shape(clock),
         "beat": None if beat is None else [beat.schema, beat.name],
         "beat_features": [[f.name, f.size, f.ordered] for f in history.beat_features],
@@ -74,7 +81,8 @@ def _clock_shape(clock: Clock) -> dict[str, Any]:
         },
         "since_previous": clock.since_previous.generator.kind,
         "calendar": clock.calendar.kind,
-        "later": clock.later.kind,
+        "later": clock.later and clock.later.kind,
+        "walk": clock.walk and clock.walk.kind,
     }
 
 
@@ -89,8 +97,9 @@ def _clock(shape: Mapping[str, Any], state: Mapping[str, Any]) -> Clock:
         _start(shape["start"], state) if shape["start"] else None,
         models[shape["calendar"]].restore(state["calendar"]),
         _spans("@since previous", shape["since_previous"], state["step"]),
-        models[shape["later"]].restore(state["later"]),
+        models[shape["later"]].restore(state["later"]) if shape["later"] else None,
         Support().declared(state["limits"]),
+        models[shape["walk"]].restore(state["walk"]) if shape["walk"] else None,
     )
 
 

@@ -21,8 +21,10 @@ from generators.relations.clocks import (
     choose_clock,
     looks_like_years,
 )
-from generators.relations.courses import Course, Pulse, choose_beat
-from generators.relations.histories import CURRENT, EARLIER, LAST, NEW, Repeats, positions
+from generators.relations.courses import Course, Pulse, choose_beat, is_bound
+from generators.relations.histories import CURRENT, Repeats, positions
+from generators.relations.repeating import repeats_of
+from generators.relations.walks import matched
 from generators.tables import Matrix
 
 Bools = npt.NDArray[np.bool_]
@@ -97,10 +99,17 @@ def ordered(
     base = context(seen[owner].codes, owners, codes[known], count)
     time = None if clock is None else _fitted(young.columns, clock.column.name)
     pulse = None if time is None else choose_beat(times, owners, _pulses(owner, time, seen))
+    places, shared = None, frozenset[str]()
+    if pulse is not None and is_bound(times, owners, pulse):
+        places = _places(young, known, (owners, times), seen[pulse.table], pulse)
+        order = np.lexsort((places, times, owners))
+        known, times, places = known[order], times[order], places[order]
     repeats = _repeats(young, known, positions(owners))
-    shared = frozenset[str]()
     if pulse is not None:
-        equal = _equal_to_beat(young, known, seen[pulse.table], pulse.beat.current(owners, times))
+        current = pulse.beat.current(owners, times)
+        if places is not None:
+            current = np.append(pulse.beat.rows, -1)[places]
+        equal = _equal_to_beat(young, known, seen[pulse.table], current)
         shared = frozenset(n for n, same in equal.items() if _is_shared(same, pulse.met))
         for place, feature in enumerate(young.target.features):
             if feature.name in shared:
@@ -115,8 +124,15 @@ def ordered(
         times,
         () if time is None else _origins(time, times, owners, seen[owner], pulse),
         shared,
+        places,
     )
     return course, pulse, known
+
+
+def _places(young: Young, known: Ints, when: tuple[Ints, Ints], beat: Seen, pulse: Pulse) -> Ints:
+    """The place of each row's beat, given its owner and time."""
+    ids = [(own[known], others) for own, others in _common_ids(young, beat).values()]
+    return matched(pulse.beat, *when, ids)
 
 
 def origin_ticks(values: pa.Array, source: Kind, target: Kind) -> tuple[Ints, Bools]:
@@ -183,13 +199,9 @@ def _moments(owner: Seen) -> list[tuple[str, Kind]]:
 def _repeats(young: Young, known: Ints, position: Ints) -> Repeats:
     """How a row is like its older siblings, by feature."""
     found = np.zeros((len(known), len(young.target.features)), np.int8)
-    history = np.cumsum(position == 0)
     for place, feature in enumerate(young.target.features):
         if feature.name in young.alike:
-            ids = young.alike[feature.name][known]
-            seen = _seen_before(history, ids)
-            last = np.append(False, ids[1:] == ids[:-1]) & (position > 0)
-            found[:, place] = np.where(seen, np.where(last, LAST, EARLIER), NEW)
+            found[:, place] = repeats_of(young.alike[feature.name][known], position)
     return found
 
 
@@ -199,8 +211,19 @@ def _equal_to_beat(young: Young, known: Ints, beat: Seen, current: Ints) -> Mapp
     Where no row of the beat is current, none has.
     """
     found = {}
+    for name, (own, others) in _common_ids(young, beat).items():
+        theirs = np.append(others, -1)[current]
+        found[name] = (own[known] == theirs) & (own[known] >= 0) & (current >= 0)
+    return found
+
+
+def _common_ids(young: Young, beat: Seen) -> Mapping[str, tuple[Ints, Ints]]:
+    """Per column that both tables have, the clock apart, numbers of the values of each one's rows.
+
+    Of the beat's, those that have an owner.
+    """
+    found = {}
     there = np.flatnonzero(beat.owners >= 0)
-    place = np.where(current < 0, -1, np.append(there, -1)[current])
     for fitted in young.columns:
         name = fitted.column.name
         if beat.clock is None or name == beat.clock.column.name or name not in beat.learned:
@@ -209,23 +232,13 @@ def _equal_to_beat(young: Young, known: Ints, beat: Seen, current: Ints) -> Mapp
             continue
         both = pa.chunked_array([_column(young.rows, name), _column(beat.rows, name)])
         ids = value_ids(both.combine_chunks())
-        own, others = ids[: len(young.rows)][known], np.append(ids[len(young.rows) :], -1)
-        found[name] = (own == others[place]) & (own >= 0) & (place >= 0)
+        found[name] = ids[: len(young.rows)], ids[len(young.rows) :][there]
     return found
 
 
 def _is_shared(same: Bools, met: float) -> bool:
     """Whether so many rows have the beat's value that it cannot be chance."""
     return bool(len(same)) and float(same.mean()) >= _SHARED * met
-
-
-def _seen_before(history: Ints, ids: Ints) -> Bools:
-    """Whether an older row of the same history has the same id; never for -1."""
-    order = np.lexsort((ids, history))
-    same = (np.diff(history[order]) == 0) & (np.diff(ids[order]) == 0)
-    found = np.zeros(len(ids), np.bool_)
-    found[order[1:]] = same
-    return found & (ids >= 0)
 
 
 def value_ids(values: pa.Array) -> Ints:

@@ -1,6 +1,7 @@
 """A model's fitted parts by path, as an archive keeps them."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import astuple
 from itertools import groupby
 from typing import Any
 
@@ -67,9 +68,10 @@ def _shape(model: TableModel) -> dict[str, Any]:
         "columns": [_column_shape(f) for f in model.columns],
         "keys": [[name, key.kind] for name, key in model.keys.items()],
         "counts": [
-            [child.schema, child.name, fitted.generator.kind]
+            [child.schema, child.name, fitted.generator.kind, fitted.nullable]
             for child, fitted in model.counts.items()
         ],
+        "beside": [[*astuple(one), *astuple(other)] for one, other in model.beside.items()],
         "references": [
             [r.key.name, r.mode.value, r.clusters, r.nullable, r.within, r.older]
             for r in model.references
@@ -133,6 +135,7 @@ def _restored(table: Table, state: Mapping[str, Any]) -> TableModel:
         },
         _restored_branching(table, shape.get("branching", []), state),
         tuple(Feature(name, int(size), ordered=True) for name, size in shape.get("factors", [])),
+        {TableName(a, b): TableName(c, d) for a, b, c, d in shape.get("beside", [])},
     )
 
 
@@ -147,13 +150,13 @@ def _restored_column(
 
 
 def _restored_counts(
-    shapes: list[list[str]], state: Mapping[str, Any]
+    shapes: list[list[Any]], state: Mapping[str, Any]
 ) -> Mapping[TableName, FittedColumn]:
     found = {}
-    for number, (schema, name, kind) in enumerate(shapes):
+    for number, (schema, name, kind, nullable) in enumerate(shapes):
         child = TableName(schema, name)
         found[child] = _restored_column(
-            count_column(child), kind, False, _part(state, "counts", number)
+            count_column(child), kind, nullable, _part(state, "counts", number)
         )
     return found
 

@@ -234,6 +234,11 @@ def describe(source: str, output: str, *, distinct: bool) -> int:
 @click.option(
     "--table-model", type=click.Choice(["trees", "network", "auto", "independent"]), default="trees"
 )
+@click.option(
+    "--refine/--no-refine",
+    default=None,
+    help="Choose each owner's rows among several drawn; by default with network and auto.",
+)
 @click.option("--unit", multiple=True, metavar="TABLE", help="Whose data it is; repeatable.")
 @click.option("--skip-unreadable", is_flag=True, help="Leave out tables the role may not read.")
 @_seed

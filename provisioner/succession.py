@@ -18,6 +18,8 @@ from generators.relations.histories import History
 from generators.relations.turns import Cast, Turns, drawn_again, take_turns
 from generators.siblings import BEAT, origin_ticks
 from generators.tables import Matrix
+from provisioner.calibration import calibrated
+from provisioner.refereeing import refereed
 from provisioner.values import Drawn, Ints, Job, Setting, Values, features, job_of
 
 Bools = npt.NDArray[np.bool_]
@@ -26,11 +28,15 @@ Bools = npt.NDArray[np.bool_]
 def draw_codes(job: Job) -> Turns:
     """Codes of all rows of a table in a shard."""
     rng = job.randomness("codes", 0)
-    if job.model.history is not None:
-        return take_turns(_cast(job, job.model.history), rng)
+    history = job.model.history
+    if history is not None and history.referee is not None and len(job.indexes):
+        return refereed(job, _cast(job, history), history.referee, rng)
+    if history is not None:
+        return take_turns(_cast(job, history), rng)
     codes = job.model.generator.sample(job.context.codes, {}, rng)
-    none = np.full(codes.shape, -1)
-    return Turns(job.context.codes, codes, none, none, np.zeros(len(codes), np.int64))
+    codes = calibrated(job, codes, rng)
+    none, zeros = np.full(codes.shape, -1), np.zeros(len(codes), np.int64)
+    return Turns(job.context.codes, codes, none, none, zeros, zeros - 1)
 
 
 def draw_codes_again(job: Job, found: Turns, rows: Ints, attempt: int) -> Turns:

@@ -17,7 +17,7 @@ from generators.keys import KeyGenerator
 from generators.layout import scatter
 from generators.model import DatabaseModel, TableModel
 from generators.randomness import identities, stream
-from generators.relations.counts import to_quota
+from generators.relations.counts import beside, to_quota
 from generators.relations.references import Mode, Reference
 from generators.tables import Feature, Matrix
 from provisioner.keeping import Keeper
@@ -105,7 +105,7 @@ def job_of(setting: Setting, name: TableName, shard: int, above: Mapping[TableNa
     owner = setting.model.owners.get(name)
     parents = np.arange(len(indexes))
     if owner is not None:
-        parents = _parents(setting, name, shard, above[owner.parent])
+        parents = _parents(setting, name, shard, above)
     given = context(
         None if owner is None else above[owner.parent].rows,
         parents,
@@ -116,19 +116,18 @@ def job_of(setting: Setting, name: TableName, shard: int, above: Mapping[TableNa
     return Job(setting, table, model, shard, above, indexes, parents, given)
 
 
-def _parents(setting: Setting, name: TableName, shard: int, above: Drawn) -> Ints:
+def _parents(
+    setting: Setting, name: TableName, shard: int, above: Mapping[TableName, Drawn]
+) -> Ints:
     """The owner's position for each row, from the counts that the owner's rows were drawn with."""
     owner = setting.model.owners[name]
-    fitted = setting.model.tables[owner.parent].counts[name]
+    owning = above[owner.parent]
     rng = stream(setting.plan.seed, name, shard, "counts")
-    codes = above.rows.target.column(fitted.column.name)
-    draw = Draw(rng, above.indexes, above.indexes.astype(np.uint64))
-    counts = np.asarray(fitted.decode(codes, draw).to_numpy(zero_copy_only=False), dtype=np.int64)
+    counts = _counts(setting, name, above, rng)
     quota = setting.plan.layout(name).rows[shard]
-    kept = _may_own(setting, owner, above, rng) if quota else np.ones(len(counts), np.bool_)
+    kept = _may_own(setting, owner, owning, rng) if quota else np.ones(len(counts), np.bool_)
     if not kept.all():
         counts = np.where(kept, counts if counts[kept].any() else 1, 0)
-    counts = np.maximum(counts, 0)
     if (name, owner.name) in setting.covering and quota >= len(counts):
         counts = 1 + to_quota(np.maximum(counts - 1, 0), quota - len(counts), None, rng)
     counts = to_quota(counts, quota, setting.most[name], rng)
@@ -139,6 +138,43 @@ def _parents(setting: Setting, name: TableName, shard: int, above: Drawn) -> Int
             {f"{name} {owner.name}": f"{quota} rows planned, room for {int(counts.sum())}"},
         )
     return np.repeat(np.arange(len(counts)), counts)
+
+
+def _counts(
+    setting: Setting, name: TableName, above: Mapping[TableName, Drawn], rng: np.random.Generator
+) -> Ints:
+    """How many rows of a table each row of its owner was drawn with."""
+    parent = setting.model.owners[name].parent
+    fitted, owning = setting.model.tables[parent].counts[name], above[parent]
+    codes = owning.rows.target.column(fitted.column.name)
+    other = setting.model.tables[parent].beside.get(name)
+    others = None
+    if other is not None:
+        others = np.bincount(above[other].parents, minlength=len(codes))
+    return _decoded(
+        fitted, codes, Draw(rng, owning.indexes, owning.indexes.astype(np.uint64)), others
+    )
+
+
+def counts_of(job: Job, codes: Codes, child: TableName, known: Mapping[TableName, Ints]) -> Ints:
+    """How many rows of a child table a job's rows have, given their codes.
+
+    `known` are those of the table that the child's are told beside, where there is one.
+    """
+    fitted = job.model.counts[child]
+    place = [f.name for f in features(job.model)].index(fitted.column.name)
+    rng = stream(job.setting.plan.seed, child, job.shard, "counts")
+    draw = Draw(rng, job.indexes, job.indexes.astype(np.uint64))
+    other = job.model.beside.get(child)
+    return _decoded(fitted, codes[:, place], draw, None if other is None else known[other])
+
+
+def _decoded(fitted: FittedColumn, codes: Codes, draw: Draw, others: Ints | None) -> Ints:
+    counts = fitted.decode(codes, draw)
+    if others is not None:
+        return beside(counts, others)
+    found = np.maximum(counts.to_numpy(zero_copy_only=False), 0)
+    return np.asarray(found, dtype=np.int64)
 
 
 def _may_own(

@@ -56,16 +56,23 @@ class Beat:
         """The owner's first row after a time; -1 where there is none."""
         return self._own(self._behind(owners, ticks), owners)
 
-    def snapped(self, owners: Ints, ticks: Ints) -> Ints:
-        """The times, moved to the owner's next one from there on, or else to its last one."""
-        later = self.after(owners, ticks - 1)
-        place = np.where(later < 0, self.at(owners, ticks), later)
-        return np.where(place < 0, ticks, self.ticks_at(place))
-
     def left(self, owners: Ints, ticks: Ints) -> Ints:
         """How many of the owner's rows come after a time."""
         ends = np.searchsorted(self.owners, owners, side="right")
         return np.asarray(ends - self._behind(owners, ticks))
+
+    def block(self, owners: Ints) -> tuple[Ints, Ints]:
+        """Where the rows of each owner begin, and where they end."""
+        return (
+            np.searchsorted(self.owners, owners),
+            np.searchsorted(self.owners, owners, side="right"),
+        )
+
+    def span(self, owners: Ints, ticks: Ints) -> tuple[Ints, Ints]:
+        """Where the owner's rows of just that time begin, and where they end."""
+        first = self._behind(owners, ticks - 1)
+        end = self._behind(owners, ticks)
+        return np.maximum(first, self.block(owners)[0]), end
 
     def first(self, owners: Ints) -> Ints:
         """The owner's first row; -1 where there is none."""

@@ -2,16 +2,49 @@
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from connectors.datatypes import DataType, Kind
 from connectors.schema import Column, TableName
 
 Ints = npt.NDArray[np.int64]
 
+SIMPLER = 0.75
+"""Share of a count's entropy that its difference to another may have, to be learned instead."""
+
 
 def count_column(child: TableName) -> Column:
     """The pseudo-column of a parent that holds its number of children in one table."""
     return Column(f"#{child}", DataType(Kind.INTEGER, "bigint", bits=64), nullable=False)
+
+
+def differing(counts: Ints, others: Ints) -> float:
+    """How much simpler the difference to other counts is than the counts, as a ratio of entropies.
+
+    1 and more where it is not, as for counts that are all alike.
+    """
+    some = counts > 0
+    plain = _entropy(counts[some])
+    return _entropy((counts - others)[some]) / plain if plain > 0 else np.inf
+
+
+def more_than(counts: pa.Array, others: pa.Array) -> pa.Array:
+    """How many more there are than others; null where there is none at all."""
+    return pc.if_else(pc.greater(counts, 0), pc.subtract(counts, others), None)
+
+
+def beside(more: pa.Array, others: Ints) -> Ints:
+    """The counts that are so many more than others; at least 1 where there is any."""
+    found = pc.fill_null(more, 0).to_numpy(zero_copy_only=False).astype(np.int64)
+    there = more.is_valid().to_numpy(zero_copy_only=False)
+    return np.where(there, np.maximum(found + others, 1), 0)
+
+
+def _entropy(values: Ints) -> float:
+    _, held = np.unique(values, return_counts=True)
+    shares = held / max(1, len(values))
+    return float(-(shares * np.log(shares)).sum())
 
 
 def to_quota(counts: Ints, quota: int, most: int | None, rng: np.random.Generator) -> Ints:

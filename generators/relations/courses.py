@@ -25,6 +25,7 @@ from generators.relations.histories import (
     positions,
     sums_before,
 )
+from generators.relations.walks import ADVANCE, ahead, before_first, company, so_far, steps_taken
 from generators.tables import Feature, Matrix, TableGenerator
 
 Bools = npt.NDArray[np.bool_]
@@ -57,6 +58,7 @@ class Course:
         ticks: their times.
         origins: what an owner's first time may be counted from.
         shared: names of features that may be as in the beat's row of the same time.
+        places: per row, where its beat stands; None where rows come at other times, too.
     """
 
     base: Matrix
@@ -68,6 +70,7 @@ class Course:
     ticks: Ints
     origins: tuple[Origin, ...]
     shared: frozenset[str]
+    places: Ints | None = None
 
     @property
     def timely(self) -> Matrix:
@@ -122,7 +125,6 @@ def follow(
             beat=beat[0],
             beat_features=beat[1],
             shared=course.shared,
-            bound=pulse is not None and _is_bound(course, pulse),
         )
     present = Matrix(history.present, _present(course, history, pulse))
     context = joined([course.base, past, present], len(course.owners))
@@ -137,8 +139,9 @@ def choose_beat(ticks: Ints, owners: Ints, pulses: Sequence[Pulse]) -> Pulse | N
     return best[1] if best is not None and best[0] >= _ON_BEAT else None
 
 
-def _is_bound(course: Course, pulse: Pulse) -> bool:
-    return _share_on(pulse.beat, course.owners, course.ticks) >= _BOUND * pulse.met
+def is_bound(ticks: Ints, owners: Ints, pulse: Pulse) -> bool:
+    """Whether rows come at times of the beat alone."""
+    return _share_on(pulse.beat, owners, ticks) >= _BOUND * pulse.met
 
 
 def _share_on(beat: Beat, owners: Ints, ticks: Ints) -> float:
@@ -191,10 +194,14 @@ def _clock(
     spans = course.ticks[later] - before
     since_previous = fit_span("@since previous", spans, course.units[later], support)
     after, beat = following(course.owners)[later], pulse.beat if pulse else None
+    limits = support.quantiles(course.ticks.astype(np.float64), course.units, np.array([0.0, 1.0]))
+    if course.places is not None and pulse is not None:
+        calendar = _calendar(course, time, first, how)
+        walk = _walk(course, past, pulse, how)
+        return Clock(time.column.name, None, calendar, since_previous, None, limits, walk)
     ahead = ahead_codes(since_previous, beat, course.owners[later], before, after)
     parts = [_rows(course.timely, later), _rows(past, later), ahead]
     going = Matrix((since_previous.feature,), since_previous.encode(pa.array(spans))[:, None])
-    outermost = np.array([0.0, 1.0])
     start, told = _start(course, first, how)
     return Clock(
         time.column.name,
@@ -202,7 +209,25 @@ def _clock(
         _calendar(course, time, first if len(told) < support.k else told, how),
         since_previous,
         generator.fit(joined(parts, len(later)), going, course.units[later], support),
-        support.quantiles(course.ticks.astype(np.float64), course.units, outermost),
+        limits,
+    )
+
+
+def _walk(
+    course: Course, past: Matrix, pulse: Pulse, how: tuple[type[TableGenerator], Support]
+) -> TableGenerator:
+    """How many beats further each row lies, given the one before and the next."""
+    generator, support = how
+    position, owners = positions(course.owners), course.owners
+    places = np.full(len(owners), -1) if course.places is None else course.places
+    start = before_first(pulse.beat, owners)
+    before = np.where(position > 0, places[np.arange(len(places)) - 1], start)
+    state = before, so_far(places, position), following(owners)
+    known = [course.timely, past, ahead(pulse.beat, pulse.features, owners, state)]
+    target = Matrix((ADVANCE,), steps_taken(places, before)[:, None])
+    told = np.flatnonzero((places >= 0) & ((position > 0) | (before < pulse.beat.block(owners)[0])))
+    return generator.fit(
+        _rows(joined(known, len(owners)), told), _rows(target, told), course.units[told], support
     )
 
 
@@ -241,8 +266,11 @@ def _present(course: Course, history: History, pulse: Pulse | None) -> Codes:
     names = [f.name for f in course.target.features]
     times = course.target.codes[:, names.index(history.clock.column)]
     since = np.where(position > 0, steps, 0).astype(np.int32)
-    beat = pulse.beat if pulse else None
-    return history.present_codes(times, since, course.owners, course.ticks, beat)
+    beat, place = pulse.beat if pulse else None, course.places
+    if place is None:
+        place = np.full(len(times), -1) if beat is None else beat.at(course.owners, course.ticks)
+    there = place, company(place, position)
+    return history.present_codes(times, since, course.ticks, there, beat)
 
 
 def _rows(matrix: Matrix, rows: Ints) -> Matrix:

@@ -16,15 +16,19 @@ from generators.encoding import FittedColumn
 from generators.privacy.support import Floats, Released
 from generators.relations.beats import Beat
 from generators.relations.counts import BUCKETS, bucket
+from generators.relations.referee import Referee
 from generators.tables import PREVIOUS, Feature, Matrix, TableGenerator
 
 Ints = npt.NDArray[np.int64]
 Repeats = npt.NDArray[np.int8]
 """How a row repeats others: `NEW` for not at all, or one of those below."""
 
-NEW, LAST, EARLIER, CURRENT = 0, 1, 2, 3
-"""As the sibling before, as an earlier one, as the beat's row of the same time."""
+NEW, LAST, EARLIER, CURRENT, AGAIN = 0, 1, 2, 3, 4
+"""As the sibling before, as an earlier one, as the beat's row of the same time, as the sibling
+that last followed one like the sibling before."""
 
+HERE = 8
+"""Siblings in a row at one beat that are told apart."""
 LONGEST = 512
 """Siblings in one history; those of an owner with more fall into several."""
 _FAR = 2**61
@@ -58,7 +62,8 @@ class Clock:
         start: when an owner's first row comes; None where the calendar alone tells.
         calendar: table generator of the code of the first row's time, where no start is known.
         since_previous: generator of the time since the sibling before.
-        later: table generator of the other rows' codes, given their context.
+        later: generator of the other rows' codes, given their context; None for a walk.
+        walk: table generator of how many beats further each row lies; None where times are drawn.
         limits: the earliest and the latest tick, each a mean over k units; else empty.
     """
 
@@ -66,8 +71,9 @@ class Clock:
     start: Start | None
     calendar: TableGenerator
     since_previous: FittedColumn
-    later: TableGenerator
+    later: TableGenerator | None
     limits: Released[Floats]
+    walk: TableGenerator | None = None
 
     @property
     def bounds(self) -> tuple[int, int]:
@@ -83,14 +89,14 @@ class History:
 
     Attributes:
         features: of the table's rows, the clock's column among them.
-        repeated: names of those that may be "as the sibling before" or "as an earlier one", which
-            are two codes more.
+        repeated: names of those that may be "as the sibling before", "as what last followed one
+            like it" or "as an earlier one", which are three codes more.
         clock: when rows come; None where siblings have no order.
         beat: an earlier child table of the same owner, at whose times rows tend to come.
         beat_features: of its rows.
         shared: names of features that may be "as in the beat's row of the same time", which is
             one code more, behind those of repeats.
-        bound: whether rows come at times of the beat alone.
+        referee: what chooses among several histories drawn for an owner; None where one is drawn.
     """
 
     features: tuple[Feature, ...]
@@ -99,7 +105,7 @@ class History:
     beat: TableName | None
     beat_features: tuple[Feature, ...]
     shared: frozenset[str] = frozenset()
-    bound: bool = False
+    referee: Referee | None = None
 
     @property
     def drawn(self) -> tuple[Feature, ...]:
@@ -112,7 +118,7 @@ class History:
 
     def ways(self, name: str) -> tuple[int, ...]:
         """How a feature may repeat others, in the order of their codes."""
-        siblings = (LAST, EARLIER) if name in self.repeated else ()
+        siblings = (LAST, AGAIN, EARLIER) if name in self.repeated else ()
         return (*siblings, CURRENT) if name in self.shared else siblings
 
     @property
@@ -146,7 +152,8 @@ class History:
         if self.beat is None:
             return (time, step)
         beat = (Feature(f"{self.beat}.{f.name}", f.size + 1, f.ordered) for f in self.beat_features)
-        return (time, step, Feature("@on beat", 2, ordered=True), *beat)
+        company = () if self.clock.walk is None else (Feature("@company", HERE, ordered=True),)
+        return (time, step, Feature("@on beat", 2, ordered=True), *beat, *company)
 
     def past_codes(self, previous: Codes, sums: Floats, position: Ints) -> Codes:
         """Codes of `past`.
@@ -162,16 +169,22 @@ class History:
         return np.where(position[:, None] > 0, both, 0).astype(np.int32)
 
     def present_codes(
-        self, times: Codes, steps: Codes, owners: Ints, ticks: Ints, beat: Beat | None
+        self, times: Codes, steps: Codes, ticks: Ints, place: tuple[Ints, Ints], beat: Beat | None
     ) -> Codes:
-        """Codes of `present`: `times` are the clock's column's, `steps` 0 for a first row."""
+        """Codes of `present`: `times` are the clock's column's, `steps` 0 for a first row.
+
+        `place` is where the beat's row stands that is current, -1 for none, and how many siblings
+        came there before, for a walk.
+        """
         if self.clock is None:
-            return np.empty((len(owners), 0), np.int32)
+            return np.empty((len(ticks), 0), np.int32)
         parts = [times[:, None], steps[:, None]]
         if self.beat is not None and beat is not None:
-            place = beat.at(owners, ticks)
-            exact = (place >= 0) & (beat.ticks_at(place) == ticks)
-            parts += [exact[:, None], beat.codes_at(place)]
+            there, company = place
+            exact = (there >= 0) & (beat.ticks_at(there) == ticks)
+            parts += [exact[:, None], beat.codes_at(there)]
+            if self.clock.walk is not None:
+                parts.append(np.minimum(company, HERE - 1)[:, None])
         return np.concatenate(parts, axis=1).astype(np.int32)
 
     def with_repeats(self, codes: Codes, repeats: Repeats) -> Codes:

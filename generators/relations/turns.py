@@ -11,8 +11,10 @@ from generators.columns import Codes, Draw
 from generators.encoding import FittedColumn
 from generators.relations.beats import Beat, moments, ticks
 from generators.relations.histories import (
+    AGAIN,
     CURRENT,
     EARLIER,
+    HERE,
     LAST,
     NEW,
     Clock,
@@ -22,7 +24,9 @@ from generators.relations.histories import (
     following,
     positions,
 )
-from generators.tables import TableGenerator
+from generators.relations.repeating import has_earlier, held_before, last_followers, repeated
+from generators.relations.walks import advanced, ahead, before_first
+from generators.tables import Feature, TableGenerator
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -60,6 +64,16 @@ class Cast:
     beat: Beat | None
     shared: Mapping[int, Codes]
 
+    def of(self, rows: Ints | slice) -> "Cast":
+        """The same for some owners alone."""
+        return replace(
+            self,
+            base=self.base[rows],
+            owners=self.owners[rows],
+            origins=self.origins[rows],
+            started=self.started[rows],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _Way:
@@ -79,6 +93,7 @@ class Turns:
         sources: the older sibling from which a value is taken, of the same shape; else -1.
         current: the beat table's row from which it is taken, likewise.
         ticks: per row, its time; 0 without a clock.
+        places: per row, where its beat stands; -1 for none.
     """
 
     context: Codes
@@ -86,6 +101,7 @@ class Turns:
     sources: Ints
     current: Ints
     ticks: Ints
+    places: Ints
 
 
 def take_turns(cast: Cast, rng: np.random.Generator) -> Turns:
@@ -95,7 +111,8 @@ def take_turns(cast: Cast, rng: np.random.Generator) -> Turns:
     are drawn again.
     """
     clock = cast.history.clock
-    if clock is None or cast.time is None or not len(cast.owners):
+    drawn = clock is not None and clock.walk is None
+    if clock is None or not drawn or cast.time is None or not len(cast.owners):
         return _turns(cast, _Way(None, 0), rng)
     found = _turns(cast, _Way(None, _ENDLESS), rng)
     starts = np.flatnonzero(positions(cast.owners) == 0)
@@ -104,7 +121,7 @@ def take_turns(cast: Cast, rng: np.random.Generator) -> Turns:
     late = np.flatnonzero(beyond > 0)
     if len(late):
         firsts = np.maximum((found.ticks - beyond)[late], _earliest(cast, clock)[late])
-        again = _turns(_part(cast, late), _Way(firsts, clock.bounds[1]), rng)
+        again = _turns(cast.of(late), _Way(firsts, clock.bounds[1]), rng)
         sources = np.where(again.sources < 0, -1, late[again.sources])
         for field in Turns.__dataclass_fields__:
             fresh = sources if field == "sources" else getattr(again, field)
@@ -122,17 +139,6 @@ def _earliest(cast: Cast, clock: Clock) -> Ints:
     return np.where(cast.started, np.maximum(lowest, cast.origins + spans.min()), lowest)
 
 
-def _part(cast: Cast, rows: Ints) -> Cast:
-    """The same for some owners alone."""
-    return replace(
-        cast,
-        base=cast.base[rows],
-        owners=cast.owners[rows],
-        origins=cast.origins[rows],
-        started=cast.started[rows],
-    )
-
-
 def _turns(cast: Cast, way: _Way, rng: np.random.Generator) -> Turns:
     """All rows of some owners, turn by turn."""
     history, rows = cast.history, len(cast.owners)
@@ -143,6 +149,7 @@ def _turns(cast: Cast, way: _Way, rng: np.random.Generator) -> Turns:
         np.full((rows, len(history.features)), -1),
         np.full((rows, len(history.features)), -1),
         np.zeros(rows, np.int64),
+        np.full(rows, -1),
     )
     sums = np.zeros((rows, len(history.averaged)))
     position = positions(cast.owners)
@@ -174,56 +181,81 @@ def _draw_rows(cast: Cast, found: Turns, rows: Ints, rng: np.random.Generator) -
     """Draws codes of rows whose context and time are there, in place."""
     known, history = found.context[rows], cast.history
     position, beat = positions(cast.owners)[rows], _beat_rows(cast, found, rows)
+    followers, earlier = _older(cast, found, rows, position)
     codes = cast.generator.sample(known, {}, rng)
     for _ in range(_REDRAWS):
-        wrong = np.flatnonzero((_impossible(history.repeats(codes), position, beat)).any(axis=1))
+        how = history.repeats(codes)
+        bad = _impossible(how, position, beat, (followers, earlier)).any(axis=1)
+        wrong = np.flatnonzero(bad | _seen_again(cast, found, rows, codes))
         if not len(wrong):
             break
         codes[wrong] = cast.generator.sample(known[wrong], {}, rng)
     how = history.repeats(codes)
-    how[_impossible(how, position, beat)] = NEW
+    how[_impossible(how, position, beat, (followers, earlier))] = NEW
     fresh = history.spread(codes)
     for place in history.places:
         limit = history.features[place].size - 1
         found.codes[rows, place] = np.minimum(fresh[:, place], limit)
         found.sources[rows, place] = found.current[rows, place] = -1
         if how[:, place].any():
-            _repeat(found, rows, int(place), (how[:, place], position), rng)
+            way = how[:, place], followers[:, place]
+            own, turn = found.codes[:, place], (rows, position)
+            repeating, taken = repeated(own, turn, way, found.places, rng)
+            root = found.sources[taken, place]
+            found.codes[rows[repeating], place] = found.codes[taken, place]
+            found.sources[rows[repeating], place] = np.where(root < 0, taken, root)
             now = np.flatnonzero(how[:, place] == CURRENT)
             found.current[rows[now], place] = beat[now]
             if len(now):
                 found.codes[rows[now], place] = cast.shared[int(place)][beat[now]]
 
 
+def _seen_again(cast: Cast, found: Turns, rows: Ints, codes: Codes) -> Bools:
+    """Rows with a new category that an older sibling has: as a repeat it has a code of its own."""
+    history = cast.history
+    kept = [p for p in history.places if _is_told(history, history.features[p])]
+    if not kept:
+        return np.zeros(len(rows), np.bool_)
+    fresh, new = history.spread(codes)[:, kept], history.repeats(codes)[:, kept] == NEW
+    held = held_before(found.codes[:, kept], rows, fresh, cast.owners)
+    return np.asarray((held & new).any(axis=1))
+
+
+def _is_told(history: History, feature: Feature) -> bool:
+    """Whether equal codes of a feature are mostly equal values; not so for references."""
+    return feature.name in history.repeated and not (feature.ordered or feature.name[:2] == "->")
+
+
 def _beat_rows(cast: Cast, found: Turns, rows: Ints) -> Ints:
     """The beat's row of each row's time; -1 where there is none."""
     if cast.beat is None:
         return np.full(len(rows), -1)
-    return cast.beat.current(cast.owners[rows], found.ticks[rows])
+    there = found.places[rows]
+    exact = (there >= 0) & (cast.beat.ticks_at(there) == found.ticks[rows])
+    return np.where(exact, np.append(cast.beat.rows, -1)[there], -1)
 
 
-def _impossible(how: Repeats, position: Ints, beat: Ints) -> Bools:
+def _older(cast: Cast, found: Turns, rows: Ints, position: Ints) -> tuple[Ints, Bools]:
+    """Per feature the last follower of a sibling like the one before, and whether others are left.
+
+    -1 where nothing followed.
+    """
+    names, repeated_names = [f.name for f in cast.history.features], cast.history.repeated
+    followers = np.full((len(rows), len(names)), -1)
+    earlier = np.zeros(followers.shape, np.bool_)
+    for place in (p for p, name in enumerate(names) if name in repeated_names):
+        codes, sources = found.codes[:, place], found.sources[:, place]
+        followers[:, place] = last_followers(codes, sources, rows, position)
+        earlier[:, place] = has_earlier(codes, rows, position, followers[:, place])
+    return followers, earlier
+
+
+def _impossible(how: Repeats, position: Ints, beat: Ints, older: tuple[Ints, Bools]) -> Bools:
     """Where a row repeats an older sibling or a row of the beat that is not there."""
-    alone = (position == 0)[:, None] & ((how == LAST) | (how == EARLIER))
+    followers, earlier = older
+    alone = (position == 0)[:, None] & (how == LAST)
+    alone |= ((followers < 0) & (how == AGAIN)) | (~earlier & (how == EARLIER))
     return np.asarray(alone | ((beat < 0)[:, None] & (how == CURRENT)))
-
-
-def _repeat(
-    found: Turns, rows: Ints, place: int, how: tuple[Repeats, Ints], rng: np.random.Generator
-) -> None:
-    """Gives rows of one turn the code of an older sibling, in place."""
-    kind, position = how
-    codes = found.codes[:, place]
-    chosen = rows - 1
-    left = np.flatnonzero((kind == EARLIER) & (position > 1))
-    for _ in range(_REDRAWS):
-        back = (rng.random(len(left)) * (position[left] - 1)).astype(np.int64)
-        chosen[left] = rows[left] - 2 - back
-        left = left[codes[chosen[left]] == codes[rows[left] - 1]]
-    repeating = (kind == LAST) | (kind == EARLIER)
-    taken, own = chosen[repeating], found.sources[chosen[repeating], place]
-    found.codes[rows[repeating], place] = codes[taken]
-    found.sources[rows[repeating], place] = np.where(own < 0, taken, own)
 
 
 def _with_present(
@@ -235,18 +267,24 @@ def _with_present(
     if clock is None or cast.time is None:
         return known
     past = known[:, cast.base.shape[1] :]
-    if past.any():
+    later = bool(past.any())
+    if clock.walk is not None and cast.beat is not None:
+        _set_beats(cast, found, rows, (past, later), rng)
+    elif later:
         _set_later(cast, found, rows, (past, way), rng)
-        since = 1 + clock.since_previous.encode(pa.array(found.ticks[rows] - found.ticks[rows - 1]))
     else:
         fresh = way.firsts
-        firsts = _first_ticks(cast, clock, rows, rng) if fresh is None else fresh[rows]
-        found.ticks[rows] = _on_beat(cast, rows, firsts)
-        since = np.zeros(len(rows), np.int32)
+        found.ticks[rows] = _first_ticks(cast, clock, rows, rng) if fresh is None else fresh[rows]
+    if cast.beat is not None and clock.walk is None:
+        found.places[rows] = cast.beat.at(cast.owners[rows], found.ticks[rows])
+    since = np.zeros(len(rows), np.int32)
+    if later:
+        since = 1 + clock.since_previous.encode(pa.array(found.ticks[rows] - found.ticks[rows - 1]))
     times = cast.time.encode(moments(found.ticks[rows], cast.time.column.datatype))
     place = [f.name for f in history.features].index(clock.column)
     found.codes[rows, place] = times
-    present = history.present_codes(times, since, cast.owners[rows], found.ticks[rows], cast.beat)
+    there = found.places[rows], _company(found.places, rows, later=later)
+    present = history.present_codes(times, since, found.ticks[rows], there, cast.beat)
     return np.concatenate([known, present], axis=1)
 
 
@@ -255,19 +293,53 @@ def _set_later(
 ) -> None:
     """Draws the times of rows that have an older sibling, in place."""
     clock, (past, way) = cast.history.clock, given
-    if clock is None:
+    if clock is None or clock.later is None:
         return
     before, after = found.ticks[rows - 1], following(cast.owners)[rows]
     ahead = ahead_codes(clock.since_previous, cast.beat, cast.owners[rows], before, after)
     asked = np.concatenate([cast.base[rows][:, cast.timely], past, ahead.codes], axis=1)
-    found.ticks[rows] = _on_beat(cast, rows, _later_ticks(clock, asked, (before, way.highest), rng))
+    since, bounds = clock.since_previous, (before, way.highest)
+    found.ticks[rows] = _later_ticks(clock.later, since, asked, bounds, rng)
 
 
-def _on_beat(cast: Cast, rows: Ints, ticks: Ints) -> Ints:
-    """The times, at times of the beat where there may be no others."""
-    if cast.beat is None or not cast.history.bound:
-        return ticks
-    return cast.beat.snapped(cast.owners[rows], ticks)
+def _set_beats(
+    cast: Cast, found: Turns, rows: Ints, given: tuple[Codes, bool], rng: np.random.Generator
+) -> None:
+    """Draws which beats rows come at, in place; of an owner without beats, times as they may be."""
+    clock, (past, later) = cast.history.clock, given
+    if clock is None or clock.walk is None or cast.beat is None:
+        return
+    owners = cast.owners[rows]
+    before, here = before_first(cast.beat, cast.owners)[rows], np.zeros(len(rows), np.int64)
+    if later:
+        before = found.places[rows - 1]
+        here = _so_far(found.places, rows)
+    state = before, here, following(cast.owners)[rows]
+    told = ahead(cast.beat, cast.history.beat_features, owners, state)
+    asked = np.concatenate([cast.base[rows][:, cast.timely], past, told.codes], axis=1)
+    steps = clock.walk.sample(asked, {}, rng)[:, 0]
+    found.places[rows] = advanced(cast.beat, owners, before, steps)
+    found.ticks[rows] = cast.beat.ticks_at(found.places[rows])
+    lost = rows[found.places[rows] < 0]
+    if len(lost):
+        found.ticks[lost] = found.ticks[lost - 1] if later else _first_ticks(cast, clock, lost, rng)
+
+
+def _company(places: Ints, rows: Ints, *, later: bool) -> Ints:
+    """How many siblings in a row before each one share its own beat."""
+    if not later:
+        return np.zeros(len(rows), np.int64)
+    return np.where(places[rows] == places[rows - 1], _so_far(places, rows), 0)
+
+
+def _so_far(places: Ints, rows: Ints) -> Ints:
+    """How many siblings in a row, the one before each row among them, share its beat."""
+    found = np.ones(len(rows), np.int64)
+    going = np.ones(len(rows), np.bool_)
+    for back in range(2, HERE + 1):
+        going &= (rows >= back) & (places[rows - np.minimum(back, rows)] == places[rows - 1])
+        found += going
+    return found
 
 
 def _first_ticks(cast: Cast, clock: Clock, rows: Ints, rng: np.random.Generator) -> Ints:
@@ -290,13 +362,17 @@ def _first_ticks(cast: Cast, clock: Clock, rows: Ints, rng: np.random.Generator)
 
 
 def _later_ticks(
-    clock: Clock, given: Codes, bounds: tuple[Ints, int], rng: np.random.Generator
+    later: TableGenerator,
+    since: FittedColumn,
+    given: Codes,
+    bounds: tuple[Ints, int],
+    rng: np.random.Generator,
 ) -> Ints:
     before, highest = bounds
 
     def drawn(left: Ints) -> Ints:
-        codes = clock.later.sample(given[left], {}, rng)[:, 0]
-        spans = ticks(clock.since_previous.decode(codes, _draw(len(codes), rng)))
+        codes = later.sample(given[left], {}, rng)[:, 0]
+        spans = ticks(since.decode(codes, _draw(len(codes), rng)))
         return np.asarray(before[left] + spans)
 
     return _within(drawn, before, highest)

@@ -24,3 +24,14 @@ create table treatment (
 insert into treatment
     select row_number() over (), v.patient, v.day, v.ward, 10 + (v.id * 7 + n) % 90
     from visit v, lateral generate_series(1, 1 + v.id % 3) n;
+
+
+-- Nine patients in ten have one bill per visit, on days of their own.
+create table bill (
+    id integer primary key,
+    patient integer not null references patient,
+    day date not null
+);
+insert into bill
+    select row_number() over (), v.patient, v.day + 1 + v.id % 50
+    from visit v, lateral generate_series(1, 1 + (v.patient % 10 = 0)::int) n;

@@ -1,0 +1,100 @@
+"""Holds learned histories against drawn ones, so that drawing can prefer what looks learned."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+
+from connectors.schema import TableName
+from generators.columns import Codes
+from generators.contexts import timely
+from generators.encoding import FittedColumn
+from generators.privacy.support import Support
+from generators.relations.courses import Course, Followed, Pulse
+from generators.relations.histories import History
+from generators.relations.lives import lives
+from generators.relations.referee import CANDIDATES, Referee, fit_referee
+from generators.relations.turns import Cast, take_turns
+from generators.siblings import Seen
+from generators.tables import TableGenerator
+
+_FEWEST_OWNERS = 300
+_MOST_ROWS = 200_000
+"""Rows of the owners that are drawn for; others add little but time."""
+
+
+def refined(
+    followed: Followed,
+    course: Course,
+    pulse: Pulse | None,
+    model: tuple[TableGenerator, tuple[FittedColumn, ...]],
+    seen: Mapping[TableName, Seen],
+    support: Support,
+) -> Referee | None:
+    """Draws several histories for learned owners, and learns to tell them from the learned ones.
+
+    None where there are too few owners to learn from.
+    """
+    generator, columns = model
+    kept = _some(course)
+    starts = np.flatnonzero(np.diff(course.owners[kept], prepend=-1))
+    if len(starts) < _FEWEST_OWNERS:
+        return None
+    cast = _cast(followed.history, course, pulse, (generator, columns), seen)
+    part = cast.of(kept)
+    base, history = course.base.features, followed.history
+    real = lives(history, base, (followed.context.codes[kept], course.target.codes[kept]), starts)
+    rng = np.random.default_rng(0)
+    drawn = []
+    for _ in range(CANDIDATES):
+        turns = take_turns(part, rng)
+        drawn.append(lives(history, base, (turns.context, turns.codes), starts).binned)
+    return fit_referee(real.binned, drawn, real.widths, course.units[kept][starts], support)
+
+
+def _some(course: Course) -> slice:
+    """The rows of the first owners."""
+    if len(course.owners) <= _MOST_ROWS:
+        return slice(None)
+    last = course.owners[_MOST_ROWS]
+    return slice(0, int(np.searchsorted(course.owners, last)))
+
+
+def _cast(
+    history: History,
+    course: Course,
+    pulse: Pulse | None,
+    model: tuple[TableGenerator, tuple[FittedColumn, ...]],
+    seen: Mapping[TableName, Seen],
+) -> Cast:
+    """The learned owners, with what their rows are drawn from."""
+    generator, columns = model
+    rows = len(course.owners)
+    ticks, known = np.zeros(rows, np.int64), np.zeros(rows, np.bool_)
+    if history.clock is not None and history.clock.start is not None:
+        name = history.clock.start.name
+        origin = next(o for o in course.origins if o.name == name)
+        ticks, known = origin.ticks, origin.known
+    return Cast(
+        history,
+        generator,
+        course.time,
+        course.base.codes,
+        timely(course.base.features),
+        course.owners,
+        ticks,
+        known,
+        None if pulse is None else pulse.beat,
+        {} if pulse is None else _shared(history, columns, seen[pulse.table]),
+    )
+
+
+def _shared(history: History, columns: tuple[FittedColumn, ...], beat: Seen) -> Mapping[int, Codes]:
+    """The codes that the beat's values have here, for each feature that may be as in its row."""
+    there = pa.array(np.flatnonzero(beat.owners >= 0))
+    fitted = {c.column.name: c for c in columns}
+    return {
+        place: fitted[f.name].encode(beat.rows[f.name].combine_chunks().take(there))
+        for place, f in enumerate(history.features)
+        if f.name in history.shared and f.name in fitted
+    }

@@ -1,0 +1,172 @@
+"""Tells drawn histories from learned ones, so that of several drawn the likeliest is kept.
+
+Trees are added one by one: each tells learned histories from those that the trees before it would
+choose among the drawn ones, and its leaves' odds weigh what is chosen next: sampling importance
+resampling (Rubin 1988) with weights that are boosted (Grover and Ermon 2018).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from generators.columns import State
+from generators.growth import Sample, grown
+from generators.privacy.support import Released, Support, unit_counts
+
+Bytes = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+CANDIDATES = 6
+"""Histories drawn for each owner, of which one is kept."""
+_ROUNDS = 40
+_RATE = 0.5
+"""Share of a tree's log odds that counts, so that no tree decides alone."""
+_DOUBT = 5.0
+"""Histories of either kind that each leaf is given, so that no odds are certain."""
+_HELD_OUT = 0.3
+_FIELDS = ("split", "threshold", "left", "odds")
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A tree over bins, as in `generators.growth`, with the log odds of each node."""
+
+    split: Ints
+    threshold: Ints
+    left: Ints
+    odds: Floats
+
+    def of(self, binned: Bytes) -> Floats:
+        """The log odds of each history; `binned` is of shape (inputs, histories)."""
+        places = np.arange(binned.shape[1])
+        node = np.zeros(len(places), np.int64)
+        while (inner := self.left[node] != node).any():
+            above = binned[self.split[node], places] > self.threshold[node]
+            node = np.where(inner, self.left[node] + above, node)
+        return np.asarray(self.odds[node])
+
+
+@dataclass(frozen=True, slots=True)
+class Referee:
+    """The odds that a history was learned and not drawn.
+
+    Attributes:
+        trees: each with its part of the log odds.
+        behind: the fewest units behind a leaf.
+        scores: how often a learned history has higher odds than one drawn for the same owner, on
+            owners held out: for any drawn one, and for the one chosen.
+    """
+
+    trees: tuple[Tree, ...]
+    behind: int
+    scores: tuple[float, float]
+
+    def odds(self, binned: Bytes) -> Floats:
+        """The log odds of each history."""
+        parts = [_RATE * tree.of(binned) for tree in self.trees]
+        return np.asarray(np.sum([np.zeros(binned.shape[1]), *parts], axis=0))
+
+    def released(self, support: Support) -> State:
+        """All that was learned, by field; nothing of trees with too few units behind a leaf."""
+        plain: dict[str, Any] = {
+            name: np.concatenate([np.empty(0), *(getattr(t, name) for t in self.trees)])
+            for name in _FIELDS
+        }
+        plain["nodes"] = np.array([len(t.left) for t in self.trees], np.int64)
+        plain["scores"] = np.array(self.scores)
+        sealed = {name: support.seal(value, self.behind) for name, value in plain.items()}
+        return {name: value for name, value in sealed.items() if isinstance(value, Released)}
+
+    @classmethod
+    def restore(cls, state: Mapping[str, Any]) -> Self:
+        """The referee whose `released()` held these values."""
+        if "nodes" not in state:
+            return cls((), 0, (0.5, 0.5))
+        ends = np.cumsum(state["nodes"])[:-1]
+        split, threshold, left, odds = (np.split(state[name], ends) for name in _FIELDS)
+        trees = tuple(
+            Tree(s.astype(np.int64), t.astype(np.int64), n.astype(np.int64), o)
+            for s, t, n, o in zip(split, threshold, left, odds, strict=True)
+            if len(n)
+        )
+        return cls(trees, 0, (float(state["scores"][0]), float(state["scores"][1])))
+
+
+def chosen(odds: Floats, rng: np.random.Generator) -> Ints:
+    """Which of several candidates (first axis) to keep for each owner (second axis).
+
+    As likely as their odds say; adding Gumbel noise and taking the greatest draws just so.
+    """
+    return np.asarray((odds + rng.gumbel(size=odds.shape)).argmax(axis=0))
+
+
+def fit_referee(
+    real: Bytes, drawn: Sequence[Bytes], widths: Ints, units: Ints, support: Support
+) -> Referee:
+    """Learns to tell histories apart; without trees where owners held out do not confirm it.
+
+    Args:
+        real: learned histories, of shape (inputs, owners).
+        drawn: as many histories drawn for the same owners, several times.
+        widths: bins per input.
+        units: each owner's privacy unit.
+        support: the rule of release.
+    """
+    rng = np.random.default_rng(0)  # which owners are held out says nothing of any of them
+    held = np.asarray(rng.random(real.shape[1]) < _HELD_OUT)
+    pool, kept = np.stack(drawn), np.flatnonzero(~held)
+    trees, behind = _boosted(real[:, kept], pool[:, :, kept], (widths, units[kept]), support)
+    found = Referee(tuple(trees), behind, (0.5, 0.5))
+    scores = _scores(found, real[:, held], pool[:, :, held], rng)
+    if scores[0] - 0.5 <= 1 / np.sqrt(max(1, int(held.sum()))):
+        return Referee((), len(np.unique(units)), scores)
+    return Referee(found.trees, behind, scores)
+
+
+def _boosted(
+    real: Bytes, pool: Bytes, of: tuple[Ints, Ints], support: Support
+) -> tuple[list[Tree], int]:
+    """The trees, and the fewest units behind any leaf."""
+    (widths, units), owners = of, np.arange(real.shape[1])
+    rng = np.random.default_rng(1)
+    odds, classes = np.zeros((len(pool), len(owners))), np.repeat([0, 1], len(owners))
+    both, trees, behind = np.concatenate([units, units]), list[Tree](), len(np.unique(units))
+    for _ in range(_ROUNDS if len(owners) else 0):
+        fake = pool[chosen(odds, rng), :, owners].T
+        binned = np.concatenate([real, fake], axis=1)
+        # Both kinds of one unit stand side by side, so that units say nothing of a kind.
+        sample = Sample(binned, widths, np.zeros(len(widths)), classes, 2, both, in_turn=True)
+        growth = grown(sample, support)
+        if len(growth.left) == 1:
+            break
+        counts = [
+            np.bincount(growth.node[classes == c], minlength=len(growth.left)) for c in (0, 1)
+        ]
+        told = np.log(counts[0] + _DOUBT) - np.log(counts[1] + _DOUBT)
+        trees.append(Tree(growth.split, growth.threshold, growth.left, told))
+        leaves = unit_counts(growth.node, both, len(growth.left))[~growth.inner]
+        behind = min(behind, int(leaves.min()))
+        odds += _RATE * np.stack([trees[-1].of(candidate) for candidate in pool])
+    return trees, behind
+
+
+def _scores(
+    referee: Referee, real: Bytes, pool: Bytes, rng: np.random.Generator
+) -> tuple[float, float]:
+    owners = np.arange(real.shape[1])
+    if not len(owners):
+        return 0.5, 0.5
+    odds = np.stack([referee.odds(candidate) for candidate in pool])
+    own, kept = referee.odds(real), odds[chosen(odds, rng), owners]
+    return _higher(own, odds[0]), _higher(own, kept)
+
+
+def _higher(one: Floats, other: Floats) -> float:
+    """The share of pairs of any two in which the first is higher; ties count half."""
+    ranked = np.sort(other)
+    low, high = (np.searchsorted(ranked, one, side) for side in ("left", "right"))
+    return float(((low + high) / 2).mean() / len(other))
