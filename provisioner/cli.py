@@ -21,6 +21,7 @@ import click
 from provisioner.complaints import DEBUG, Complaint, complaint, wants_json
 from provisioner.errors import Infeasible, Stopped
 from provisioner.events import Listener, silent
+from provisioner.replacing import why_not_written
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -156,21 +157,10 @@ _config = click.option(
 
 def _writable(_context: click.Context, _option: click.Parameter, path: Path) -> Path:
     """Refuses a file that could not be written, before any work is done for it."""
-    folder = path.absolute().parent
-    if not folder.is_dir():
-        raise click.BadParameter(f"found no folder {folder}; create it, or name another file")
-    if path.is_dir():
-        raise click.BadParameter(f"{path} is a folder; expected the name of a file")
-    if path.exists() and not (path.is_file() and _starts_like_a_model(path)):
-        raise click.BadParameter(f"{path} is there and holds no model; remove it, or name another")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise click.BadParameter(f"the folder {folder} may not be written to; name another one")
+    why = why_not_written(path)
+    if why is not None:
+        raise click.BadParameter(why)
     return path
-
-
-def _starts_like_a_model(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(2) in {b"PK", b""}
 
 
 _archive = click.argument("file", type=click.Path(path_type=Path))

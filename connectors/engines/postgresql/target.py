@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 
 import pyarrow as pa
 from psycopg import sql
@@ -11,25 +12,17 @@ from connectors.batch import Batch
 from connectors.ddl import DdlItem, Section
 from connectors.engines import Ledger, Mark, Refusal, nothing
 from connectors.engines.postgresql.connection import connected, told
-from connectors.engines.postgresql.copy import (
-    BINARY_HEADER,
-    BINARY_TRAILER,
-    binary_copy,
-    has_binary_form,
-    text_copy,
-)
 from connectors.engines.postgresql.ddl import SETTINGS
 from connectors.engines.postgresql.pilot import refusals
 from connectors.engines.postgresql.portable import as_understood
 from connectors.engines.postgresql.reader import PostgresqlReader
+from connectors.engines.postgresql.sending import send
 from connectors.engines.postgresql.sequences import advance, put_back, record
 from connectors.engines.postgresql.suspension import locked, restored, suspended
 from connectors.engines.postgresql.units import relation
 from connectors.errors import BusyTarget, NotEmptyTarget, RefusedRow
-from connectors.prefetch import ahead
 from connectors.schema import Schema, Table, TableName
 
-_AHEAD = 8
 _LOCK = 0x70726F76
 _ATTEMPTS = 10
 _PAUSE = 0.1
@@ -151,7 +144,7 @@ class PostgresqlTarget(PostgresqlReader):
     def pilot(self, batch: Batch, table: Table) -> tuple[Refusal, ...]:
         """See `Target`."""
         with told(f"trying rows of {table.name}"):
-            return refusals(self.session, table, batch.rows, self._send)
+            return refusals(self.session, table, batch.rows, partial(send, self.session))
 
     def adopt(
         self,
@@ -281,7 +274,7 @@ class PostgresqlTarget(PostgresqlReader):
         firing = self._firing(table)
         fired = f", whose triggers fired ({firing})" if firing else ""
         with told(f"loading {table.name}{fired}"):
-            self._send(table, rows)
+            send(self.session, table, rows)
 
     def _firing(self, table: Table) -> str:
         """The names of the user's triggers that see rows of a table; empty for none."""
@@ -291,22 +284,3 @@ class PostgresqlTarget(PostgresqlReader):
             " AND NOT tgisinternal AND tgenabled IN ('O', 'A')"
         ).format(sql.Literal(sql.Identifier(table.name.schema, table.name.name).as_string(None)))
         return str(self.one(query, f"reading the triggers of {table.name}")[0])
-
-    def _send(self, table: Table, rows: pa.RecordBatch) -> None:
-        binary = bool(table.written) and all(has_binary_form(c.datatype) for c in table.written)
-        blocks = _binary(rows, table) if binary else text_copy(rows, table.written)
-        names = sql.SQL(", ").join(sql.Identifier(c.name) for c in table.written)
-        statement = sql.SQL("COPY {} {} FROM STDIN (FORMAT {})").format(
-            sql.Identifier(table.name.schema, table.name.name),
-            sql.SQL("({})").format(names) if table.written else sql.SQL(""),
-            sql.SQL("binary" if binary else "text"),
-        )
-        with self.session.cursor() as cursor, cursor.copy(statement) as copy:
-            for block in ahead(iter(blocks), _AHEAD):
-                copy.write(block)
-
-
-def _binary(rows: pa.RecordBatch, table: Table) -> Iterator[bytes]:
-    yield BINARY_HEADER
-    yield from binary_copy(rows, table.written)
-    yield BINARY_TRAILER
