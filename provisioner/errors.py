@@ -2,6 +2,7 @@
 
 ProvisionerError
 ├── WrongRequest       an option, table or number that does not fit
+├── WrongFrame         a DataFrame that no table can hold, or that breaks a key given for it
 ├── WrongConfig        a configuration file that cannot be read or does not fit
 ├── SameDatabase       the target is the database that the model was learned from
 ├── Infeasible         the pilot found what stops a load before its first row
@@ -21,6 +22,10 @@ class ProvisionerError(Exception):
 
 class WrongRequest(ProvisionerError):
     """An option that does not fit the model or the databases."""
+
+
+class WrongFrame(ProvisionerError):
+    """A DataFrame that no table can hold, or that breaks a key given for it."""
 
 
 class WrongConfig(ProvisionerError):

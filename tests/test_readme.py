@@ -6,7 +6,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import psycopg
 import pytest
 
@@ -92,6 +94,25 @@ def test_the_configuration_of_the_readme_does_what_it_says(
             "  and subject_id not in (select id from orders)), to_regclass('queue') is null"
         )
     assert found == (200, 300, 20, 500, 0, True)
+
+
+def test_the_notebook_of_the_readme_runs_and_its_keys_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [text] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    numbers = range(400)
+    mails = [f"someone{n}@mail.test" for n in numbers]
+    customers = pd.DataFrame({"id": numbers, "email": mails, "city": ["Rome", "Oslo"] * 200})
+    orders = pd.DataFrame({"id": range(1_000), "customer_id": [n % 390 for n in range(1_000)]})
+    names: dict[str, Any] = {"customers": customers, "orders": orders}
+    monkeypatch.chdir(tmp_path)
+    exec(text, names)  # noqa: S102 - the README's own words
+    assert {name: len(drawn) for name, drawn in names["drawn"].items()} == {
+        "customers": 200,
+        "orders": 500,
+    }
+    assert len(names["joined"]) == 500
+    assert not set(names["drawn"]["customers"]["email"]) & set(mails)
 
 
 def _migrate(source: str, target: str) -> None:
