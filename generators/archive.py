@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,8 @@ def write_archive(model: DatabaseModel, path: Path) -> None:
     Only `Released` values are written; anything else raises TypeError.
     """
     values, arrays = _parted(table_states(model))
-    header = {"identity": model.identity, "k": model.k, "values": values}
+    day = None if model.as_of is None else model.as_of.isoformat()
+    header = {"identity": model.identity, "k": model.k, "as_of": day, "values": values}
     members = {
         "schema.json": _SCHEMA.dump_json(model.schema),
         "ddl.json": _DDL.dump_json(model.ddl),
@@ -91,12 +93,17 @@ def read_archive(path: Path) -> DatabaseModel:
             restored_tables(schema, values),
             str(header["identity"]),
             int(header["k"]),
+            _day(header.get("as_of")),
         )
     except _NONSENSE as error:
         raise BrokenArchive(
             f"{path.name} holds a member that cannot be read ({type(error).__name__}); "
             "expected an archive written by `provisioner learn`: learn again"
         ) from error
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
 
 
 def fingerprint(path: Path) -> str:

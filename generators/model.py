@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 from connectors.ddl import DdlItem
 from connectors.schema import ForeignKey, Schema, TableName
@@ -61,6 +62,7 @@ class DatabaseModel:
     Attributes:
         identity: digest that tells the source from any other database.
         k: distinct privacy units behind everything learned.
+        as_of: the day that the source's rows stand for; None where the file does not say.
     """
 
     schema: Schema
@@ -68,6 +70,7 @@ class DatabaseModel:
     tables: Mapping[TableName, TableModel]
     identity: str
     k: int
+    as_of: date | None = None
 
     @property
     def owners(self) -> Owners:

@@ -77,6 +77,7 @@ def to_request(
         keep=chosen.keep | {name for name, s in sections if s.mode is Mode.KEEP},
         fire=frozenset(name for name, s in sections if s.triggers == "fire"),
         acknowledged=chosen.acknowledged | set(config.acknowledge),
+        as_of=chosen.as_of or config.as_of,
     )
 
 

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -103,6 +104,18 @@ def _size(command: Command) -> Command:
     text = "Rows that are in the target stay, and are referenced; repeatable."
     keep = click.option("--keep", multiple=True, metavar="TABLE", help=text)
     return scale(_seed(rows(keep(command))))
+
+
+def _day(_context: click.Context, _option: click.Parameter, text: str | None) -> date | None:
+    """A day as ISO 8601 writes it."""
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no day; expected one such as 2026-01-31") from None
+
+
+def _as_of(text: str) -> Callable[[Command], Command]:
+    return click.option("--as-of", metavar="DATE", callback=_day, help=text)
 
 
 _acknowledge = click.option(
@@ -230,6 +243,7 @@ def describe(source: str, output: str, *, distinct: bool) -> int:
     help="Choose each owner's rows among several drawn; by default with network and auto.",
 )
 @click.option("--unit", multiple=True, metavar="TABLE", help="Whose data it is; repeatable.")
+@_as_of("Day that the source's rows stand for; today without it.")
 @click.option("--skip-unreadable", is_flag=True, help="Leave out tables the role may not read.")
 @_seed
 @_output
@@ -277,6 +291,7 @@ def show(file: Path, output: str) -> int:
 @_config
 @_database("target", required=False)
 @_size
+@_as_of("Day that the rows shall look like; times move by whole weeks.")
 @_acknowledge
 @_output
 def plan(file: Path, output: str, **request: Any) -> int:
@@ -299,6 +314,7 @@ def plan(file: Path, output: str, **request: Any) -> int:
 @_config
 @_database("target")
 @_size
+@_as_of("Day that the rows shall look like; times move by whole weeks.")
 @_acknowledge
 @click.option("--no-verify", is_flag=True, help="Do not check the target at the end.")
 @click.option("--abort", is_flag=True, help="Take back a load into a schema that was there.")
@@ -404,7 +420,13 @@ def _planned(
     model, fingerprint = _read(file)
     keep = frozenset(named_tables(asked["keep"], model.tables))
     acknowledged = frozenset(asked["acknowledge"])
-    wanted = Request(asked["scale"], asked["seed"], keep=keep, acknowledged=acknowledged)
+    wanted = Request(
+        asked["scale"],
+        asked["seed"],
+        keep=keep,
+        acknowledged=acknowledged,
+        as_of=asked["as_of"],
+    )
     request = to_request(config, model.tables, wanted, asked["rows"])
     if request.keep and target is None and config.target is not None:
         target = config.url("target", os.environ)

@@ -8,6 +8,7 @@ import difflib
 import os
 import re
 from collections.abc import Callable, Mapping
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -80,10 +81,20 @@ def _places(value: object) -> object:
     return {ONE: value} if one else value
 
 
+def _day(value: object) -> object:
+    try:
+        return value if value is None else date.fromisoformat(str(value))
+    except ValueError:
+        raise ValueError("expected a day such as 2026-01-31") from None
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
     )
+
+
+Day = Annotated[date, BeforeValidator(_day)]
 
 
 class Place(_Section):
@@ -155,6 +166,7 @@ class Config(_Section):
         target: the target's.
         units: tables whose rows are the privacy units.
         rows: rows by table, and under `EACH_EMPTY` those of each table without any in the source.
+        as_of: the day that the rows shall look like.
         acknowledge: hashes of findings that shall not stop a run.
     """
 
@@ -164,6 +176,7 @@ class Config(_Section):
     units: tuple[str, ...] = ()
     scale: Annotated[float, Gt(0), Le(1_000_000)] | None = None
     rows: dict[str, Rows] = {}
+    as_of: Day | None = None
     acknowledge: tuple[Hash, ...] = ()
     tables: dict[str, TableSection] = {}
     _places: Places = PrivateAttr(default_factory=Places)

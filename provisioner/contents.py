@@ -60,6 +60,7 @@ class Contents:
         identity: digest of the source, which tells it from any other database.
         fingerprint: SHA-256 of the file's members.
         k: distinct privacy units behind everything released.
+        as_of: the day that the source's rows stand for.
         ddl: how many statements of each kind travel.
         unmodelled: what travels in the statements but is not looked at, and why.
         not_promised: what a reviewer must not expect.
@@ -71,6 +72,7 @@ class Contents:
     tables: tuple[TableContents, ...]
     ddl: Mapping[str, int]
     unmodelled: tuple[str, ...]
+    as_of: str | None = None
     not_promised: tuple[str, ...] = NOT_PROMISED
 
 
@@ -83,6 +85,7 @@ def contents(model: DatabaseModel, fingerprint: str) -> Contents:
         tables=tuple(_table(model, table) for table in model.schema.tables),
         ddl=dict(sorted(Counter(item.kind for item in model.ddl).items())),
         unmodelled=tuple(f"{u.kind} {u.name}: {u.why}" for u in model.schema.unmodelled),
+        as_of=None if model.as_of is None else model.as_of.isoformat(),
     )
 
 

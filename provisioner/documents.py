@@ -29,6 +29,8 @@ def plan_document(plan: Plan, met: tuple[Met, ...] = ()) -> Mapping[str, Any]:
         "seed": plan.seed,
         "rows": plan.rows,
         "bytes": plan.bytes,
+        "as_of": None if plan.shift is None else plan.shift.as_of.isoformat(),
+        "shifted_days": 0 if plan.shift is None else plan.shift.days,
         "kept": {str(kept.table): kept.rows for kept in plan.kept},
         "trees": [
             {

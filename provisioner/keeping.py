@@ -105,9 +105,9 @@ def keeper(table: Table, functions: tuple[SqlFunction, ...] = ()) -> Keeper:
     left_over: dict[str, Limits] = {}
     equal = (equality(table, exclusion) for exclusion in table.exclusions)
     uniques = (*table.uniques, *(unique for unique in equal if unique is not None))
-    keys = tuple(_of_drawn(table, unique) for unique in uniques)
+    keys = tuple(of_drawn(table, unique) for unique in uniques)
     forms: dict[str, tuple[str, ...]] = {}
-    for rule, scope in _declared(table, functions):
+    for rule, scope in declared(table, functions):
         found = compiled(rule.sql, scope)
         if isinstance(found, Expression):
             known = Rule(rule.name, rule.sql, found.columns)
@@ -161,7 +161,7 @@ def _doubled(name: str) -> str:
     return name.replace('"', '""')
 
 
-def _of_drawn(table: Table, unique: Unique) -> Unique:
+def of_drawn(table: Table, unique: Unique) -> Unique:
     """The key over drawn columns alone: generated ones are expressions of those."""
     computed = [c for c in unique.columns if table.column(c).generated is not None]
     if not computed:
@@ -180,7 +180,8 @@ def _parts(unique: Unique, scope: Scope) -> Parts:
     return Parts(known[:count], predicate, known=len(known) == len(wanted))
 
 
-def _declared(table: Table, functions: tuple[SqlFunction, ...]) -> Iterator[tuple[Rule, Scope]]:
+def declared(table: Table, functions: tuple[SqlFunction, ...]) -> Iterator[tuple[Rule, Scope]]:
+    """The checks that bind drawn rows, and the bounds of partitions as one more."""
     for check in table.checks:
         if check.binding:
             scope = Scope(table, _value(check), functions=functions)

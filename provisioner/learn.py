@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -43,6 +44,7 @@ class Learning:
         skip: tables to leave out, with all that needs them.
         refine: whether to hold drawn histories against learned ones, and to choose among several
             when drawing; None for where the table generator takes its time as well.
+        as_of: the day that the source's rows stand for; None for today.
     """
 
     k: int = 11
@@ -53,6 +55,7 @@ class Learning:
     keys: tuple[ForeignKey, ...] = ()
     skip: frozenset[TableName] = frozenset()
     refine: bool | None = None
+    as_of: date | None = None
 
     @property
     def refines(self) -> bool:
@@ -82,7 +85,8 @@ def learn(source: Source, learning: Learning, listen: Listener = silent) -> Data
         paths,
         training,
     )
-    return _fitted(facts, learning, listen)
+    day = learning.as_of or datetime.now(UTC).date()
+    return replace(_fitted(facts, learning, listen), as_of=day)
 
 
 def _with_kept(schema: Schema, source: Source) -> Schema:

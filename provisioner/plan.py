@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from math import ceil
 
 from pydantic import TypeAdapter
@@ -28,6 +29,7 @@ from provisioner.leaving import without
 from provisioner.report import Finding, Severity, acknowledged, unmatched
 from provisioner.rings import covering_keys, endless_keys
 from provisioner.room import Room, room, room_under_owner
+from provisioner.shifting import Shift, shift_to
 
 _SHARD_ROWS = 100_000
 _BYTES = {Kind.BOOLEAN: 1, Kind.INTEGER: 5, Kind.FLOAT: 8, Kind.DATE: 4, Kind.UUID: 16}
@@ -51,6 +53,7 @@ class Request:
         acknowledged: hashes of findings that are errors and yet do not stop the run. Rows are then
             drawn as well as they can be and written as they are, so that the server is the judge
             of the constraint; where it refuses one, the load stops there.
+        as_of: the day that the rows shall look like; None for that of learning.
     """
 
     scale: float = 1.0
@@ -61,6 +64,7 @@ class Request:
     keep: frozenset[TableName] = frozenset()
     fire: frozenset[TableName] = frozenset()
     acknowledged: frozenset[str] = frozenset()
+    as_of: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,7 @@ class Plan:
         fire: tables whose triggers are there before their rows, by name.
         acknowledged: hashes of findings that do not stop the run, sorted.
         kept: tables whose rows are in the target already, by name.
+        shift: by how much times move once rows are drawn; None where they stay.
     """
 
     model: str
@@ -118,6 +123,7 @@ class Plan:
     fire: tuple[TableName, ...] = ()
     acknowledged: tuple[str, ...] = ()
     kept: tuple[Kept, ...] = ()
+    shift: Shift | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -180,7 +186,8 @@ def plan(
         kept: the tables of `request.keep`, as the target holds them.
 
     Raises:
-        WrongRequest: a scale that is not positive, or a table that the model does not hold.
+        WrongRequest: a scale that is not positive, a table that the model does not hold, or a day
+            that times cannot move to.
     """
     _check(model, request)
     if request.keep != {one.table for one in kept}:
@@ -191,9 +198,9 @@ def plan(
     planned = tuple(_tree(model, tables, request, there) for tables in found)
     layouts = {n: lay for t in planned for n, lay in zip(t.tables, t.layouts, strict=True)}
     fresh = {n: lay for n, lay in layouts.items() if n not in there}
-    findings = acknowledged(
-        _findings(model, layouts, request.empty, frozenset(there)), request.acknowledged
-    )
+    shift, resting = shift_to(model, request.as_of, frozenset(there))
+    found_all = (*_findings(model, layouts, request.empty, frozenset(there)), *resting)
+    findings = acknowledged(found_all, request.acknowledged)
     return Plan(
         model_fingerprint,
         request.seed,
@@ -204,6 +211,7 @@ def plan(
         tuple(sorted(request.fire)),
         tuple(sorted(request.acknowledged)),
         kept,
+        shift,
     )
 
 

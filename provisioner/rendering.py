@@ -43,6 +43,7 @@ def listed(contents: Contents) -> Iterator[RenderableType]:
     """What a file holds, and what is not promised."""
     yield Text(f"source    {contents.identity[:16]}")
     yield Text(f"file      {contents.fingerprint[:16]}")
+    yield Text(f"as of     {contents.as_of or 'not known'}")
     yield Text(f"k         {contents.k} privacy units behind everything that was learned")
     yield _table(("table", "rows", "owner", "unit", "model"), map(_listed, contents.tables))
     for table in contents.tables:
@@ -73,6 +74,9 @@ def planned(
         f"{plan.rows:,} rows, about {_size(plan.bytes)} without indexes, "
         f"scale {plan.scale:g}, seed {plan.seed}"
     )
+    if plan.shift is not None:
+        moved = sum(len(columns) for _, columns in plan.shift.columns)
+        yield Text(f"as of {plan.shift.as_of}: {moved} columns move by {plan.shift.days} days")
     if met:
         ways = ", ".join(f"{count} {way}" for way, count in sorted(counted(met).items()))
         yield Text(f"{len(met)} constraints: {ways}")

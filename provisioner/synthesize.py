@@ -17,6 +17,7 @@ from generators.layout import KeyLayout
 from generators.model import DatabaseModel
 from generators.randomness import identities, stream
 from generators.relations.owners import Owners
+from generators.shift import shifted
 from provisioner.drawing import draw_keys, draw_table
 from provisioner.keeping import Keeper, callable_functions, keeper
 from provisioner.kept import Keys
@@ -112,7 +113,9 @@ class Synthesizer:
         if not names:  # a batch has as many rows as its columns, or as it is told to have
             rows = pa.array([{}] * len(drawn.indexes), pa.struct([]))
             return Batch(name, pa.RecordBatch.from_struct_array(rows))
-        arrays = [drawn.values[n] for n in names]
+        moving = frozenset[str]() if self.plan.shift is None else self.plan.shift.of(name)
+        days = 0 if self.plan.shift is None else self.plan.shift.days
+        arrays = [shifted(drawn.values[n], days) if n in moving else drawn.values[n] for n in names]
         return Batch(name, pa.RecordBatch.from_arrays(arrays, names=names))
 
     def _written(self, tree: int) -> list[TableName]:

@@ -12,11 +12,13 @@ from connectors.limits import UNLIMITED
 from connectors.schema import Check, ForeignKey, Schema, Table, Unique
 from generators.encoding import FittedColumn
 from generators.model import DatabaseModel, TableModel
+from generators.shift import shifted
 from provisioner.errors import Unprovable
 from provisioner.events import Advanced, Listener, StageFinished, StageStarted, silent
 from provisioner.keeping import keeper
 from provisioner.plan import Plan, read_plan
 from provisioner.report import Finding, Report, Severity, TableReport, acknowledged
+from provisioner.shifting import Shift
 
 _SAMPLE = 200_000
 _LOWEST_MARGINAL = 0.8
@@ -123,7 +125,7 @@ def _table(target: Target, table: Table, model: TableModel, plan: Plan) -> Table
         _broken(target, table, keys) + excess,
         _broken(target, table, [u for u in table.uniques if u.columns or u.expressions]),
         _broken(target, table, [c for c in table.checks if c.validated]),
-        _marginals(target, table, model),
+        _marginals(target, table, model, plan.shift),
         _leaks(target, table, model),
         dangling,
     )
@@ -146,8 +148,13 @@ def _broken(
     return sum(target.violations(table, constraint) for constraint in constraints)
 
 
-def _marginals(target: Reader, table: Table, model: TableModel) -> dict[str, float]:
-    """1 - total variation distance between the codes learned and those found in a sample."""
+def _marginals(
+    target: Reader, table: Table, model: TableModel, shift: Shift | None
+) -> dict[str, float]:
+    """1 - total variation distance between the codes learned and those found in a sample.
+
+    Times that were moved are moved back first.
+    """
     fields = [pa.field(c.name, arrow_type(c.datatype)) for c in table.written]
     batches = list(target.read(table, _SAMPLE))
     if not sum(b.num_rows for b in batches):
@@ -158,7 +165,9 @@ def _marginals(target: Reader, table: Table, model: TableModel) -> dict[str, flo
     keyed = {c for key in table.polymorphic for c in key.columns}
     return {
         fitted.column.name: _similarity(
-            fitted, model.histograms[fitted.column.name].value, rows[fitted.column.name]
+            fitted,
+            model.histograms[fitted.column.name].value,
+            _as_learned(rows[fitted.column.name].combine_chunks(), fitted, table, shift),
         )
         for fitted in model.columns
         if fitted.column.name not in keyed
@@ -167,8 +176,16 @@ def _marginals(target: Reader, table: Table, model: TableModel) -> dict[str, flo
     }
 
 
-def _similarity(fitted: FittedColumn, learned: object, values: pa.ChunkedArray) -> float:
-    codes = fitted.encode(values.combine_chunks())
+def _as_learned(
+    values: pa.Array, fitted: FittedColumn, table: Table, shift: Shift | None
+) -> pa.Array:
+    if shift is None or fitted.column.name not in shift.of(table.name):
+        return values
+    return shifted(values, -shift.days)
+
+
+def _similarity(fitted: FittedColumn, learned: object, values: pa.Array) -> float:
+    codes = fitted.encode(values)
     found = np.bincount(codes, minlength=fitted.feature.size) / max(1, len(codes))
     return float(1 - 0.5 * np.abs(found - np.asarray(learned)).sum())
 

@@ -36,6 +36,7 @@ def test_the_commands_of_the_readme_run_in_their_order(
         "learn",
         "show",
         "plan",
+        "plan",
         "provision",
         "verify",
         "provision",
