@@ -27,8 +27,10 @@ from provisioner.replacing import why_not_written
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from connectors.schema import TableName
     from generators.model import DatabaseModel
     from provisioner.config import Config
+    from provisioner.given import Given
     from provisioner.plan import Plan
     from provisioner.report import Finding
 
@@ -299,7 +301,7 @@ def plan(file: Path, output: str, **request: Any) -> int:
     from provisioner import documents, rendering
     from provisioner.feasibility import constraints_met
 
-    model, planned = _planned(file, **request)
+    model, planned, _ = _planned(file, **request)
     met = constraints_met(model)
     _answer(
         output,
@@ -334,14 +336,14 @@ def provision(
 
     if abort:
         return _aborted(target, output)
-    model, planned = _planned(file, target=target, **request)
+    model, planned, given = _planned(file, target=target, **request)
     if any(finding.stops for finding in planned.findings):
         return _not_begun(output, planned)
     report = None
     try:
         with _listening(output, _totals(planned)) as listen, open_target(target) as opened:
             with _keeping("shards already committed stay; run the same command to resume"):
-                loaded = load(model, planned, opened, listen)
+                loaded = load(model, planned, opened, listen, given)
             with _keeping("the load is complete; run `provisioner verify` to check it"):
                 report = None if no_verify else verified(model, opened, listen)
     except Infeasible as found:
@@ -409,13 +411,17 @@ def _read(file: Path) -> "tuple[DatabaseModel, str]":
 
 def _planned(
     file: Path, config: "Config", target: str | None, **asked: Any
-) -> "tuple[DatabaseModel, Plan]":
-    """The model and the plan of what `_size` and `_acknowledge` ask."""
+) -> "tuple[DatabaseModel, Plan, Mapping[TableName, Given]]":
+    """The model, the plan of what `_size` and `_acknowledge` ask, and the hand-made rows."""
+    from provisioner.admission import admit
     from provisioner.apply import to_request
+    from provisioner.given import planned_rows
+    from provisioner.handmade import hand_made
     from provisioner.kept import kept_in
     from provisioner.naming import named_tables
     from provisioner.plan import Request
     from provisioner.plan import plan as made
+    from provisioner.synthesize import Synthesizer
 
     model, fingerprint = _read(file)
     keep = frozenset(named_tables(asked["keep"], model.tables))
@@ -430,7 +436,13 @@ def _planned(
     request = to_request(config, model.tables, wanted, asked["rows"])
     if request.keep and target is None and config.target is not None:
         target = config.url("target", os.environ)
-    return model, made(model, fingerprint, request, kept_in(target, model, request.keep))
+    given = hand_made(config, model.schema, request.seed, os.environ)
+    summaries = tuple(planned_rows(rows, model.tables[n]) for n, rows in sorted(given.items()))
+    kept = kept_in(target, model, request.keep)
+    planned = made(model, fingerprint, request, kept, summaries)
+    if given and not kept:
+        admit(model, planned, Synthesizer(model, planned, given=given).placing, given)
+    return model, planned, given
 
 
 def _not_begun(output: str, planned: "Plan", pilot: "tuple[Finding, ...]" = ()) -> int:

@@ -30,6 +30,7 @@ from pydantic_core import ErrorDetails
 
 from provisioner.errors import WrongConfig
 from provisioner.lines import Places, escaped, outline, resolved
+from provisioner.passwords import Scheme
 
 DEFAULT_FILE = Path("provisioner.yaml")
 EACH_EMPTY = "*"
@@ -144,18 +145,46 @@ class Key(_Section):
         return references.get(ONE, references)
 
 
+def _hand_made(value: object) -> object:
+    rows = value if isinstance(value, list | tuple) else []
+    plain = all(isinstance(row, dict) and all(map(_is_cell, row.values())) for row in rows)
+    if not isinstance(value, str) and (not rows or not plain):
+        raise ValueError("expected the name of a CSV file, or a list of rows: columns with values")
+    return value
+
+
+def _is_cell(value: object) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _known_scheme(value: object) -> object:
+    if value not in set(Scheme):
+        known = ", ".join(Scheme)
+        raise ValueError(
+            f"expected one of {known}; of another scheme, give the hash itself and no password"
+        )
+    return value
+
+
+HandMade = Annotated[str | tuple[dict[str, str | None], ...], BeforeValidator(_hand_made)]
+
+
 class TableSection(_Section):
     """What is said of one table.
 
     Attributes:
         rows: rows to make, exactly.
         triggers: `fire` where its triggers are there before its rows.
+        hand_made: rows by column, or the CSV file that holds them.
+        passwords: the scheme by which hand-made values of a column are hashed.
     """
 
     mode: Annotated[Mode, BeforeValidator(_known_mode)] = Mode.SYNTHESIZE
     rows: Rows | None = None
     triggers: Literal["fire"] | None = None
     keys: tuple[Key, ...] = ()
+    hand_made: HandMade | None = Field(default=None, repr=False)
+    passwords: dict[str, Annotated[Scheme, BeforeValidator(_known_scheme)]] = {}
 
 
 class Config(_Section):
@@ -180,6 +209,11 @@ class Config(_Section):
     acknowledge: tuple[Hash, ...] = ()
     tables: dict[str, TableSection] = {}
     _places: Places = PrivateAttr(default_factory=Places)
+
+    @property
+    def folder(self) -> Path:
+        """The folder in which files that it names are looked for: its own."""
+        return Path(self._places.file).parent
 
     @property
     def places(self) -> Places:

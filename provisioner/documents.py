@@ -31,6 +31,7 @@ def plan_document(plan: Plan, met: tuple[Met, ...] = ()) -> Mapping[str, Any]:
         "bytes": plan.bytes,
         "as_of": None if plan.shift is None else plan.shift.as_of.isoformat(),
         "shifted_days": 0 if plan.shift is None else plan.shift.days,
+        "hand_made": {str(made.table): made.rows for made in plan.hand_made},
         "kept": {str(kept.table): kept.rows for kept in plan.kept},
         "trees": [
             {

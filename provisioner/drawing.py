@@ -30,6 +30,8 @@ from provisioner.values import (
     features,
     job_of,
     late_values,
+    pinned,
+    pinned_codes,
     row_values,
 )
 
@@ -55,7 +57,7 @@ def draw_table(
         return drawn
     job = job_of(setting, name, shard, above)
     values = late_values(job, drawn.rows.target.codes, dict(drawn.values))
-    return replace(drawn, values=_settled(job, values))
+    return replace(drawn, values=_settled(job, pinned(job, values)))
 
 
 def draw_keys(
@@ -69,7 +71,7 @@ def draw_keys(
     job = job_of(setting, name, shard, above)
     rows = np.arange(len(job.indexes))
     turns = draw_codes(job)
-    values = with_repeats(job, _drawn(job, turns.codes, rows, 0), turns)
+    values = pinned(job, with_repeats(job, _drawn(job, turns.codes, rows, 0), turns))
     for attempt in range(1, _RESAMPLES + 1):
         refused = _refused(job, values)
         if not len(refused):
@@ -77,13 +79,13 @@ def draw_keys(
         turns = draw_codes_again(job, turns, refused, attempt)
         fresh = _drawn(job, turns.codes[refused], refused, attempt)
         values = {c: patched(v, refused, fresh[c]) for c, v in values.items()}
-        values = with_repeats(job, values, turns)
+        values = pinned(job, with_repeats(job, values, turns))
     if any(r.mode is Mode.SELF for r in job.model.references):
         values = _settled(job, values)  # what rows refer to stays as it is from here on
         values |= reference_selves(job, turns.codes, values)
     values |= strayed(job, values, rows, 0, selves=True)
-    values = _settled(job, values)
-    target = Matrix(features(job.model), turns.codes)
+    values = _settled(job, pinned(job, values))
+    target = Matrix(features(job.model), pinned_codes(job, turns.codes, values))
     return Drawn(job.indexes, job.parents, Rows(job.context, target), values)
 
 
@@ -149,6 +151,7 @@ def _mended(job: Job, values: Values) -> Values:
         values = mended(rules, values, free, rng)
         move(job, values, attempt)
         _separate(job, values)
+        values = pinned(job, values)
         left.append(len(_refused(job, values)))
         if not left[-1]:
             return values

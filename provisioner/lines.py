@@ -30,9 +30,13 @@ class Places:
 
     def wrong(self, path: Path, text: str) -> WrongConfig:
         """The error that names file, line, table and key of what is wrong."""
+        return WrongConfig(f"{self.of(path)}: {text}")
+
+    def of(self, path: Path) -> str:
+        """File, line, table and key of a part."""
         known = max((path[:n] for n in range(len(path) + 1) if path[:n] in self.lines), default=())
         line = [f"line {self.lines[known]}"] if known in self.lines else []
-        return WrongConfig(f"{', '.join([self.file, *line, *_words(path)])}: {text}")
+        return ", ".join([self.file, *line, *_words(path)])
 
     def found(self, path: Path) -> str:
         """What a place holds, as far as that may be shown: no address, for it may hold a secret."""

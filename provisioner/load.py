@@ -1,14 +1,16 @@
 """Fills a target with the rows of a plan; killed anywhere, the same call completes it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from connectors.batch import Batch
 from connectors.ddl import Section
 from connectors.engines import Mark, Target
 from connectors.prefetch import ahead
+from connectors.schema import TableName
 from generators.model import DatabaseModel
+from provisioner.admission import admit
 from provisioner.errors import SameDatabase
 from provisioner.events import (
     Advanced,
@@ -18,6 +20,7 @@ from provisioner.events import (
     Stated,
     silent,
 )
+from provisioner.given import Given
 from provisioner.kept import planned_keys
 from provisioner.ledger import before_rows, remaining_shards, remaining_steps, same_plan
 from provisioner.migrated import adopt, is_migrated, settled
@@ -44,7 +47,13 @@ class Loaded:
     findings: tuple[Finding, ...] = ()
 
 
-def load(model: DatabaseModel, plan: Plan, target: Target, listen: Listener = silent) -> Loaded:
+def load(
+    model: DatabaseModel,
+    plan: Plan,
+    target: Target,
+    listen: Listener = silent,
+    given: Mapping[TableName, Given] | None = None,
+) -> Loaded:
     """Creates the schema, loads all shards, then indexes, keys, sequences and statistics.
 
     Before the first row is written, a pilot has the target judge some rows of each table; where a
@@ -58,6 +67,7 @@ def load(model: DatabaseModel, plan: Plan, target: Target, listen: Listener = si
             that are not kept.
         DifferentSchema: the target has a schema that the rows do not fit.
         ForeignLoad: the target holds a load of another plan.
+        WrongConfig: `given`, the hand-made rows, do not fit, or are not those of the plan.
         Infeasible: the pilot found an error that the plan does not acknowledge.
     """
     began = time.monotonic()
@@ -67,7 +77,9 @@ def load(model: DatabaseModel, plan: Plan, target: Target, listen: Listener = si
         )
     ledger = target.ledger()
     kept = planned_keys(model, target, plan) if ledger is None or not ledger.finished else {}
-    synthesizer = Synthesizer(model, plan, kept)
+    synthesizer = Synthesizer(model, plan, kept, given)
+    if ledger is None or not ledger.finished:
+        admit(model, plan, synthesizer.placing, given or {})
     findings = [f for f in plan.findings if f.acknowledged]
     if ledger is None:
 

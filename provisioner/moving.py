@@ -70,24 +70,36 @@ def _null_as_value(column: pa.Array) -> pa.Array:
 
 def repeats_of(job: Job, values: Values) -> Ints:
     """Rows that repeat a unique key of their table."""
-    found = [surplus(columns) for _, columns in uniques(job, values)]
+    found = [_repeated(job, columns) for _, columns in uniques(job, values)]
     return np.unique(np.concatenate([np.empty(0, np.int64), *found]))
+
+
+def _repeated(job: Job, columns: list[pa.Array]) -> Ints:
+    """Rows that repeat another one; of those that are equal, a hand-made one is the first."""
+    if not len(job.seats):
+        return surplus(columns)
+    order = np.concatenate([job.seats, np.setdiff1d(_numbers(job), job.seats)])
+    return np.sort(order[surplus([c.take(pa.array(order)) for c in columns])])
+
+
+def _numbers(job: Job) -> Ints:
+    return np.arange(len(job.indexes))
 
 
 def move(job: Job, values: Values, turn: int) -> None:
     """Moves what repeats a unique key to free values, column by column."""
     for unique, columns in uniques(job, values):
-        if len(surplus(columns)):
+        if len(_repeated(job, columns)):
             _spread(job, unique, values)
         for attempt in range(_REDRAWS):
-            repeats = surplus(_compared(job, unique, values))
+            repeats = _repeated(job, _compared(job, unique, values))
             if not len(repeats):
                 break
             rng = job.randomness("redraw", unique.name, turn, attempt)
             _redraw(job, unique, values, repeats, rng)
             if attempt >= _REDRAWS // 2:
                 _widen(job, unique, values, repeats, rng)
-        if len(surplus(_compared(job, unique, values))):
+        if len(_repeated(job, _compared(job, unique, values))):
             _enumerate(job, unique, values)
         _empty(job, unique, values)
 
@@ -124,7 +136,7 @@ def _listed(job: Job, column: str) -> pa.Array | None:
 
 def _empty(job: Job, unique: Unique, values: Values) -> None:
     """Makes null what still repeats a key that takes null for different from null."""
-    repeats = surplus(_compared(job, unique, values))
+    repeats = _repeated(job, _compared(job, unique, values))
     parts = set(unique.columns) - fixed_columns(job, values)
     free = [f.column for f in job.model.columns if f.column.name in parts]
     nullable = next((column for column in free if column.nullable), None)

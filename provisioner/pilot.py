@@ -56,6 +56,7 @@ def pilot(
 def _tried(model: DatabaseModel, plan: Plan) -> Collection[TableName]:
     """The tables with rows whose constraints are not all met by construction."""
     drawn = {met.table for met in constraints_met(model) if met.way is not Way.CONSTRUCTION}
+    drawn |= {str(made.table) for made in plan.hand_made}
     return {
         table.name
         for table in model.schema.tables

@@ -82,6 +82,22 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class HandMade:
+    """The rows of a table that somebody made by hand; the plan holds none of their values.
+
+    Attributes:
+        rows: how many there are.
+        digest: of their values, so that no other ones pass for them.
+        outside: per column of invented contacts, how many lie outside their reserved space.
+    """
+
+    table: TableName
+    rows: int
+    digest: str
+    outside: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TreePlan:
     """A tree of owners, root first, and the rows of each of its tables, shard by shard."""
 
@@ -112,6 +128,7 @@ class Plan:
         acknowledged: hashes of findings that do not stop the run, sorted.
         kept: tables whose rows are in the target already, by name.
         shift: by how much times move once rows are drawn; None where they stay.
+        hand_made: tables with rows made by hand, by name.
     """
 
     model: str
@@ -124,6 +141,7 @@ class Plan:
     acknowledged: tuple[str, ...] = ()
     kept: tuple[Kept, ...] = ()
     shift: Shift | None = None
+    hand_made: tuple[HandMade, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -175,7 +193,11 @@ def read_plan(text: str) -> Plan:
 
 
 def plan(
-    model: DatabaseModel, model_fingerprint: str, request: Request, kept: tuple[Kept, ...] = ()
+    model: DatabaseModel,
+    model_fingerprint: str,
+    request: Request,
+    kept: tuple[Kept, ...] = (),
+    hand_made: tuple[HandMade, ...] = (),
 ) -> Plan:
     """Fixes how many rows of each table each shard has.
 
@@ -184,18 +206,23 @@ def plan(
         model_fingerprint: of its archive.
         request: what the user wants.
         kept: the tables of `request.keep`, as the target holds them.
+        hand_made: the rows made by hand; a root table has at least as many.
 
     Raises:
         WrongRequest: a scale that is not positive, a table that the model does not hold, or a day
             that times cannot move to.
     """
     _check(model, request)
+    for one in hand_made:
+        if one.table in request.keep:
+            raise WrongRequest(f"{one.table} has hand-made rows and is kept; drop one of the two")
     if request.keep != {one.table for one in kept}:
         raise WrongRequest("which rows are kept depends on the target; name it with --target")
     there = {one.table: one.rows for one in kept}
     order = {name: place for place, name in enumerate(load_order(model.schema))}
     found = sorted(trees(model.schema, model.owners, model.rows), key=lambda tree: order[tree[0]])
-    planned = tuple(_tree(model, tables, request, there) for tables in found)
+    fixed = {one.table: one.rows for one in hand_made}
+    planned = tuple(_tree(model, tables, request, there, fixed) for tables in found)
     layouts = {n: lay for t in planned for n, lay in zip(t.tables, t.layouts, strict=True)}
     fresh = {n: lay for n, lay in layouts.items() if n not in there}
     shift, resting = shift_to(model, request.as_of, frozenset(there))
@@ -212,6 +239,7 @@ def plan(
         tuple(sorted(request.acknowledged)),
         kept,
         shift,
+        hand_made,
     )
 
 
@@ -270,10 +298,14 @@ def _tree(
     tables: tuple[TableName, ...],
     request: Request,
     kept: Mapping[TableName, int],
+    fixed: Mapping[TableName, int],
 ) -> TreePlan:
     totals = _totals(model, tables, request, kept)
+    totals[tables[0]] = max(totals[tables[0]], fixed.get(tables[0], 0))
     shards = min(max(1, ceil(sum(totals.values()) / _SHARD_ROWS)), max(1, totals[tables[0]]))
     if shards > 1 and not all(_is_apart(model, n) and _is_alone(model, n) for n in tables):
+        shards = 1
+    if fixed.get(tables[0], 0) * shards > totals[tables[0]]:
         shards = 1
     layouts: dict[TableName, KeyLayout] = {}
     for name in tables:

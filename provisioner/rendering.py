@@ -87,7 +87,8 @@ def planned(
 
 
 def _planned(plan: Plan, name: TableName) -> str:
-    return f"{name} (kept)" if name in plan.keeps else str(name)
+    made = next((f" ({one.rows} by hand)" for one in plan.hand_made if one.table == name), "")
+    return f"{name} (kept)" if name in plan.keeps else f"{name}{made}"
 
 
 def provisioned(loaded: Loaded, report: Report | None) -> Iterator[RenderableType]:

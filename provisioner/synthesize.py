@@ -19,9 +19,11 @@ from generators.randomness import identities, stream
 from generators.relations.owners import Owners
 from generators.shift import shifted
 from provisioner.drawing import draw_keys, draw_table
+from provisioner.given import Given, as_drawn
 from provisioner.keeping import Keeper, callable_functions, keeper
 from provisioner.kept import Keys
 from provisioner.lookups import computed, stored
+from provisioner.placing import Placing
 from provisioner.plan import Plan, TreePlan, most_children
 from provisioner.rings import covering_keys, late_references
 from provisioner.succession import kept_rows
@@ -37,10 +39,19 @@ class Synthesizer:
         model: what was learned.
         plan: how many rows of each table each shard has.
         kept: the key values of the tables whose rows stay.
+        given: the rows made by hand.
     """
 
-    def __init__(self, model: DatabaseModel, plan: Plan, kept: Keys | None = None) -> None:
+    def __init__(
+        self,
+        model: DatabaseModel,
+        plan: Plan,
+        kept: Keys | None = None,
+        given: Mapping[TableName, Given] | None = None,
+    ) -> None:
         self.model, self.plan = model, plan
+        drawn = as_drawn(given or {}, plan)
+        self.placing = Placing(model, plan, drawn, self.matching, self._plain_key, self._is_indexed)
         self._kept = kept or {}
         rows = {name: plan.layout(name).total for name in model.tables}
         most = {
@@ -58,6 +69,7 @@ class Synthesizer:
             self.keeper,
             self.lost,
             self.reachable,
+            self.placing,
         )
         self._reachable: dict[tuple[TableName, tuple[str, ...]], Ints] = {}
         self._whole: dict[TableName, Mapping[str, pa.Array]] = {}
@@ -221,14 +233,20 @@ class Synthesizer:
     def _key(self, name: TableName, column: str, indexes: Ints) -> pa.Array:
         if name in self._kept:
             return self._kept[name].column(column).take(pa.array(indexes))
-        model, table = self._setting.model.tables[name], self._setting.model.schema.table(name)
+        table = self._setting.model.schema.table(name)
         if table.column(column).generated is not None:
             of = partial(self._key, name, indexes=indexes)
             return computed(table, column, self._functions, of)
-        if column in model.keys:
-            return key_values(table.column(column), model.keys[column], indexes)
         if not self._is_indexed(name, column):
             return self._all(name)[column].take(pa.array(indexes))
+        plain = self._plain_key(name, column, indexes)
+        return self.placing.swapped(name, column, indexes, plain)
+
+    def _plain_key(self, name: TableName, column: str, indexes: Ints) -> pa.Array:
+        """What an indexed column holds, but for hand-made rows."""
+        model, table = self._setting.model.tables[name], self._setting.model.schema.table(name)
+        if column in model.keys:
+            return key_values(table.column(column), model.keys[column], indexes)
         [fitted] = (f for f in model.columns if f.column.name == column)
         seed = self._setting.plan.seed
         people = identities(seed, str(name), indexes)
@@ -259,8 +277,11 @@ class Synthesizer:
         needed = stored(schema.table(name), schema.referenced(name), self._functions)
         plan = self._setting.plan
         shards = range(plan.trees[plan.tree(name)].shards)
-        parts = [self._line(name, shard).values for shard in shards]
-        self._whole[name] = {c: pa.concat_arrays([p[c] for p in parts]) for c in sorted(needed)}
+        parts = [self._line(name, shard) for shard in shards]
+        order = pa.array(np.argsort(np.concatenate([p.indexes for p in parts])))
+        self._whole[name] = {
+            c: pa.concat_arrays([p.values[c] for p in parts]).take(order) for c in sorted(needed)
+        }
         self._open.discard(name)
         return self._whole[name]
 

@@ -21,6 +21,7 @@ from generators.relations.counts import beside, to_quota
 from generators.relations.references import Mode, Reference
 from generators.tables import Feature, Matrix
 from provisioner.keeping import Keeper
+from provisioner.placing import Placing, seated, with_at_least
 from provisioner.plan import Plan
 
 Ints = npt.NDArray[np.int64]
@@ -43,6 +44,7 @@ class Setting:
         keeper: the rules of a table.
         lost: values of key columns that no row of a table has, by number; equal for equal ones.
         reachable: indexes of the rows that a key may lead to: no null is in what it references.
+        placing: the places of hand-made rows.
     """
 
     model: DatabaseModel
@@ -55,6 +57,7 @@ class Setting:
     keeper: Callable[[TableName], Keeper]
     lost: Keys
     reachable: Callable[[ForeignKey], Ints]
+    placing: Placing
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,12 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One table to draw in one shard, with all that its values depend on."""
+    """One table to draw in one shard, with all that its values depend on.
+
+    Attributes:
+        made: the hand-made rows in the shard, by their number in their file.
+        seats: their positions among the rows.
+    """
 
     setting: Setting
     table: Table
@@ -86,6 +94,8 @@ class Job:
     indexes: Ints
     parents: Ints
     context: Matrix
+    made: Ints
+    seats: Ints
 
     def randomness(self, *purpose: object) -> np.random.Generator:
         """A stream for one purpose within this table and shard."""
@@ -104,8 +114,16 @@ def job_of(setting: Setting, name: TableName, shard: int, above: Mapping[TableNa
     clusters = model.clusters.of(indexes, layout.total)
     owner = setting.model.owners.get(name)
     parents = np.arange(len(indexes))
+    made = setting.placing.of_shard(setting.plan, name, shard)
+    owners = np.full(len(made), -1)
     if owner is not None:
-        parents = _parents(setting, name, shard, above)
+        owners = _positions(above[owner.parent], setting.placing.owners_of(name, made))
+        parents = _parents(setting, name, shard, above, owners)
+    seats = seated(parents, owners) if len(made) else made
+    if len(made):
+        others = np.setdiff1d(np.arange(len(indexes)), seats)
+        order = np.argsort(np.concatenate([seats, others]))
+        clusters, indexes = clusters[order], indexes[order]
     given = context(
         None if owner is None else above[owner.parent].rows,
         parents,
@@ -113,11 +131,47 @@ def job_of(setting: Setting, name: TableName, shard: int, above: Mapping[TableNa
         model.clusters.count,
     )
     table = setting.model.schema.table(name)
-    return Job(setting, table, model, shard, above, indexes, parents, given)
+    return Job(setting, table, model, shard, above, indexes, parents, given, made, seats)
+
+
+def _positions(above: Drawn, indexes: Ints) -> Ints:
+    """Where rows of some indexes stand among drawn ones; -1 for the index -1."""
+    order = np.argsort(above.indexes)
+    places = np.minimum(np.searchsorted(above.indexes[order], indexes), max(0, len(order) - 1))
+    return np.where(indexes < 0, -1, order[places] if len(order) else -1)
+
+
+def pinned(job: Job, values: Values) -> Values:
+    """The values, those that hand-made rows give in their place."""
+    if not len(job.made):
+        return values
+    given, found = job.setting.placing.given[job.table.name], dict(values)
+    for name in given.values.keys() & values.keys():
+        told = given.given[name][job.made]
+        fresh = given.values[name].take(pa.array(job.made[told]))
+        found[name] = patched(values[name], job.seats[told], fresh)
+    return found
+
+
+def pinned_codes(job: Job, codes: Codes, values: Values) -> Codes:
+    """The codes, those of hand-made rows for the values that they give."""
+    if not len(job.made):
+        return codes
+    given, found = job.setting.placing.given[job.table.name], codes.copy()
+    names = [f.name for f in features(job.model)]
+    for fitted in (f for f in job.model.columns if f.column.name in given.values):
+        seats = job.seats[given.given[fitted.column.name][job.made]]
+        known = values[fitted.column.name].take(pa.array(seats))
+        found[seats, names.index(fitted.column.name)] = fitted.encode(known)
+    return found
 
 
 def _parents(
-    setting: Setting, name: TableName, shard: int, above: Mapping[TableName, Drawn]
+    setting: Setting,
+    name: TableName,
+    shard: int,
+    above: Mapping[TableName, Drawn],
+    owners: Ints,
 ) -> Ints:
     """The owner's position for each row, from the counts that the owner's rows were drawn with."""
     owner = setting.model.owners[name]
@@ -137,6 +191,8 @@ def _parents(
             f"unique keys leave room for {int(counts.sum())}; lower its rows",
             {f"{name} {owner.name}": f"{quota} rows planned, room for {int(counts.sum())}"},
         )
+    if len(owners):
+        counts = with_at_least(counts, np.bincount(owners[owners >= 0], minlength=len(counts)))
     return np.repeat(np.arange(len(counts)), counts)
 
 
@@ -208,14 +264,17 @@ def row_values(job: Job, codes: Codes, rows: Ints, attempt: int) -> Values:
     values: Values = {}
     indexes = job.indexes[rows]
     for name, key in job.model.keys.items():
-        values[name] = key_values(job.table.column(name), key, indexes)
+        own = key_values(job.table.column(name), key, indexes)
+        values[name] = job.setting.placing.swapped(job.table.name, name, indexes, own)
     values |= _owner_values(job, rows)
     names = [f.name for f in features(job.model)]
     people = identities(job.setting.plan.seed, str(job.table.name), indexes)
     for fitted in job.model.columns:
         rng = job.randomness(fitted.column.name, attempt)
         column = codes[:, names.index(fitted.column.name)]
-        values[fitted.column.name] = fitted.decode(column, Draw(rng, indexes, people))
+        drawn = fitted.decode(column, Draw(rng, indexes, people))
+        name = fitted.column.name
+        values[name] = job.setting.placing.swapped(job.table.name, name, indexes, drawn)
     for reference in _in_turn(job, late=False):
         column = codes[:, names.index(reference.feature.name)]
         values |= _referring(job, reference, values, column, rows, attempt)

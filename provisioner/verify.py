@@ -126,7 +126,7 @@ def _table(target: Target, table: Table, model: TableModel, plan: Plan) -> Table
         _broken(target, table, [u for u in table.uniques if u.columns or u.expressions]),
         _broken(target, table, [c for c in table.checks if c.validated]),
         _marginals(target, table, model, plan.shift),
-        _leaks(target, table, model),
+        max(0, _leaks(target, table, model) - _outside(plan, table)),
         dangling,
     )
 
@@ -202,6 +202,11 @@ def _leaks(target: Reader, table: Table, model: TableModel) -> int:
         if fitted.generator.reserved is not None
         and declared.get(fitted.column.name, UNLIMITED).values is None
     )
+
+
+def _outside(plan: Plan, table: Table) -> int:
+    """How many hand-made values lie outside that space, as their author wants it."""
+    return sum(n for one in plan.hand_made if one.table == table.name for _, n in one.outside)
 
 
 def _findings(table: TableReport, *, fires: bool) -> Iterator[Finding]:

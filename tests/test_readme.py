@@ -50,7 +50,10 @@ def test_the_commands_of_the_readme_run_in_their_order(
 
 
 CONFIGURED = """
-create table customers (id serial primary key, first_name text not null, city text not null);
+create table customers (
+    id serial primary key, first_name text not null, city text not null,
+    password text not null default 'x'
+);
 create table orders (id serial primary key, customer_id integer not null, total integer not null);
 create table events (id serial primary key, kind text not null);
 create table notes (id serial primary key, subject_type text not null, subject_id integer not null);
@@ -79,8 +82,11 @@ def test_the_configuration_of_the_readme_does_what_it_says(
     source, target = new_database(), new_database()
     with psycopg.connect(source) as connection:
         connection.execute(CONFIGURED)
+    [testers] = re.findall(r"```csv\n(.*?)```", README, re.DOTALL)
     (tmp_path / "provisioner.yaml").write_text(text)
-    environment = {**os.environ, "SOURCE": source, "TARGET": target}
+    (tmp_path / "testers.csv").write_text(testers)
+    urls = {"SOURCE": source, "TARGET": target, "TESTER_PASSWORD": "correct horse"}
+    environment = {**os.environ, **urls}
     command = str(Path(sys.executable).parent / "provisioner")
     for arguments in (["learn", "-o", "m"], ["plan", "m"], ["provision", "m"], ["verify", "m"]):
         done = subprocess.run(
@@ -91,10 +97,11 @@ def test_the_configuration_of_the_readme_does_what_it_says(
         [found] = connection.execute(
             "select (select count(*) from customers), (select count(*) from events),"
             " (select count(*) from plans), (select count(*) from sessions),"
+            " (select first_name || left(password, 14) from customers where id = 1),"
             " (select count(*) from notes where subject_type = 'order'"
             "  and subject_id not in (select id from orders)), to_regclass('queue') is null"
         )
-    assert found == (200, 300, 20, 500, 0, True)
+    assert found == (200, 300, 20, 500, "Tesspbkdf2_sha256$", 0, True)
 
 
 def test_the_notebook_of_the_readme_runs_and_its_keys_hold(
