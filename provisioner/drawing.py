@@ -17,6 +17,7 @@ from provisioner.freedom import free_columns
 from provisioner.keeping import Keeper, callable_functions, keeper
 from provisioner.mending import mended
 from provisioner.moving import move, repeats_of, uniques
+from provisioner.pinning import pardoned, pinned, pinned_codes
 from provisioner.report import Finding, Severity
 from provisioner.selves import reference_selves
 from provisioner.straying import strayed, typed
@@ -30,8 +31,6 @@ from provisioner.values import (
     features,
     job_of,
     late_values,
-    pinned,
-    pinned_codes,
     row_values,
 )
 
@@ -98,7 +97,8 @@ def _drawn(job: Job, codes: Codes, rows: Ints, attempt: int) -> Values:
 
 def _refused(job: Job, values: Values) -> Ints:
     """Rows that repeat a unique key or break a check, as far as their columns are drawn."""
-    broken = _keeper(job, values).broken(values).any(axis=1)
+    rules = _keeper(job, values)
+    broken = pardoned(job, rules, rules.broken(values)).any(axis=1)
     return np.union1d(repeats_of(job, values), np.flatnonzero(broken))
 
 
@@ -177,7 +177,7 @@ def _complaints(job: Job, values: Values) -> Iterator[tuple[str, str]]:
     """Each rule and key that rows break, by its place, with the rows that do."""
     rows = len(job.indexes)
     rules = _keeper(job, values)
-    rates = rules.broken(values).sum(axis=0)
+    rates = pardoned(job, rules, rules.broken(values)).sum(axis=0)
     for rule, count in zip(rules.rules, rates, strict=True):
         if count:
             text = f"{count} of {rows} rows break {rule.name}: {rule.sql}"

@@ -87,5 +87,5 @@ def same_plan(plan: Plan, ledger: Ledger) -> None:
         way_out = "name an empty database" if ledger.dropped is None else "take it back by --abort"
         raise ForeignLoad(
             f"the target holds {'a finished' if ledger.finished else 'an unfinished'} load of "
-            f"another model, scale, seed or kept rows; {advice}{way_out}"
+            f"another model, scale, seed, day, kept or hand-made rows; {advice}{way_out}"
         )

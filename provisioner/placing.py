@@ -142,10 +142,14 @@ class Placing:
 
 
 def with_at_least(counts: Ints, least: Ints) -> Ints:
-    """Counts of children, none below its least; those with the most to spare give them up."""
+    """Counts of children, none below its least; those with the most to spare give them up.
+
+    As long as others can, none gives up its last one.
+    """
     raised = np.maximum(counts, least)
     excess = int(raised.sum() - counts.sum())
-    spare = raised - least
+    spare = raised - np.maximum(least, np.minimum(counts, 1))
+    spare = spare if spare.sum() >= excess else raised - least
     order = np.argsort(-spare, kind="stable")
     before = np.cumsum(spare[order]) - spare[order]
     raised[order] -= np.clip(excess - before, 0, spare[order])

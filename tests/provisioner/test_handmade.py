@@ -273,6 +273,20 @@ def test_given_times_stay_when_all_others_move(
     assert query(database, "select max(placed) > '2024-09-01' from orders") == [(True,)]
 
 
+def test_given_times_are_judged_as_they_are_written(
+    archive: Path, model: DatabaseModel, database: str, tmp_path: Path
+) -> None:
+    """A day that the check allows, and would not allow where it is drawn: ten years later."""
+    config = "tables: {users: {hand_made: [{id: 5, born: 2019-12-31}]}}"
+    given = made(model, tmp_path, config)
+    early = planned(archive, given, as_of=date(2014, 6, 3))
+    assert early.shift is not None
+    assert "born" in early.shift.of(TableName("public", "users"))
+    with open_target(database) as target:
+        load(model, early, target, given=given)
+    assert query(database, "select born::text from users where id = 5") == [("2019-12-31",)]
+
+
 MISTAKES = [
     ("role", "wizard", "line 2: breaks users_role_check; expected"),
     ("born", "soon", "line 2, column born: expected a day such as 2026-01-31"),
