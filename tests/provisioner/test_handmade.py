@@ -207,6 +207,18 @@ def test_a_password_is_hashed_as_its_framework_checks_it(staging: str) -> None:
     assert len(set(salts)) == 2
 
 
+def test_no_error_and_no_text_shows_a_password(model: DatabaseModel, tmp_path: Path) -> None:
+    wrong = "tables: {users: {hand_made: [{id: '${PASSWORD}', born: '${PASSWORD}'}]}}"
+    with pytest.raises(WrongConfig) as raised:
+        made(model, tmp_path, wrong)
+    assert PASSWORD not in str(raised.value)
+    assert PASSWORD not in repr(read_config(wrong, "f", {"PASSWORD": PASSWORD}))
+    plain = "tables: {users: {hand_made: users.csv}}"
+    with pytest.raises(WrongConfig) as raised:
+        made(model, tmp_path, plain, "id,role\n1,${PASSWORD}\n${PASSWORD},clerk\n")
+    assert PASSWORD not in str(raised.value)
+
+
 def test_no_value_is_in_the_ledger(staging: str) -> None:
     with open_target(staging) as target:
         told = repr(target.ledger())
