@@ -5,7 +5,7 @@ Each file ends in a line such as `generator: type[TableGenerator] = Trees`.
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, Protocol, Self
@@ -75,6 +75,16 @@ class TableGenerator(Protocol):
 
         A feature named in `evidence` takes the codes given there, and later features are drawn
         given them.
+        """
+        ...
+
+    def log_weight(
+        self, context: Codes, target: Codes, given: Collection[str]
+    ) -> npt.NDArray[np.float64]:
+        """How much likelier each row is than `sample` makes it with evidence on some features.
+
+        The natural logarithm of p(row | context) / p(row is drawn | context, evidence), so that
+        rows drawn with evidence, weighed by it, stand for p(row | context).
         """
         ...
 

@@ -1,6 +1,6 @@
 """Trees for every table, and networks where they are affordable and units held out prefer them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -53,6 +53,10 @@ class Auto:
     ) -> Codes:
         """As the chosen model draws."""
         return self.chosen.sample(context, evidence, rng)
+
+    def log_weight(self, context: Codes, target: Codes, given: Collection[str]) -> Floats:
+        """As the chosen model has it."""
+        return self.chosen.log_weight(context, target, given)
 
     def released(self) -> State:
         """The kind of the chosen model, and its state."""

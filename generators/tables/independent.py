@@ -1,6 +1,6 @@
 """Draws every column of a row on its own, by the shares of its codes: the floor of all models."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -46,12 +46,7 @@ class Independent:
 
     def log_prob(self, context: Codes, target: Codes) -> Floats:
         """The sum of the features' log probabilities; minus infinity for a withheld code."""
-        del context
-        total = np.zeros(len(target))
-        with np.errstate(divide="ignore"):
-            for j, cumulative in enumerate(self.cumulative):
-                total += np.log(np.diff(cumulative, prepend=0) / _GRAINS)[target[:, j]]
-        return total
+        return self.log_weight(context, target, self.names)
 
     def sample(
         self, context: Codes, evidence: Mapping[str, Codes], rng: np.random.Generator
@@ -64,6 +59,16 @@ class Independent:
             drawn = np.searchsorted(cumulative, np.floor(draws[:, j] * _GRAINS), side="right")
             rows[:, j] = drawn if given is None else given
         return rows
+
+    def log_weight(self, context: Codes, target: Codes, given: Collection[str]) -> Floats:
+        """The sum over the features given, since evidence changes no other."""
+        del context
+        total = np.zeros(len(target))
+        with np.errstate(divide="ignore"):
+            for j, cumulative in enumerate(self.cumulative):
+                if self.names[j] in given:
+                    total += np.log(np.diff(cumulative, prepend=0) / _GRAINS)[target[:, j]]
+        return total
 
     def released(self) -> State:
         """The names and sizes of the features, and the shares of their codes, end to end."""

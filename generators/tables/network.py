@@ -5,7 +5,7 @@ what a tree and what a network make of the codes before it; the network also tak
 later, so that evidence on any column is exact: given columns count as known before all others.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -80,18 +80,7 @@ class Network:
         """The log-likelihood of each row; minus infinity where a code was withheld."""
         if self.networks is None:
             return self.base.log_prob(context, target)
-        known = np.concatenate([context, target], axis=1).T
-        total = np.zeros(len(target))
-        done = np.arange(len(known)) < self.contexts
-        with np.errstate(divide="ignore"):
-            for j in self.order:
-                by_network = self.networks.probabilities(
-                    j, known, done[self.networks.inputs[j]], target[:, j]
-                )
-                by_tree = self.trees[j].grains(known, target[:, j]) / GRAINS
-                total += np.log(self.shares[j] * by_network + (1 - self.shares[j]) * by_tree)
-                done[self.contexts + j] = True
-        return total
+        return self._logs(self.networks, context, target, ())
 
     def sample(
         self, context: Codes, evidence: Mapping[str, Codes], rng: np.random.Generator
@@ -109,6 +98,16 @@ class Network:
             uniform = rng.random(rows[block].shape)
             rows[block] = self._drawn(self.networks, context[block], given, uniform)
         return rows
+
+    def log_weight(self, context: Codes, target: Codes, given: Collection[str]) -> Floats:
+        """The likelihood of each row, less that of its other features where some are given.
+
+        Networks know of evidence that comes later in `order`, so that the others' differ too.
+        """
+        if self.networks is None:
+            return self.base.log_weight(context, target, given)
+        whole = self._logs(self.networks, context, target, ())
+        return whole - self._logs(self.networks, context, target, given)
 
     def released(self) -> State:
         """The trees' state, and the networks' weights with their shares and figures."""
@@ -136,6 +135,30 @@ class Network:
             state,
         )
 
+    def _logs(
+        self, networks: Networks, context: Codes, target: Codes, given: Collection[str]
+    ) -> Floats:
+        """The log-likelihood of each row's features that are not given, as they are drawn."""
+        known = np.concatenate([context, target], axis=1).T
+        total = np.zeros(len(target))
+        done = np.arange(len(known)) < self.contexts
+        done[self.contexts :] |= np.isin(self.names, list(given))
+        with np.errstate(divide="ignore"):
+            for j in (j for j in self.order if self.names[j] not in given):
+                usable = done[networks.inputs[j]]
+                share = self._share(networks, j, done)
+                by_network = networks.probabilities(j, known, usable, target[:, j])
+                by_tree = self.trees[j].grains(known, target[:, j]) / GRAINS
+                total += np.log(share * by_network + (1 - share) * by_tree)
+                done[self.contexts + j] = True
+        return total
+
+    def _share(self, networks: Networks, j: int, done: Bools) -> float:
+        """How often the network draws: always, where what is known is not what usually is."""
+        usable = done[networks.inputs[j]]
+        usual = usable.sum() == self._before(networks, j) and done[self.trees[j].inputs].all()
+        return float(self.shares[j]) if usual else 1.0
+
     def _drawn(
         self, networks: Networks, context: Codes, evidence: Mapping[str, Codes], uniform: Floats
     ) -> Codes:
@@ -156,8 +179,7 @@ class Network:
     ) -> Ints:
         """A code per row: one number chooses between network and tree, and within them."""
         usable = done[networks.inputs[j]]
-        usual = usable.sum() == self._before(networks, j) and done[self.trees[j].inputs].all()
-        share = self.shares[j] if usual else 1.0
+        share = self._share(networks, j, done)
         by_network = np.flatnonzero(uniform < share)
         by_tree = np.flatnonzero(uniform >= share)
         codes = np.empty(len(uniform), np.int64)

@@ -5,7 +5,7 @@ the rows by their earlier codes for as long as that tells more about its own tha
 holds the distribution of its codes, and stands for at least k privacy units.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -71,12 +71,7 @@ class Trees:
 
     def log_prob(self, context: Codes, target: Codes) -> Floats:
         """The log-likelihood of each row; minus infinity where a code was withheld."""
-        known = np.concatenate([context, target], axis=1).T
-        total = np.zeros(len(target))
-        with np.errstate(divide="ignore"):
-            for j, tree in enumerate(self.trees):
-                total += np.log(tree.grains(known, target[:, j]) / GRAINS)
-        return total
+        return self.log_weight(context, target, self.names)
 
     def sample(
         self, context: Codes, evidence: Mapping[str, Codes], rng: np.random.Generator
@@ -93,6 +88,16 @@ class Trees:
             uniform = rng.random(rows[block].shape)
             rows[block] = self._drawn(context[block], given, uniform)
         return rows
+
+    def log_weight(self, context: Codes, target: Codes, given: Collection[str]) -> Floats:
+        """The sum over the features given, since all others are drawn by their own trees."""
+        known = np.concatenate([context, target], axis=1).T
+        total = np.zeros(len(target))
+        with np.errstate(divide="ignore"):
+            for j, tree in enumerate(self.trees):
+                if self.names[j] in given:
+                    total += np.log(tree.grains(known, target[:, j]) / GRAINS)
+        return total
 
     def released(self) -> State:
         """The features' names and sizes, the order, and the trees, end to end in flat arrays."""

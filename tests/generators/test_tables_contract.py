@@ -192,3 +192,27 @@ def test_shares_of_codes_are_kept(kind: type[TableGenerator], rows: Rows) -> Non
         shown = np.bincount(codes[:, j], minlength=feature.size) / len(codes)
         # Five deviations of a share among the rows learned from.
         assert np.abs(learned - shown).max() <= 5 * np.sqrt(0.25 / ROWS)
+
+
+def test_rows_drawn_with_evidence_stand_for_all_rows_by_their_weights(
+    kind: type[TableGenerator], rows: Rows
+) -> None:
+    count, names = 60_000, ("status", "active")
+    model, rng = fitted(kind, rows), np.random.default_rng(3)
+    context = np.tile(np.array([1, 3], np.int32), (count, 1))
+    given = {"status": rng.integers(0, 3, count), "active": rng.integers(0, 2, count)}
+    evidence = {name: codes.astype(np.int32) for name, codes in given.items()}
+    codes = model.sample(context, evidence, rng)
+    weights = np.exp(model.log_weight(context, codes, names)) * 6  # evidence has chance 1 / 6
+    every = np.array(list(product(*(range(f.size) for f in TARGET))), np.int32)
+    expected = np.exp(model.log_prob(context[: len(every)], every))
+    place = np.ravel_multi_index(tuple(codes.T), [f.size for f in TARGET])
+    share = np.bincount(place, weights, minlength=len(every)) / count
+    square = np.bincount(place, weights**2, minlength=len(every)) / count
+    assert (np.abs(share - expected) <= 5 * np.sqrt(square / count) + 1e-4).all()
+
+
+def test_a_row_without_evidence_weighs_one(kind: type[TableGenerator], rows: Rows) -> None:
+    model = fitted(kind, rows)
+    codes = drawn(model, rows.context.codes)
+    assert np.allclose(model.log_weight(rows.context.codes, codes, ()), 0)
