@@ -22,9 +22,12 @@ __all__ = [
     "Rule",
     "Scope",
     "Unevaluable",
+    "agreeing",
     "compiled",
     "evaluate",
     "failing",
+    "holding",
+    "predicate",
     "solutions",
 ]
 
@@ -76,6 +79,23 @@ def compiled(sql: str, scope: Scope) -> Expression | Unevaluable:
     except Untranslatable as problem:
         return Unevaluable(f"{problem} cannot be computed outside the database")
     return _compiled(tree, scope)
+
+
+def predicate(sql: str, scope: Scope) -> Expression | Unevaluable:
+    """As `compiled`, of an expression that has to be true, false or null."""
+    found = compiled(sql, scope)
+    if isinstance(found, Unevaluable):
+        return found
+    kind = Trial(scope, found.columns).type_of(found.sql)
+    if kind != "BOOLEAN":
+        return Unevaluable(f"it is of type {kind}, and a condition is true or false")
+    return found
+
+
+def agreeing(condition: Expression, column: str) -> Expression:
+    """The check that a condition is true in those rows alone where a column of booleans is."""
+    sql = f'(coalesce({condition.sql}, FALSE) = "{written_name(column)}")'
+    return Expression(sql, tuple(dict.fromkeys((*condition.columns, column))))
 
 
 def _compiled(tree: exp.Expression, scope: Scope) -> Expression | Unevaluable:
@@ -138,6 +158,12 @@ def failing(
     for position, column in enumerate(table.columns):
         broken[:, position] = column.to_numpy()
     return broken
+
+
+def holding(condition: Expression, rows: pa.Table | pa.RecordBatch) -> npt.NDArray[np.bool_]:
+    """Whether a condition is true in each row, neither false nor null."""
+    [found] = evaluate([condition], rows)
+    return np.asarray(found.fill_null(False).to_numpy(zero_copy_only=False), dtype=np.bool_)
 
 
 def _travelling(sql: str, found: str) -> str:

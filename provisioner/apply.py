@@ -11,6 +11,7 @@ from provisioner.learn import Learning
 from provisioner.lines import Path
 from provisioner.naming import cold_rows, named_rows, named_table, named_tables
 from provisioner.plan import Request
+from provisioner.scenarios import Having, Scenario
 from provisioner.undeclared import undeclared_key, with_key
 
 
@@ -78,6 +79,7 @@ def to_request(
         fire=frozenset(name for name, s in sections if s.triggers == "fire"),
         acknowledged=chosen.acknowledged | set(config.acknowledge),
         as_of=chosen.as_of or config.as_of,
+        scenarios=(*chosen.scenarios, *_scenarios(config, names)),
     )
 
 
@@ -86,6 +88,24 @@ def _table(config: Config, path: Path, text: str, known: tuple[TableName, ...]) 
         return named_table(text, known)
     except WrongRequest as error:
         raise config.places.wrong(path, str(error)) from None
+
+
+def _scenarios(config: Config, known: tuple[TableName, ...]) -> Iterator[Scenario]:
+    for number, section in enumerate(config.scenarios):
+        path: Path = ("scenarios", number)
+        having = None
+        if section.having is not None:
+            children = _table(config, (*path, "having", "table"), section.having.table, known)
+            having = Having(children, section.having.where, section.having.at_least)
+        yield Scenario(
+            _table(config, (*path, "table"), section.table, known),
+            section.where,
+            having,
+            section.share,
+            section.count,
+            section.factor,
+            section.name,
+        )
 
 
 def _in_mode(config: Config, mode: Mode, known: tuple[TableName, ...]) -> Iterator[TableName]:

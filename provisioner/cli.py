@@ -415,6 +415,7 @@ def _planned(
     """The model, the plan of what `_size` and `_acknowledge` ask, and the hand-made rows."""
     from provisioner.admission import admit
     from provisioner.apply import to_request
+    from provisioner.frequency import measured
     from provisioner.given import planned_rows
     from provisioner.handmade import hand_made
     from provisioner.kept import kept_in
@@ -436,6 +437,7 @@ def _planned(
     request = to_request(config, model.tables, wanted, asked["rows"])
     if request.keep and target is None and config.target is not None:
         target = config.url("target", os.environ)
+    request = measured(model, fingerprint, request)
     given = hand_made(config, model.schema, request.seed, os.environ)
     summaries = tuple(planned_rows(rows, model.tables[n]) for n, rows in sorted(given.items()))
     kept = kept_in(target, model, request.keep)

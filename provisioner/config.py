@@ -54,6 +54,7 @@ _LATER = frozenset({"copy", "mask"})
 
 Rows = Annotated[int, Ge(0), Le(10**12)]
 Names = Annotated[tuple[str, ...], Len(1)]
+Condition = Annotated[str, StringConstraints(min_length=1, max_length=10_000)]
 Hash = Annotated[str, StringConstraints(pattern="^[0-9a-f]{12}$")]
 
 
@@ -187,6 +188,39 @@ class TableSection(_Section):
     passwords: dict[str, Annotated[Scheme, BeforeValidator(_known_scheme)]] = {}
 
 
+class HavingSection(_Section):
+    """What the children of a scenario's rows shall be like."""
+
+    table: str
+    where: Condition
+    at_least: Annotated[int, Ge(1), Le(10**6)] = 1
+
+
+class ScenarioSection(_Section):
+    """How many rows of a table shall satisfy a predicate, or have children that do.
+
+    Attributes:
+        share: of the table's rows.
+        factor: of the frequency that was learned.
+    """
+
+    table: str
+    name: Annotated[str, StringConstraints(max_length=100)] = ""
+    where: Condition | None = None
+    having: HavingSection | None = None
+    share: Annotated[float, Ge(0), Le(1)] | None = None
+    count: Rows | None = None
+    factor: Annotated[float, Ge(0), Le(1_000_000)] | None = None
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if (self.where is None) == (self.having is None):
+            raise ValueError("expected one of where and having")
+        if sum(amount is not None for amount in (self.share, self.count, self.factor)) != 1:
+            raise ValueError("expected one of share, count and factor")
+        return self
+
+
 class Config(_Section):
     """The whole file; what it leaves out is None or empty.
 
@@ -197,6 +231,7 @@ class Config(_Section):
         rows: rows by table, and under `EACH_EMPTY` those of each table without any in the source.
         as_of: the day that the rows shall look like.
         acknowledge: hashes of findings that shall not stop a run.
+        scenarios: predicates that so many rows shall satisfy.
     """
 
     source: str | None = Field(default=None, repr=False)
@@ -208,6 +243,7 @@ class Config(_Section):
     as_of: Day | None = None
     acknowledge: tuple[Hash, ...] = ()
     tables: dict[str, TableSection] = {}
+    scenarios: tuple[ScenarioSection, ...] = ()
     _places: Places = PrivateAttr(default_factory=Places)
 
     @property
@@ -315,6 +351,10 @@ def _section(path: tuple[str | int, ...]) -> type[_Section]:
             return TableSection
         case ("tables", _, "keys", _):
             return Key
+        case ("scenarios", _):
+            return ScenarioSection
+        case ("scenarios", _, "having"):
+            return HavingSection
         case _:
             return Place
 

@@ -43,6 +43,10 @@ def plan_document(plan: Plan, met: tuple[Met, ...] = ()) -> Mapping[str, Any]:
             }
             for tree in plan.trees
         ],
+        "scenarios": [
+            {"table": str(q.scenario.table), "name": q.scenario.label, "rows": q.rows}
+            for q in plan.scenarios
+        ],
         "constraints": [
             {"table": m.table, "name": m.name, "kind": m.kind, "met": m.way.value} for m in met
         ],
@@ -56,6 +60,7 @@ def report_document(report: Report) -> Mapping[str, Any]:
         "passed": report.passed,
         "marginal": report.marginal,
         "tables": [asdict(t) for t in report.tables],
+        "scenarios": [asdict(p) for p in report.scenarios],
         "findings": [_finding(f) for f in report.findings],
     }
 

@@ -5,22 +5,24 @@ from dataclasses import replace
 
 import numpy as np
 
+from connectors.dialect.expressions import Scope
 from connectors.schema import TableName
-from generators.columns import Codes
 from generators.contexts import Rows
 from generators.distinct import groups, patched, surplus
 from generators.errors import Unmeetable
 from generators.relations.references import Mode
 from generators.spans import apart, apart_by_ends, overlap
 from generators.tables import Matrix
+from provisioner.enacting import enacted
 from provisioner.freedom import free_columns
 from provisioner.keeping import Keeper, callable_functions, keeper
 from provisioner.mending import mended
 from provisioner.moving import move, repeats_of, uniques
 from provisioner.pinning import pardoned, pinned, pinned_codes
 from provisioner.report import Finding, Severity
+from provisioner.scenarios import with_roles
 from provisioner.selves import reference_selves
-from provisioner.straying import strayed, typed
+from provisioner.straying import drawn_values, strayed
 from provisioner.succession import draw_codes, draw_codes_again, with_repeats
 from provisioner.values import (
     Drawn,
@@ -31,7 +33,6 @@ from provisioner.values import (
     features,
     job_of,
     late_values,
-    row_values,
 )
 
 _RESAMPLES = 6
@@ -70,15 +71,19 @@ def draw_keys(
     job = job_of(setting, name, shard, above)
     rows = np.arange(len(job.indexes))
     turns = draw_codes(job)
-    values = pinned(job, with_repeats(job, _drawn(job, turns.codes, rows, 0), turns))
+    values = pinned(job, with_repeats(job, drawn_values(job, turns.codes, rows, 0), turns))
     for attempt in range(1, _RESAMPLES + 1):
         refused = _refused(job, values)
         if not len(refused):
             break
         turns = draw_codes_again(job, turns, refused, attempt)
-        fresh = _drawn(job, turns.codes[refused], refused, attempt)
+        fresh = drawn_values(job, turns.codes[refused], refused, attempt)
         values = {c: patched(v, refused, fresh[c]) for c, v in values.items()}
         values = pinned(job, with_repeats(job, values, turns))
+    if job.setting.plan.roles(name):
+        values = _settled(job, values)  # a row that is moved later might lose its part
+        turns, values = enacted(job, turns, values)
+        values = pinned(job, values)
     if any(r.mode is Mode.SELF for r in job.model.references):
         values = _settled(job, values)  # what rows refer to stays as it is from here on
         values |= reference_selves(job, turns.codes, values)
@@ -86,13 +91,6 @@ def draw_keys(
     values = _settled(job, pinned(job, values))
     target = Matrix(features(job.model), pinned_codes(job, turns.codes, values))
     return Drawn(job.indexes, job.parents, Rows(job.context, target), values)
-
-
-def _drawn(job: Job, codes: Codes, rows: Ints, attempt: int) -> Values:
-    """A value per row and column, but for keys that reference the table itself."""
-    values = row_values(job, codes, rows, attempt)
-    values |= strayed(job, values, rows, attempt, selves=False)
-    return values | typed(job, values, rows, job.randomness("typed", attempt))
 
 
 def _refused(job: Job, values: Values) -> Ints:
@@ -129,6 +127,8 @@ def _without_doubtful(job: Job) -> Job | None:
         return None
     table, setting = replace(job.table, checks=checks), job.setting
     firm = keeper(table, callable_functions(setting.model.schema))
+    scope = Scope(table, functions=callable_functions(setting.model.schema))
+    firm = with_roles(firm, setting.plan.roles(table.name), scope)
     firm = replace(firm, matching=setting.matching)
 
     def rules(name: TableName) -> Keeper:

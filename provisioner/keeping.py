@@ -127,7 +127,7 @@ def keeper(table: Table, functions: tuple[SqlFunction, ...] = ()) -> Keeper:
         (*(rule for rule, _ in kept), *(lookup.rule for lookup in found_keys)),
         tuple(expression for _, expression in kept),
         (*left, *left_keys),
-        {c: _typed(table.column(c).datatype, values) for c, values in proposals.items()},
+        {c: typed_values(table.column(c).datatype, values) for c, values in proposals.items()},
         {**left_over, **_computed(table, left_over, [expression for _, expression in kept])},
         forms,
         {u.name: _parts(u, Scope(table, functions=functions)) for u in keys},
@@ -212,7 +212,7 @@ def _proposed(rule: Rule, scope: Scope) -> dict[str, list[object]]:
     return found
 
 
-def _typed(datatype: DataType, values: list[object]) -> pa.Array:
+def typed_values(datatype: DataType, values: Sequence[object]) -> pa.Array:
     """The values that fit the column's Arrow type, each once."""
     kind = arrow_type(datatype)
     kept = []

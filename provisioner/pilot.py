@@ -15,6 +15,7 @@ from provisioner.events import Advanced, Listener, StageFinished, StageStarted, 
 from provisioner.feasibility import Way, constraints_met
 from provisioner.plan import Plan
 from provisioner.report import Finding, Severity, acknowledged
+from provisioner.scenarios import counted
 from provisioner.synthesize import Synthesizer
 
 _MOST = 1_000
@@ -35,11 +36,14 @@ def pilot(
 
     Raises:
         Infeasible: an error was found that the plan does not acknowledge.
+        WrongRequest: the target cannot understand a scenario's condition.
     """
     began = time.monotonic()
     wanted = _tried(model, plan)
     listen(StageStarted("pilot", len(wanted), "tables"))
     found: dict[str, Finding] = {}
+    for quota in plan.scenarios:
+        counted(model, quota, target)  # a condition that the server refuses fails here
     for number in range(len(plan.trees)):
         for name, drawn in synthesizer.sample(number, _MOST, wanted):
             for finding in _judged(model.schema.table(name), drawn, target):
@@ -62,7 +66,7 @@ def _tried(model: DatabaseModel, plan: Plan) -> Collection[TableName]:
         for table in model.schema.tables
         if table.name not in plan.keeps
         and plan.layout(table.name).total
-        and (str(table.name) in drawn or _is_judged(table))
+        and (str(table.name) in drawn or plan.roles(table.name) or _is_judged(table))
     }
 
 

@@ -29,7 +29,9 @@ from provisioner.leaving import without
 from provisioner.report import Finding, Severity, acknowledged, unmatched
 from provisioner.rings import covering_keys, endless_keys
 from provisioner.room import Room, room, room_under_owner
+from provisioner.scenarios import Quota, Role, Scenario, quotas, read_by, roles
 from provisioner.shifting import Shift, shift_to
+from provisioner.trial import hopeless
 
 _SHARD_ROWS = 100_000
 _BYTES = {Kind.BOOLEAN: 1, Kind.INTEGER: 5, Kind.FLOAT: 8, Kind.DATE: 4, Kind.UUID: 16}
@@ -54,6 +56,7 @@ class Request:
             drawn as well as they can be and written as they are, so that the server is the judge
             of the constraint; where it refuses one, the load stops there.
         as_of: the day that the rows shall look like; None for that of learning.
+        scenarios: predicates that so many rows of a table shall satisfy.
     """
 
     scale: float = 1.0
@@ -65,6 +68,7 @@ class Request:
     fire: frozenset[TableName] = frozenset()
     acknowledged: frozenset[str] = frozenset()
     as_of: date | None = None
+    scenarios: tuple[Scenario, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,7 @@ class Plan:
         kept: tables whose rows are in the target already, by name.
         shift: by how much times move once rows are drawn; None where they stay.
         hand_made: tables with rows made by hand, by name.
+        scenarios: predicates, with the rows that shall satisfy them.
     """
 
     model: str
@@ -142,6 +147,7 @@ class Plan:
     kept: tuple[Kept, ...] = ()
     shift: Shift | None = None
     hand_made: tuple[HandMade, ...] = ()
+    scenarios: tuple[Quota, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -179,6 +185,10 @@ class Plan:
                 return number
         raise KeyError(str(table))
 
+    def roles(self, table: TableName) -> tuple[Role, ...]:
+        """What scenarios ask of the rows of a table."""
+        return roles(self.scenarios, table)
+
     def as_json(self) -> str:
         """The plan as JSON, for the ledger."""
         return _ADAPTER.dump_json(self).decode()
@@ -209,8 +219,8 @@ def plan(
         hand_made: the rows made by hand; a root table has at least as many.
 
     Raises:
-        WrongRequest: a scale that is not positive, a table that the model does not hold, or a day
-            that times cannot move to.
+        WrongRequest: a scale that is not positive, a table that the model does not hold, a day that
+            times cannot move to, or a scenario that no rows can enact.
     """
     _check(model, request)
     for one in hand_made:
@@ -226,7 +236,13 @@ def plan(
     layouts = {n: lay for t in planned for n, lay in zip(t.tables, t.layouts, strict=True)}
     fresh = {n: lay for n, lay in layouts.items() if n not in there}
     shift, resting = shift_to(model, request.as_of, frozenset(there))
-    found_all = (*_findings(model, layouts, request.empty, frozenset(there)), *resting)
+    rows = {n: lay.total for n, lay in layouts.items()}
+    asked = quotas(model, request.scenarios, rows)
+    found_all = (
+        *_findings(model, layouts, request.empty, frozenset(there)),
+        *resting,
+        *hopeless(model, asked, rows),
+    )
     findings = acknowledged(found_all, request.acknowledged)
     return Plan(
         model_fingerprint,
@@ -240,6 +256,7 @@ def plan(
         kept,
         shift,
         hand_made,
+        asked,
     )
 
 
@@ -284,6 +301,7 @@ def _check(model: DatabaseModel, request: Request) -> None:
     for name in (*request.rows, *request.empty, *request.keep, *request.fire):
         if name not in model.tables:
             raise WrongRequest(f"the model holds no table {name}; see `provisioner show`")
+    _check_scenarios(request)
     roots = {tree[0] for tree in trees(model.schema, model.owners, model.rows)}
     for name, rows in request.rows.items():
         if name not in roots:
@@ -291,6 +309,12 @@ def _check(model: DatabaseModel, request: Request) -> None:
             raise WrongRequest(f"rows of {name} follow those of {above}; set that table's rows")
         if rows < 0:
             raise WrongRequest(f"{rows} rows asked for {name}; expected 0 or more")
+
+
+def _check_scenarios(request: Request) -> None:
+    for scenario in request.scenarios:
+        for name in sorted({scenario.table, scenario.judged} & request.keep):
+            raise WrongRequest(f"{scenario.place}: rows of {name} are kept; drop one of the two")
 
 
 def _tree(
@@ -303,7 +327,10 @@ def _tree(
     totals = _totals(model, tables, request, kept)
     totals[tables[0]] = max(totals[tables[0]], fixed.get(tables[0], 0))
     shards = min(max(1, ceil(sum(totals.values()) / _SHARD_ROWS)), max(1, totals[tables[0]]))
-    if shards > 1 and not all(_is_apart(model, n) and _is_alone(model, n) for n in tables):
+    read = read_by(model, request.scenarios)
+    if shards > 1 and not all(
+        _is_apart(model, n) and _is_alone(model, n, read.get(n, frozenset())) for n in tables
+    ):
         shards = 1
     if fixed.get(tables[0], 0) * shards > totals[tables[0]]:
         shards = 1
@@ -315,11 +342,14 @@ def _tree(
     return TreePlan(tables, tuple(layouts[name] for name in tables))
 
 
-def _is_alone(model: DatabaseModel, name: TableName) -> bool:
-    """Whether a shard alone can keep every unique key of plain columns."""
+def _is_alone(model: DatabaseModel, name: TableName, read: frozenset[str]) -> bool:
+    """Whether a shard alone can keep every unique key of plain columns.
+
+    `read` are the columns that scenarios read.
+    """
     table = model.schema.table(name)
     rules = keeper(table, callable_functions(model.schema)).rules
-    ruled = frozenset(column for rule in rules for column in rule.columns)
+    ruled = read.union(*(rule.columns for rule in rules))
     plain = [u for u in table.uniques if u.columns and not u.expressions and u.predicate is None]
     return all(is_local(table, model.tables[name], unique, ruled) for unique in plain)
 

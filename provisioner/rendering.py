@@ -70,6 +70,9 @@ def planned(
         for name, layout in zip(tree.tables, tree.layouts, strict=True)
     )
     yield _table(("table", "rows", "shards", "tree of"), rows)
+    if plan.scenarios:
+        rows_of = ((str(q.scenario.table), q.scenario.label, f"{q.rows:,}") for q in plan.scenarios)
+        yield _table(("table", "scenario", "rows"), rows_of)
     yield Text(
         f"{plan.rows:,} rows, about {_size(plan.bytes)} without indexes, "
         f"scale {plan.scale:g}, seed {plan.seed}"
@@ -103,6 +106,9 @@ def verified(report: Report) -> Iterator[RenderableType]:
     """What was found in each table, and whether that is what was promised."""
     columns = ("table", "planned", "rows", "orphans", "duplicates", "violations", "leaks")
     yield _table((*columns, "marginals"), map(_verified, report.tables))
+    if report.scenarios:
+        rows = ((p.scenario, f"{p.planned:,}", f"{p.found:,}") for p in report.scenarios)
+        yield _table(("scenario", "planned", "rows"), rows)
     yield from _findings(report.findings)
     if report.marginal is not None:
         yield Text(f"marginals are {report.marginal:.3f} similar on average, of 1")

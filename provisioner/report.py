@@ -87,11 +87,21 @@ class TableReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Played:
+    """What `verify` found of a scenario: its place, and rows that enact it."""
+
+    scenario: str
+    planned: int
+    found: int
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The outcome of `verify`."""
 
     tables: tuple[TableReport, ...]
     findings: tuple[Finding, ...]
+    scenarios: tuple[Played, ...] = ()
 
     @property
     def passed(self) -> bool:

@@ -8,13 +8,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.schema import ForeignKey
+from generators.columns import Codes
 from generators.distinct import patched
 from generators.encoding import empty
 from generators.errors import Unmeetable
 from generators.relations.references import Mode
-from provisioner.values import Ints, Job, Values
+from provisioner.values import Ints, Job, Values, row_values
 
 Verdict = npt.NDArray[np.bool_]
+
+
+def drawn_values(job: Job, codes: Codes, rows: Ints, attempt: int) -> Values:
+    """A value per row and column, but for keys that reference the table itself."""
+    values = row_values(job, codes, rows, attempt)
+    values |= strayed(job, values, rows, attempt, selves=False)
+    return values | typed(job, values, rows, job.randomness("typed", attempt))
 
 
 def strayed(job: Job, values: Values, rows: Ints, attempt: int, *, selves: bool) -> Values:

@@ -15,12 +15,12 @@ from generators.encoding import FittedColumn
 from generators.randomness import identities
 from generators.relations.beats import Beat, moments, ticks
 from generators.relations.histories import History
-from generators.relations.turns import Cast, Turns, drawn_again, take_turns
+from generators.relations.turns import Cast, Turns, drawn_again, drawn_given, take_turns
 from generators.siblings import BEAT, origin_ticks
 from generators.tables import Matrix
 from provisioner.calibration import calibrated
 from provisioner.refereeing import refereed
-from provisioner.values import Drawn, Ints, Job, Setting, Values, features, job_of
+from provisioner.values import Drawn, Floats, Ints, Job, Setting, Values, features, job_of
 
 Bools = npt.NDArray[np.bool_]
 
@@ -47,6 +47,25 @@ def draw_codes_again(job: Job, found: Turns, rows: Ints, attempt: int) -> Turns:
     codes = found.codes.copy()
     codes[rows] = job.model.generator.sample(job.context.codes[rows], {}, rng)
     return replace(found, codes=codes)
+
+
+def draw_codes_given(
+    job: Job, found: Turns, rows: Ints, evidence: Mapping[str, Codes], rng: np.random.Generator
+) -> tuple[Turns, Floats]:
+    """As `draw_codes_again` with evidence, and each row's weight; see `TableGenerator`."""
+    if job.model.history is not None:
+        return drawn_given(_cast(job, job.model.history), found, rows, evidence, rng)
+    given, codes = job.context.codes[rows], found.codes.copy()
+    codes[rows] = job.model.generator.sample(given, evidence, rng)
+    weights = job.model.generator.log_weight(given, codes[rows], evidence)
+    return replace(found, codes=codes), weights
+
+
+def drawable(job: Job) -> frozenset[str]:
+    """Names of the features that rows are drawn by: all but the clock's."""
+    history = job.model.history
+    drawn = features(job.model) if history is None else history.drawn
+    return frozenset(feature.name for feature in drawn)
 
 
 def with_repeats(job: Job, values: Values, found: Turns) -> Values:

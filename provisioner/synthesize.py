@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from connectors.batch import Batch
+from connectors.dialect.expressions import Scope
 from connectors.schema import ForeignKey, Schema, TableName
 from generators.columns import Draw
 from generators.distinct import SPREADABLE, beyond, groups
@@ -26,10 +27,13 @@ from provisioner.lookups import computed, stored
 from provisioner.placing import Placing
 from provisioner.plan import Plan, TreePlan, most_children
 from provisioner.rings import covering_keys, late_references
+from provisioner.scenarios import Quota, with_roles
 from provisioner.succession import kept_rows
 from provisioner.values import Drawn, Setting, key_values
 
 Ints = npt.NDArray[np.int64]
+_SPARE = 4
+"""Children in a sample for each one that scenarios speak of."""
 
 
 class Synthesizer:
@@ -227,6 +231,8 @@ class Synthesizer:
         if name not in self._keepers:
             schema = self._setting.model.schema
             found = keeper(schema.table(name), self._functions)
+            scope = Scope(schema.table(name), functions=self._functions)
+            found = with_roles(found, self.plan.roles(name), scope)
             self._keepers[name] = replace(found, matching=self.matching)
         return self._keepers[name]
 
@@ -319,4 +325,19 @@ def _cut(plan: Plan, tree: int, most: int, owners: Owners) -> Plan:
             first = 0
         layouts[name] = KeyLayout((first, layout.total - first))
     cut = TreePlan(found.tables, tuple(layouts.values()))
-    return replace(plan, trees=(*plan.trees[:tree], cut, *plan.trees[tree + 1 :]))
+    fewer = tuple(_fewer(quota, layouts) for quota in plan.scenarios)
+    trees = (*plan.trees[:tree], cut, *plan.trees[tree + 1 :])
+    return replace(plan, trees=trees, scenarios=fewer)
+
+
+def _fewer(quota: Quota, layouts: Mapping[TableName, KeyLayout]) -> Quota:
+    """No more owners than the few children in a first shard are more than enough for.
+
+    Owners there have fewer children than planned, some of whom other scenarios may need.
+    """
+    having = quota.scenario.having
+    if having is None or having.table not in layouts:
+        return quota
+    owners = layouts[quota.scenario.table]
+    most = layouts[having.table].rows[0] // (_SPARE * having.at_least)
+    return replace(quota, rows=min(quota.rows, most * owners.total // max(1, owners.rows[0])))

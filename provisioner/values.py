@@ -17,7 +17,7 @@ from generators.keys import KeyGenerator
 from generators.layout import scatter
 from generators.model import DatabaseModel, TableModel
 from generators.randomness import identities, stream
-from generators.relations.counts import beside, to_quota
+from generators.relations.counts import beside, to_quota, with_enough
 from generators.relations.references import Mode, Reference
 from generators.tables import Feature, Matrix
 from provisioner.keeping import Keeper
@@ -160,6 +160,7 @@ def _parents(
     if (name, owner.name) in setting.covering and quota >= len(counts):
         counts = 1 + to_quota(np.maximum(counts - 1, 0), quota - len(counts), None, rng)
     counts = to_quota(counts, quota, setting.most[name], rng)
+    counts = _with_enough(setting, owner, counts, kept, shard)
     if int(counts.sum()) != quota:
         raise Unmeetable(
             f"{name}: {quota} rows planned under {len(counts)} rows of {owner.parent}, but its "
@@ -206,6 +207,33 @@ def _decoded(fitted: FittedColumn, codes: Codes, draw: Draw, others: Ints | None
         return beside(counts, others)
     found = np.maximum(counts.to_numpy(zero_copy_only=False), 0)
     return np.asarray(found, dtype=np.int64)
+
+
+def _with_enough(
+    setting: Setting, owner: ForeignKey, counts: Ints, kept: npt.NDArray[np.bool_], shard: int
+) -> Ints:
+    """The counts, with as many owners that have enough children as scenarios speak of.
+
+    Raises:
+        Unmeetable: the children's unique keys allow an owner fewer than it needs.
+    """
+    name, most = owner.table, setting.most[owner.table]
+    covered = int((name, owner.name) in setting.covering and counts.min(initial=1) > 0)
+    for role in setting.plan.roles(name):
+        having = role.scenario.having
+        if having is None:
+            continue
+        place, least = role.scenario.place, having.at_least
+        if role.quota.rows and most is not None and least > most:
+            text = f"asks for {least} rows of {name}, whose unique keys allow {most} for each"
+            raise Unmeetable(f"{place}: {text}", {place: text})
+        rng = stream(setting.plan.seed, name, shard, "enough", role.column)
+        wanted = role.quota.shard(setting.plan.layout(owner.parent), shard)
+        able = np.flatnonzero(kept)
+        found = with_enough(counts[able] - covered, wanted, least - covered, rng)
+        counts = counts.copy()
+        counts[able] = found + covered
+    return counts
 
 
 def _may_own(

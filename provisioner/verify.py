@@ -17,7 +17,8 @@ from provisioner.errors import Unprovable
 from provisioner.events import Advanced, Listener, StageFinished, StageStarted, silent
 from provisioner.keeping import keeper
 from provisioner.plan import Plan, read_plan
-from provisioner.report import Finding, Report, Severity, TableReport, acknowledged
+from provisioner.report import Finding, Played, Report, Severity, TableReport, acknowledged
+from provisioner.scenarios import counted
 from provisioner.shifting import Shift
 
 _SAMPLE = 200_000
@@ -39,6 +40,13 @@ def verify(model: DatabaseModel, target: Target, listen: Listener = silent) -> R
     tables: list[TableReport] = []
     graver = Severity.WARNING if migrated else Severity.ERROR
     findings = [*_missing(model.schema, found, graver), *_kept(plan)]
+    there = {t.name for t in model.schema.tables if _is_whole(t, found)}
+    played = [
+        Played(q.scenario.place, q.rows, counted(model, q, target))
+        for q in plan.scenarios
+        if {q.scenario.table, q.scenario.judged} <= there
+    ]
+    findings.extend(_unplayed(played, fires=bool(plan.fire)))
     for table in model.schema.tables:
         if table.name not in plan.keeps and _is_whole(table, found):
             report = _table(target, table, model.tables[table.name], plan)
@@ -46,7 +54,7 @@ def verify(model: DatabaseModel, target: Target, listen: Listener = silent) -> R
             findings.extend(_findings(report, fires=bool(plan.fire)))
         listen(Advanced("verify", 1, str(table.name)))
     listen(StageFinished("verify", len(tables), time.monotonic() - began))
-    return Report(tuple(tables), acknowledged(findings, plan.acknowledged))
+    return Report(tuple(tables), acknowledged(findings, plan.acknowledged), tuple(played))
 
 
 def _finished_plan(target: Target) -> tuple[Plan, bool]:
@@ -61,6 +69,18 @@ def _finished_plan(target: Target) -> tuple[Plan, bool]:
             "the target holds an unfinished load; repeat the `provisioner provision` that began it"
         )
     return read_plan(ledger.plan), ledger.dropped is not None
+
+
+def _unplayed(played: list[Played], *, fires: bool) -> Iterator[Finding]:
+    """Scenarios that other rows enact than the plan says."""
+    for one in played:
+        if one.planned != one.found:
+            yield Finding(
+                "scenario",
+                Severity.WARNING if fires else Severity.ERROR,
+                one.scenario,
+                f"{one.found} rows found, {one.planned} planned",
+            )
 
 
 def _kept(plan: Plan) -> Iterator[Finding]:

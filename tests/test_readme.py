@@ -18,6 +18,7 @@ from provisioner.airline.build import build_airline
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+YAML = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
 LINES = [line for block in BLOCKS for line in block.splitlines()]
 
 
@@ -78,7 +79,7 @@ select (array['order', 'customer', 'page'])[1 + n % 3], 1 + n % 400 from generat
 def test_the_configuration_of_the_readme_does_what_it_says(
     new_database: Callable[[], str], tmp_path: Path
 ) -> None:
-    [text] = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    text, _ = YAML
     source, target = new_database(), new_database()
     with psycopg.connect(source) as connection:
         connection.execute(CONFIGURED)
@@ -121,6 +122,56 @@ def test_the_notebook_of_the_readme_runs_and_its_keys_hold(
     }
     assert len(names["joined"]) == 500
     assert not set(names["drawn"]["customers"]["email"]) & set(mails)
+
+
+STAGED = """
+create table customers (id serial primary key, first_name text not null, city text not null);
+create table payments (
+    id serial primary key, customer_id int not null references customers, status text not null,
+    country text not null, amount int not null);
+create table invoices (
+    id serial primary key, customer_id int not null references customers, due date not null,
+    paid date, kind text not null);
+insert into customers (first_name, city)
+select 'Ann', (array['Rome', 'Oslo'])[1 + n % 2] from generate_series(1, 600) n;
+insert into payments (customer_id, status, country, amount)
+select 1 + n % 600, (array['done', 'done', 'done', 'fraud', 'chargeback'])[1 + n * 7 % 5],
+    (array['NZ', 'AU', 'FR'])[1 + n * 11 % 3], 10 + n * 13 % 90 from generate_series(1, 3000) n;
+insert into invoices (customer_id, due, paid, kind)
+select 1 + n % 600, date '2024-01-01' + n * 17 % 366,
+    case when n % 4 > 0 then date '2024-01-05' + n * 17 % 366 end,
+    (array['sale', 'sale', 'sale', 'refund', 'fee'])[1 + n * 3 % 5]
+from generate_series(1, 3000) n;
+"""
+
+
+def test_the_scenarios_of_the_readme_are_enacted(
+    new_database: Callable[[], str], tmp_path: Path
+) -> None:
+    _, text = YAML
+    source, target = new_database(), new_database()
+    with psycopg.connect(source) as connection:
+        connection.execute(STAGED)
+    (tmp_path / "provisioner.yaml").write_text(text)
+    environment = {**os.environ, "PROVISIONER_SOURCE": source, "PROVISIONER_TARGET": target}
+    command = str(Path(sys.executable).parent / "provisioner")
+    for arguments in (["learn", "-o", "m"], ["plan", "m"], ["provision", "m"], ["verify", "m"]):
+        done = subprocess.run(
+            [command, *arguments], cwd=tmp_path, env=environment, capture_output=True, check=False
+        )
+        assert done.returncode == 0, (arguments, done.stderr.decode()[-2000:])
+    assert "fraud abroad" in done.stdout.decode()
+    with psycopg.connect(target) as connection:
+        [found] = connection.execute(
+            "select count(*) filter (where status = 'fraud' and country <> 'NZ'),"
+            " (select count(*) from invoices where due < date '2024-06-01' and paid is null),"
+            " (select count(*) from (select from payments where status = 'chargeback'"
+            "  group by customer_id having count(*) >= 2) as c),"
+            " (select count(*) from invoices where kind = 'refund') from payments"
+        )
+    assert found[:3] == (60, 500, 60)
+    # Three times the fifth that are refunds, as far as so many rows tell of a share.
+    assert abs(found[3] - 3 * 600) <= 3 * 5 * (3000 * 0.2 * 0.8 * 2) ** 0.5
 
 
 def _migrate(source: str, target: str) -> None:

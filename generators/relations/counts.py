@@ -68,6 +68,29 @@ def to_quota(counts: Ints, quota: int, most: int | None, rng: np.random.Generato
     return counts
 
 
+def with_enough(counts: Ints, wanted: int, least: int, rng: np.random.Generator) -> Ints:
+    """Counts with the same sum, of which at least `wanted` are `least` or more.
+
+    Those nearest to it get what they lack, from counts above it first. As many as the sum allows.
+    """
+    wanted = min(wanted, len(counts), int(counts.sum()) // max(1, least))
+    short = wanted - int((counts >= least).sum())
+    if short <= 0:
+        return counts
+    order = np.lexsort((rng.random(len(counts)), -np.minimum(counts, least)))
+    chosen = order[:wanted]
+    found = counts.copy()
+    found[chosen] = np.maximum(counts[chosen], least)
+    spare: Ints = np.maximum(found - least, 0)
+    rest = np.setdiff1d(np.arange(len(counts)), chosen)
+    lost = int(found.sum() - counts.sum())
+    taken = min(lost, int(spare.sum()))
+    found -= spare - _dropped(spare, taken, rng)
+    others = np.zeros_like(found)
+    others[rest] = found[rest]
+    return found - (others - _dropped(others, lost - taken, rng))
+
+
 def _dropped(counts: Ints, extra: int, rng: np.random.Generator) -> Ints:
     slots = np.repeat(np.arange(len(counts)), counts)
     gone = rng.choice(len(slots), extra, replace=False)

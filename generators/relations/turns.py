@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,7 @@ from generators.relations.walks import advanced, ahead, before_first
 from generators.tables import Feature, TableGenerator
 
 Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 _ENDLESS = 2**61
@@ -167,29 +169,49 @@ def _turns(cast: Cast, way: _Way, rng: np.random.Generator) -> Turns:
 
 def drawn_again(cast: Cast, found: Turns, rows: Ints, rng: np.random.Generator) -> Turns:
     """The same rows with some of them replaced, each drawn given what it was drawn given before."""
-    again = replace(
+    again = _copied(found)
+    _draw_rows(cast, again, rows, rng)
+    return again
+
+
+def drawn_given(
+    cast: Cast, found: Turns, rows: Ints, evidence: Mapping[str, Codes], rng: np.random.Generator
+) -> tuple[Turns, Floats]:
+    """As `drawn_again` with evidence, and the weight of each row; see `TableGenerator`."""
+    again = _copied(found)
+    codes = _draw_rows(cast, again, rows, rng, evidence)
+    return again, cast.generator.log_weight(found.context[rows], codes, evidence)
+
+
+def _copied(found: Turns) -> Turns:
+    return replace(
         found,
         codes=found.codes.copy(),
         sources=found.sources.copy(),
         current=found.current.copy(),
     )
-    _draw_rows(cast, again, rows, rng)
-    return again
 
 
-def _draw_rows(cast: Cast, found: Turns, rows: Ints, rng: np.random.Generator) -> None:
-    """Draws codes of rows whose context and time are there, in place."""
+def _draw_rows(
+    cast: Cast,
+    found: Turns,
+    rows: Ints,
+    rng: np.random.Generator,
+    evidence: Mapping[str, Codes] = MappingProxyType({}),
+) -> Codes:
+    """Draws codes of rows whose context and time are there, in place; answers the generator's."""
     known, history = found.context[rows], cast.history
     position, beat = positions(cast.owners)[rows], _beat_rows(cast, found, rows)
     followers, earlier = _older(cast, found, rows, position)
-    codes = cast.generator.sample(known, {}, rng)
+    codes = cast.generator.sample(known, evidence, rng)
     for _ in range(_REDRAWS):
         how = history.repeats(codes)
         bad = _impossible(how, position, beat, (followers, earlier)).any(axis=1)
         wrong = np.flatnonzero(bad | _seen_again(cast, found, rows, codes))
         if not len(wrong):
             break
-        codes[wrong] = cast.generator.sample(known[wrong], {}, rng)
+        given = {name: known_codes[wrong] for name, known_codes in evidence.items()}
+        codes[wrong] = cast.generator.sample(known[wrong], given, rng)
     how = history.repeats(codes)
     how[_impossible(how, position, beat, (followers, earlier))] = NEW
     fresh = history.spread(codes)
@@ -208,6 +230,7 @@ def _draw_rows(cast: Cast, found: Turns, rows: Ints, rng: np.random.Generator) -
             found.current[rows[now], place] = beat[now]
             if len(now):
                 found.codes[rows[now], place] = cast.shared[int(place)][beat[now]]
+    return codes
 
 
 def _seen_again(cast: Cast, found: Turns, rows: Ints, codes: Codes) -> Bools:

@@ -16,7 +16,17 @@ from hypothesis import strategies as st
 
 from connectors.datatypes import DataType, Kind
 from connectors.engines import open_source
-from connectors.rules import Expression, Scope, Unevaluable, compiled, evaluate, failing
+from connectors.rules import (
+    Expression,
+    Scope,
+    Unevaluable,
+    agreeing,
+    compiled,
+    evaluate,
+    failing,
+    holding,
+    predicate,
+)
 from connectors.schema import Column, SqlFunction, Table, TableName
 
 TODAY = date(2024, 6, 15)
@@ -575,3 +585,22 @@ def test_verdicts_are_one_matrix_of_booleans() -> None:
     )
     assert verdicts.dtype == np.bool_
     assert verdicts.shape == (1, 1)
+
+
+def test_a_predicate_is_true_or_false() -> None:
+    assert isinstance(predicate("a > 3", Scope(PLACES)), Expression)
+    for sql in ("a", "a + 1", "'yes'"):
+        found = predicate(sql, Scope(PLACES))
+        assert isinstance(found, Unevaluable)
+        assert "true or false" in found.why
+
+
+def test_a_condition_agrees_with_a_column_where_null_counts_as_false() -> None:
+    condition = predicate("a > 3", Scope(PLACES))
+    assert isinstance(condition, Expression)
+    numbers = pa.array([5, 1, None, 5, 1, None], pa.int32())
+    wanted = pa.array([True, False, False, False, True, True])
+    rows = pa.table({"a": numbers, "@ who": wanted})
+    assert holding(condition, rows).tolist() == [True, False, False, True, False, False]
+    broken = failing([agreeing(condition, "@ who")], rows)
+    assert broken[:, 0].tolist() == [False, False, False, True, True, True]

@@ -20,7 +20,7 @@ from connectors.profile import (
 from connectors.schema import Column, ForeignKey, Schema, Table, TableName, Unique
 from generators.contexts import siblings
 from generators.privacy.support import Support
-from generators.relations.counts import BUCKETS, bucket, to_quota
+from generators.relations.counts import BUCKETS, bucket, to_quota, with_enough
 from generators.relations.links import parent_rows
 from generators.relations.owners import ancestors, choose_owners, trees
 from generators.relations.references import Clusters, fit_clusters, unclustered
@@ -270,3 +270,20 @@ def test_larger_clusters_come_first_by_degree() -> None:
     means = [degrees[codes == c].mean() for c in range(clusters.count)]
     assert clusters.count > 3
     assert all(a >= b for a, b in pairwise(means))
+
+
+@given(st.lists(st.integers(0, 12), min_size=1, max_size=30), st.integers(0, 40), st.integers(1, 5))
+def test_as_many_owners_as_can_be_have_enough_children_and_none_is_made(
+    sizes: list[int], wanted: int, least: int
+) -> None:
+    counts = np.array(sizes, np.int64)
+    found = with_enough(counts, wanted, least, np.random.default_rng(1))
+    possible = min(wanted, len(counts), int(counts.sum()) // least)
+    assert found.sum() == counts.sum()
+    assert found.min() >= 0
+    assert (found >= least).sum() >= possible
+
+
+def test_counts_that_are_enough_already_stay() -> None:
+    counts = np.array([0, 3, 1, 4])
+    assert with_enough(counts, 2, 3, np.random.default_rng(1)).tolist() == counts.tolist()

@@ -12,7 +12,18 @@ from hypothesis import strategies as st
 from connectors.schema import TableName
 from provisioner.apply import to_request
 from provisioner.cli import main
-from provisioner.config import EACH_EMPTY, ONE, Config, Key, Mode, Place, TableSection, read_config
+from provisioner.config import (
+    EACH_EMPTY,
+    ONE,
+    Config,
+    HavingSection,
+    Key,
+    Mode,
+    Place,
+    ScenarioSection,
+    TableSection,
+    read_config,
+)
 from provisioner.errors import WrongConfig, WrongRequest
 from provisioner.plan import Request
 
@@ -214,6 +225,18 @@ sections = st.builds(
     triggers=st.none() | st.just("fire"),
     keys=st.lists(keys(), max_size=2).map(tuple),
 )
+
+
+@st.composite
+def scenarios(draw: st.DrawFn) -> ScenarioSection:
+    amount = draw(st.sampled_from(["share", "count", "factor"]))
+    numbers = counts if amount == "count" else st.floats(0, 1, allow_subnormal=False)
+    having = st.builds(HavingSection, table=names, where=names, at_least=st.integers(1, 9))
+    about = st.fixed_dictionaries({"where": names}) | st.fixed_dictionaries({"having": having})
+    said = {"table": draw(names), "name": draw(names), **draw(about), amount: draw(numbers)}
+    return ScenarioSection.model_validate(said)
+
+
 configs = st.builds(
     Config,
     source=st.none() | names,
@@ -224,6 +247,7 @@ configs = st.builds(
     rows=st.dictionaries(names, counts, max_size=3),
     acknowledge=st.lists(st.from_regex(r"[0-9a-f]{12}", fullmatch=True), max_size=3).map(tuple),
     tables=st.dictionaries(names, sections, max_size=3),
+    scenarios=st.lists(scenarios(), max_size=2).map(tuple),
 )
 
 
