@@ -8,7 +8,7 @@ import numpy as np
 
 from connectors.schema import TableName
 from generators.columns import Codes
-from provisioner.values import Floats, Ints, Job, counts_of
+from provisioner.job import Floats, Ints, Job, counts_of
 
 _CLOSE = 0.002
 """Share of the planned children that may be missing, or too many, once owners were swapped."""

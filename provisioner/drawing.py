@@ -15,6 +15,7 @@ from generators.spans import apart, apart_by_ends, overlap
 from generators.tables import Matrix
 from provisioner.enacting import enacted
 from provisioner.freedom import free_columns
+from provisioner.job import Drawn, Ints, Job, Setting, Values, features, job_of
 from provisioner.keeping import Keeper, callable_functions, keeper
 from provisioner.mending import mended
 from provisioner.moving import move, repeats_of, uniques
@@ -24,16 +25,7 @@ from provisioner.scenarios import with_roles
 from provisioner.selves import reference_selves
 from provisioner.straying import drawn_values, strayed
 from provisioner.succession import draw_codes, draw_codes_again, with_repeats
-from provisioner.values import (
-    Drawn,
-    Ints,
-    Job,
-    Setting,
-    Values,
-    features,
-    job_of,
-    late_values,
-)
+from provisioner.values import late_values
 
 _RESAMPLES = 6
 _ROUNDS = 12

@@ -23,12 +23,12 @@ from generators.distinct import patched, surplus
 from generators.errors import Unmeetable
 from generators.randomness import identities
 from generators.relations.turns import Turns
+from provisioner.job import Floats, Ints, Job, Values
 from provisioner.keeping import callable_functions
 from provisioner.moving import uniques
 from provisioner.scenarios import Having, Role, condition, is_role
 from provisioner.straying import drawn_values
 from provisioner.succession import draw_codes_given, drawable, with_repeats
-from provisioner.values import Floats, Ints, Job, Values
 
 Bools = npt.NDArray[np.bool_]
 

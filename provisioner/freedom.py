@@ -12,17 +12,11 @@ from connectors.schema import ForeignKey
 from generators.encoding import FittedColumn
 from generators.relations.references import Mode, Reference
 from provisioner.allowed import allowed, every
+from provisioner.job import Ints, Job, Values
 from provisioner.mending import Free, Redraw
 from provisioner.proposals import proposals_of
 from provisioner.selves import chosen_selves, is_unique
-from provisioner.values import (
-    Ints,
-    Job,
-    Values,
-    anything,
-    referenced,
-    waiting_references,
-)
+from provisioner.values import anything, referenced, waiting_references
 
 
 def free_columns(

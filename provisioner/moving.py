@@ -16,12 +16,8 @@ from generators.errors import Unmeetable
 from generators.relations.references import Mode
 from provisioner.allowed import wide
 from provisioner.freedom import fixed_columns, free_columns, shares_a_column, values_left
+from provisioner.job import Ints, Job, Values
 from provisioner.straying import typed, unspoken
-from provisioner.values import (
-    Ints,
-    Job,
-    Values,
-)
 
 _REDRAWS = 60
 _WIDTH = 100

@@ -5,8 +5,8 @@ import pyarrow as pa
 
 from generators.columns import Codes
 from generators.distinct import patched
+from provisioner.job import Job, Values, features
 from provisioner.keeping import Keeper, Verdict
-from provisioner.values import Job, Values, features
 
 
 def pinned(job: Job, values: Values) -> Values:

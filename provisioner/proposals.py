@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from connectors.datatypes import arrow_type
+from provisioner.job import Job
 from provisioner.lookups import Lookup
-from provisioner.values import Job
 
 _WORTH_TRYING = 1000
 

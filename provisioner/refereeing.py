@@ -8,7 +8,7 @@ import numpy.typing as npt
 from generators.relations.lives import lives
 from generators.relations.referee import CANDIDATES, Referee, chosen
 from generators.relations.turns import Cast, Turns, take_turns
-from provisioner.values import Floats, Ints, Job
+from provisioner.job import Floats, Ints, Job
 
 _ITERATIONS = 15
 _STEP = 0.2

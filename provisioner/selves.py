@@ -10,7 +10,8 @@ from generators.distinct import groups
 from generators.errors import Unmeetable
 from generators.relations.levels import Places, refer
 from generators.relations.references import Mode, Reference
-from provisioner.values import Floats, Ints, Job, Values, can_be_null, features, with_nulls
+from provisioner.job import Floats, Ints, Job, Values, features
+from provisioner.values import can_be_null, with_nulls
 
 Bools = npt.NDArray[np.bool_]
 

@@ -13,7 +13,8 @@ from generators.distinct import patched
 from generators.encoding import empty
 from generators.errors import Unmeetable
 from generators.relations.references import Mode
-from provisioner.values import Ints, Job, Values, row_values
+from provisioner.job import Ints, Job, Values
+from provisioner.values import row_values
 
 Verdict = npt.NDArray[np.bool_]
 

@@ -19,8 +19,8 @@ from generators.relations.turns import Cast, Turns, drawn_again, drawn_given, ta
 from generators.siblings import BEAT, origin_ticks
 from generators.tables import Matrix
 from provisioner.calibration import calibrated
+from provisioner.job import Drawn, Floats, Ints, Job, Setting, Values, features, job_of
 from provisioner.refereeing import refereed
-from provisioner.values import Drawn, Floats, Ints, Job, Setting, Values, features, job_of
 
 Bools = npt.NDArray[np.bool_]
 

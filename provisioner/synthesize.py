@@ -21,6 +21,7 @@ from generators.relations.owners import Owners
 from generators.shift import shifted
 from provisioner.drawing import draw_keys, draw_table
 from provisioner.given import Given, as_drawn
+from provisioner.job import Drawn, Setting
 from provisioner.keeping import Keeper, callable_functions, keeper
 from provisioner.kept import Keys
 from provisioner.lookups import computed, stored
@@ -29,7 +30,7 @@ from provisioner.plan import Plan, TreePlan, most_children
 from provisioner.rings import covering_keys, late_references
 from provisioner.scenarios import Quota, with_roles
 from provisioner.succession import kept_rows
-from provisioner.values import Drawn, Setting, key_values
+from provisioner.values import key_values
 
 Ints = npt.NDArray[np.int64]
 _SPARE = 4

@@ -1,0 +1,289 @@
+"""What drawing one table in one shard depends on: its owners, and how many rows each has."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from connectors.schema import ForeignKey, Table, TableName
+from generators.columns import Codes, Draw
+from generators.contexts import Rows, context
+from generators.encoding import FittedColumn
+from generators.errors import Unmeetable
+from generators.model import DatabaseModel, TableModel
+from generators.randomness import stream
+from generators.relations.counts import beside, to_quota, with_enough
+from generators.relations.references import Mode, Reference
+from generators.tables import Feature, Matrix
+from provisioner.keeping import Keeper
+from provisioner.placing import Placing, seated, with_at_least
+from provisioner.plan import Plan
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Values = dict[str, pa.Array]
+Keys = Callable[[TableName, tuple[str, ...], Ints], list[pa.Array]]
+Matching = Callable[[TableName, Mapping[str, pa.Array], np.random.Generator], Ints]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What drawing any table needs.
+
+    Attributes:
+        most: the most rows under one owner that a table's unique keys allow.
+        late: names of the references of a table that are drawn once its keys are known.
+        covering: foreign keys, by table and name, that lead to every row of their parent.
+        keys: values of key columns of any rows of a table, by index.
+        matching: index of some row of a table that holds given values in some key columns.
+        keeper: the rules of a table.
+        lost: values of key columns that no row of a table has, by number; equal for equal ones.
+        reachable: indexes of the rows that a key may lead to: no null is in what it references.
+        placing: the places of hand-made rows.
+    """
+
+    model: DatabaseModel
+    plan: Plan
+    most: Mapping[TableName, int | None]
+    late: Mapping[TableName, frozenset[str]]
+    covering: frozenset[tuple[TableName, str]]
+    keys: Keys
+    matching: Matching
+    keeper: Callable[[TableName], Keeper]
+    lost: Keys
+    reachable: Callable[[ForeignKey], Ints]
+    placing: Placing
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A table's rows in one shard.
+
+    Attributes:
+        indexes: the rows' indexes in their table.
+        parents: position of each row's owner among the owner's rows of this shard.
+        rows: codes, with those they were drawn given.
+        values: a value per row, by column.
+    """
+
+    indexes: Ints
+    parents: Ints
+    rows: Rows
+    values: Mapping[str, pa.Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One table to draw in one shard, with all that its values depend on.
+
+    Attributes:
+        made: the hand-made rows in the shard, by their number in their file.
+        seats: their positions among the rows.
+    """
+
+    setting: Setting
+    table: Table
+    model: TableModel
+    shard: int
+    above: Mapping[TableName, Drawn]
+    indexes: Ints
+    parents: Ints
+    context: Matrix
+    made: Ints
+    seats: Ints
+
+    def randomness(self, *purpose: object) -> np.random.Generator:
+        """A stream for one purpose within this table and shard."""
+        return stream(self.setting.plan.seed, self.table.name, self.shard, *purpose)
+
+    @property
+    def owner(self) -> ForeignKey | None:
+        """The owner key, where the table has one."""
+        return self.setting.model.owners.get(self.table.name)
+
+
+def job_of(setting: Setting, name: TableName, shard: int, above: Mapping[TableName, Drawn]) -> Job:
+    """The job of drawing a table whose owners are in `above`."""
+    model, layout = setting.model.tables[name], setting.plan.layout(name)
+    indexes = layout.indexes(shard)
+    clusters = model.clusters.of(indexes, layout.total)
+    owner = setting.model.owners.get(name)
+    parents = np.arange(len(indexes))
+    made = setting.placing.of_shard(setting.plan, name, shard)
+    owners = np.full(len(made), -1)
+    if owner is not None:
+        owners = _positions(above[owner.parent], setting.placing.owners_of(name, made))
+        parents = _parents(setting, name, shard, above, owners)
+    seats = seated(parents, owners) if len(made) else made
+    if len(made):
+        others = np.setdiff1d(np.arange(len(indexes)), seats)
+        order = np.argsort(np.concatenate([seats, others]))
+        clusters, indexes = clusters[order], indexes[order]
+    given = context(
+        None if owner is None else above[owner.parent].rows,
+        parents,
+        clusters,
+        model.clusters.count,
+    )
+    table = setting.model.schema.table(name)
+    return Job(setting, table, model, shard, above, indexes, parents, given, made, seats)
+
+
+def _positions(above: Drawn, indexes: Ints) -> Ints:
+    """Where rows of some indexes stand among drawn ones; -1 for the index -1."""
+    order = np.argsort(above.indexes)
+    places = np.minimum(np.searchsorted(above.indexes[order], indexes), max(0, len(order) - 1))
+    return np.where(indexes < 0, -1, order[places] if len(order) else -1)
+
+
+def _parents(
+    setting: Setting,
+    name: TableName,
+    shard: int,
+    above: Mapping[TableName, Drawn],
+    owners: Ints,
+) -> Ints:
+    """The owner's position for each row, from the counts that the owner's rows were drawn with."""
+    owner = setting.model.owners[name]
+    owning = above[owner.parent]
+    rng = stream(setting.plan.seed, name, shard, "counts")
+    counts = _counts(setting, name, above, rng)
+    quota = setting.plan.layout(name).rows[shard]
+    kept = _may_own(setting, owner, owning, rng) if quota else np.ones(len(counts), np.bool_)
+    if not kept.all():
+        counts = np.where(kept, counts if counts[kept].any() else 1, 0)
+    if (name, owner.name) in setting.covering and quota >= len(counts):
+        counts = 1 + to_quota(np.maximum(counts - 1, 0), quota - len(counts), None, rng)
+    counts = to_quota(counts, quota, setting.most[name], rng)
+    counts = _with_enough(setting, owner, counts, kept, shard)
+    if int(counts.sum()) != quota:
+        raise Unmeetable(
+            f"{name}: {quota} rows planned under {len(counts)} rows of {owner.parent}, but its "
+            f"unique keys leave room for {int(counts.sum())}; lower its rows",
+            {f"{name} {owner.name}": f"{quota} rows planned, room for {int(counts.sum())}"},
+        )
+    if len(owners):
+        counts = with_at_least(counts, np.bincount(owners[owners >= 0], minlength=len(counts)))
+    return np.repeat(np.arange(len(counts)), counts)
+
+
+def _counts(
+    setting: Setting, name: TableName, above: Mapping[TableName, Drawn], rng: np.random.Generator
+) -> Ints:
+    """How many rows of a table each row of its owner was drawn with."""
+    parent = setting.model.owners[name].parent
+    fitted, owning = setting.model.tables[parent].counts[name], above[parent]
+    codes = owning.rows.target.column(fitted.column.name)
+    other = setting.model.tables[parent].beside.get(name)
+    others = None
+    if other is not None:
+        others = np.bincount(above[other].parents, minlength=len(codes))
+    return _decoded(
+        fitted, codes, Draw(rng, owning.indexes, owning.indexes.astype(np.uint64)), others
+    )
+
+
+def counts_of(job: Job, codes: Codes, child: TableName, known: Mapping[TableName, Ints]) -> Ints:
+    """How many rows of a child table a job's rows have, given their codes.
+
+    `known` are those of the table that the child's are told beside, where there is one.
+    """
+    fitted = job.model.counts[child]
+    place = [f.name for f in features(job.model)].index(fitted.column.name)
+    rng = stream(job.setting.plan.seed, child, job.shard, "counts")
+    draw = Draw(rng, job.indexes, job.indexes.astype(np.uint64))
+    other = job.model.beside.get(child)
+    return _decoded(fitted, codes[:, place], draw, None if other is None else known[other])
+
+
+def _decoded(fitted: FittedColumn, codes: Codes, draw: Draw, others: Ints | None) -> Ints:
+    counts = fitted.decode(codes, draw)
+    if others is not None:
+        return beside(counts, others)
+    found = np.maximum(counts.to_numpy(zero_copy_only=False), 0)
+    return np.asarray(found, dtype=np.int64)
+
+
+def _with_enough(
+    setting: Setting, owner: ForeignKey, counts: Ints, kept: npt.NDArray[np.bool_], shard: int
+) -> Ints:
+    """The counts, with as many owners that have enough children as scenarios speak of.
+
+    Raises:
+        Unmeetable: the children's unique keys allow an owner fewer than it needs.
+    """
+    name, most = owner.table, setting.most[owner.table]
+    covered = int((name, owner.name) in setting.covering and counts.min(initial=1) > 0)
+    for role in setting.plan.roles(name):
+        having = role.scenario.having
+        if having is None:
+            continue
+        place, least = role.scenario.place, having.at_least
+        if role.quota.rows and most is not None and least > most:
+            text = f"asks for {least} rows of {name}, whose unique keys allow {most} for each"
+            raise Unmeetable(f"{place}: {text}", {place: text})
+        rng = stream(setting.plan.seed, name, shard, "enough", role.column)
+        wanted = role.quota.shard(setting.plan.layout(owner.parent), shard)
+        able = np.flatnonzero(kept)
+        found = with_enough(counts[able] - covered, wanted, least - covered, rng)
+        counts = counts.copy()
+        counts[able] = found + covered
+    return counts
+
+
+def _may_own(
+    setting: Setting, owner: ForeignKey, above: Drawn, rng: np.random.Generator
+) -> npt.NDArray[np.bool_]:
+    """Which of the owner's rows can be referred to, and leave partners to overlapping keys."""
+    values = [above.values[c] for c in owner.parent_columns]
+    kept = np.all([v.is_valid().to_numpy(zero_copy_only=False) for v in values], axis=0)
+    if sharing(setting, owner):
+        kept &= partnered(setting, owner, values, rng)
+    return np.asarray(kept)
+
+
+def features(model: TableModel) -> tuple[Feature, ...]:
+    """The columns of a table's matrix, in the order in which they were fitted."""
+    return (
+        *(f.feature for f in model.counts.values()),
+        *(feature for r in model.references for feature in _of_reference(model, r)),
+        *model.factors,
+        *(f.feature for f in model.columns),
+    )
+
+
+def _of_reference(model: TableModel, reference: Reference) -> list[Feature]:
+    branching = model.branching.get(reference.key.name)
+    return [reference.feature, *([] if branching is None else [branching.feature])]
+
+
+def partnered(
+    setting: Setting, key: ForeignKey, values: Sequence[pa.Array], rng: np.random.Generator
+) -> npt.NDArray[np.bool_]:
+    """Whether each other key that shares columns with these values of a key finds a row for them.
+
+    A key that may be null where it finds none is not asked.
+    """
+    given = dict(zip(key.columns, values, strict=True))
+    kept = np.ones(len(values[0]), np.bool_)
+    for other in sharing(setting, key):
+        targets = zip(other.columns, other.parent_columns, strict=True)
+        wanted = {parent: given[c] for c, parent in targets if c in given}
+        kept &= setting.matching(other.parent, wanted, rng) >= 0
+    return kept
+
+
+def sharing(setting: Setting, key: ForeignKey) -> list[ForeignKey]:
+    """The other keys of the table that share a column and cannot be null in the rest of theirs."""
+    table = setting.model.schema.table(key.table)
+    return [
+        r.key
+        for r in setting.model.tables[key.table].references
+        if set(r.key.columns) & set(key.columns)
+        and r.key != key
+        and r.mode is not Mode.SELF
+        and r.key.name not in setting.late[key.table]
+        and not any(table.column(c).nullable for c in set(r.key.columns) - set(key.columns))
+    ]
