@@ -80,6 +80,7 @@ def to_request(
         acknowledged=chosen.acknowledged | set(config.acknowledge),
         as_of=chosen.as_of or config.as_of,
         scenarios=(*chosen.scenarios, *_scenarios(config, names)),
+        edge_cases=chosen.edge_cases if config.edge_cases is None else config.edge_cases,
     )
 
 

@@ -374,6 +374,28 @@ def verify(config: "Config", file: Path, target: str, output: str) -> int:  # no
     return DONE if report.passed else FOUND
 
 
+@commands.command("edge-cases")
+@_archive
+@_config
+@_database("target")
+def edge_cases(config: "Config", file: Path, target: str) -> int:
+    """Tell the rows of a filled target that hold values at the edge, one as JSON per line."""
+    from connectors.engines import open_target
+    from provisioner.documents import as_line
+    from provisioner.handmade import hand_made
+    from provisioner.labels import edge_rows
+    from provisioner.verify import finished_plan
+
+    model, _ = _read(file)
+    with open_target(target) as opened:
+        plan, _ = finished_plan(opened)
+        given = hand_made(config, model.schema, plan.seed, os.environ)
+        for batch in edge_rows(model, opened, given):
+            for key in batch.rows.to_pylist():
+                click.echo(as_line({"table": str(batch.table), "key": key}))
+    return DONE
+
+
 @commands.command()
 @_database("source", required=False)
 @_database("target", required=False)

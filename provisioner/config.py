@@ -58,6 +58,18 @@ Condition = Annotated[str, StringConstraints(min_length=1, max_length=10_000)]
 Hash = Annotated[str, StringConstraints(pattern="^[0-9a-f]{12}$")]
 
 
+def _of_percent(value: object) -> object:
+    """`1%` or `1 %` as the share that it stands for."""
+    text = value.strip() if isinstance(value, str) else ""
+    try:
+        return float(text.removesuffix("%")) / 100 if text.endswith("%") else value
+    except ValueError:
+        return value
+
+
+Share = Annotated[float, Ge(0), Le(1), BeforeValidator(_of_percent)]
+
+
 class Mode(StrEnum):
     """What becomes of a table."""
 
@@ -232,6 +244,7 @@ class Config(_Section):
         as_of: the day that the rows shall look like.
         acknowledge: hashes of findings that shall not stop a run.
         scenarios: predicates that so many rows shall satisfy.
+        edge_cases: share of rows, as a number or in percent, that hold values at the edge.
     """
 
     source: str | None = Field(default=None, repr=False)
@@ -244,6 +257,7 @@ class Config(_Section):
     acknowledge: tuple[Hash, ...] = ()
     tables: dict[str, TableSection] = {}
     scenarios: tuple[ScenarioSection, ...] = ()
+    edge_cases: Share | None = None
     _places: Places = PrivateAttr(default_factory=Places)
 
     @property

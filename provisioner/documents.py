@@ -20,6 +20,11 @@ def as_text(document: object) -> str:
     return json.dumps(document if fields is None else fields, indent=2, default=_plain)
 
 
+def as_line(document: Mapping[str, Any]) -> str:
+    """One JSON document in one line; values that JSON does not know as texts."""
+    return json.dumps(document, default=str)
+
+
 def plan_document(plan: Plan, met: tuple[Met, ...] = ()) -> Mapping[str, Any]:
     """A plan with the totals of its tables; which shard has which rows is left out."""
     return {
@@ -31,6 +36,7 @@ def plan_document(plan: Plan, met: tuple[Met, ...] = ()) -> Mapping[str, Any]:
         "bytes": plan.bytes,
         "as_of": None if plan.shift is None else plan.shift.as_of.isoformat(),
         "shifted_days": 0 if plan.shift is None else plan.shift.days,
+        "edge_cases": plan.edge_cases,
         "hand_made": {str(made.table): made.rows for made in plan.hand_made},
         "kept": {str(kept.table): kept.rows for kept in plan.kept},
         "trees": [

@@ -13,6 +13,7 @@ from generators.errors import Unmeetable
 from generators.relations.references import Mode
 from generators.spans import apart, apart_by_ends, overlap
 from generators.tables import Matrix
+from provisioner.edging import edged
 from provisioner.enacting import enacted
 from provisioner.freedom import free_columns
 from provisioner.job import Drawn, Ints, Job, Setting, Values, features, job_of
@@ -76,13 +77,14 @@ def draw_keys(
         values = _settled(job, values)  # a row that is moved later might lose its part
         turns, values = enacted(job, turns, values)
         values = pinned(job, values)
+    values, edges = edged(job, values)
     if any(r.mode is Mode.SELF for r in job.model.references):
         values = _settled(job, values)  # what rows refer to stays as it is from here on
         values |= reference_selves(job, turns.codes, values)
     values |= strayed(job, values, rows, 0, selves=True)
     values = _settled(job, pinned(job, values))
     target = Matrix(features(job.model), pinned_codes(job, turns.codes, values))
-    return Drawn(job.indexes, job.parents, Rows(job.context, target), values)
+    return Drawn(job.indexes, job.parents, Rows(job.context, target), values, edges)
 
 
 def _refused(job: Job, values: Values) -> Ints:

@@ -1,7 +1,7 @@
 """What drawing one table in one shard depends on: its owners, and how many rows each has."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -66,12 +66,14 @@ class Drawn:
         parents: position of each row's owner among the owner's rows of this shard.
         rows: codes, with those they were drawn given.
         values: a value per row, by column.
+        edges: positions of the rows that hold values at the edge.
     """
 
     indexes: Ints
     parents: Ints
     rows: Rows
     values: Mapping[str, pa.Array]
+    edges: Ints = field(default_factory=lambda: np.empty(0, np.int64))
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ class Request:
             of the constraint; where it refuses one, the load stops there.
         as_of: the day that the rows shall look like; None for that of learning.
         scenarios: predicates that so many rows of a table shall satisfy.
+        edge_cases: share of the rows of each table that hold values at the edge.
     """
 
     scale: float = 1.0
@@ -61,6 +62,7 @@ class Request:
     acknowledged: frozenset[str] = frozenset()
     as_of: date | None = None
     scenarios: tuple[Scenario, ...] = ()
+    edge_cases: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,7 @@ class Plan:
         shift: by how much times move once rows are drawn; None where they stay.
         hand_made: tables with rows made by hand, by name.
         scenarios: predicates, with the rows that shall satisfy them.
+        edge_cases: share of the rows of each table that hold values at the edge.
     """
 
     model: str
@@ -140,6 +143,7 @@ class Plan:
     shift: Shift | None = None
     hand_made: tuple[HandMade, ...] = ()
     scenarios: tuple[Quota, ...] = ()
+    edge_cases: float = 0.0
 
     @property
     def fingerprint(self) -> str:
@@ -242,6 +246,7 @@ def plan(
         shift,
         hand_made,
         asked,
+        request.edge_cases,
     )
 
 

@@ -77,6 +77,8 @@ def planned(
         f"{plan.rows:,} rows, about {_size(plan.bytes)} without indexes, "
         f"scale {plan.scale:g}, seed {plan.seed}"
     )
+    if plan.edge_cases:
+        yield Text(f"edge cases in {plan.edge_cases:.3g} of the rows")
     if plan.shift is not None:
         moved = sum(len(columns) for _, columns in plan.shift.columns)
         yield Text(f"as of {plan.shift.as_of}: {moved} columns move by {plan.shift.days} days")

@@ -101,6 +101,22 @@ class Synthesizer:
             if len(drawn[name].indexes):
                 yield self._batch(name, drawn[name])
 
+    def edge_cases(self, tree: int, shard: int) -> Iterator[Batch]:
+        """The keys of the rows of a shard that hold values at the edge; all of a row without one.
+
+        Raises:
+            Unmeetable: a unique key cannot be met with the rows planned.
+        """
+        drawn: dict[TableName, Drawn] = {}
+        for name in self._written(tree):
+            drawn[name] = self._draw(self._setting, name, shard, drawn)
+            if len(drawn[name].edges) and name not in self.plan.keeps:
+                found = self._batch(name, drawn[name]).rows
+                table = self._setting.model.schema.table(name)
+                key = None if table.primary_key is None else table.primary_key.columns
+                names = [c for c in found.schema.names if key is None or c in key]
+                yield Batch(name, found.select(names).take(pa.array(drawn[name].edges)))
+
     def sample(
         self, tree: int, most: int, wanted: Collection[TableName]
     ) -> Iterator[tuple[TableName, Batch | Unmeetable]]:

@@ -33,7 +33,7 @@ def verify(model: DatabaseModel, target: Target, listen: Listener = silent) -> R
     Raises:
         Unprovable: the target holds no finished load, so there is no plan to hold it against.
     """
-    plan, migrated = _finished_plan(target)
+    plan, migrated = finished_plan(target)
     began = time.monotonic()
     listen(StageStarted("verify", len(model.schema.tables), "tables"))
     found = target.schema()
@@ -57,8 +57,12 @@ def verify(model: DatabaseModel, target: Target, listen: Listener = silent) -> R
     return Report(tuple(tables), acknowledged(findings, plan.acknowledged), tuple(played))
 
 
-def _finished_plan(target: Target) -> tuple[Plan, bool]:
-    """The plan, and whether its load found the schema there."""
+def finished_plan(target: Target) -> tuple[Plan, bool]:
+    """The plan of a target's load, and whether that found the schema there.
+
+    Raises:
+        Unprovable: the target holds no load, or one that is not finished.
+    """
     ledger = target.ledger()
     if ledger is None:
         raise Unprovable(
