@@ -13,7 +13,7 @@ from generators.facts import Facts, Reading, gathered, stored
 from generators.model import DatabaseModel, TableModel
 from generators.privacy.support import Floats, Ints, Released, Support
 from generators.refinement import refined
-from generators.relations.courses import Course, Followed, Pulse, follow
+from generators.relations.courses import Course, Followed, Pulse, follow, rest_of, with_chooser
 from generators.relations.dangling import dangling_shares
 from generators.relations.histories import History
 from generators.relations.owners import trees
@@ -56,9 +56,11 @@ def _fit_table(
     """Fits one table whose owners are in `seen`, and gives what its children need of it."""
     training, columns, target = facts.source.training[table.name], draft.columns, draft.target
     followed, known, rows, led = _followed(facts, table, columns, target, seen)
-    generator = table_generators()[facts.kind].fit(
-        followed.context, followed.target, training.units[known], facts.support
-    )
+    kind, units = table_generators()[facts.kind], training.units[known]
+    if led is not None:
+        followed = with_chooser(followed, led[0].target, units, kind, facts.support)
+    context, drawn = rest_of(followed, None if led is None else led[0].target)
+    generator = kind.fit(context, drawn, units, facts.support)
     if facts.refine and led is not None:
         judge = refined(followed, *led, (generator, columns), seen, facts.support)
         followed = replace(followed, history=replace(followed.history, referee=judge))

@@ -10,7 +10,7 @@ from generators.privacy.support import Released, Support
 from generators.relations.clocks import span_column
 from generators.relations.histories import Clock, History, Start
 from generators.relations.referee import Referee
-from generators.tables import Feature, table_generators
+from generators.tables import Feature, TableGenerator, table_generators
 
 _SHAPE = "shape"
 
@@ -20,6 +20,9 @@ def history_states(history: History) -> State:
     found: dict[str, Released[Any]] = {_SHAPE: Support().declared(_shape(history))}
     if history.clock is not None:
         found |= _clock_states(history.clock)
+    if history.chooser is not None:
+        chooser = history.chooser.released()
+        found |= {f"chooser/{field}": value for field, value in chooser.items()}
     if history.referee is not None:
         state = history.referee.released(Support())
         found |= {f"referee/{field}": value for field, value in state.items()}
@@ -53,7 +56,12 @@ def restored_history(state: Mapping[str, Any]) -> History:
         _features(shape["beat_features"]),
         frozenset(shape.get("shared", ())),
         Referee.restore(state.get("referee", {})) if shape.get("refereed") else None,
+        _chooser(shape.get("chooser"), state.get("chooser", {})),
     )
+
+
+def _chooser(kind: str | None, state: Mapping[str, Any]) -> TableGenerator | None:
+    return None if kind is None else table_generators()[kind].restore(state)
 
 
 def _shape(history: History) -> dict[str, Any]:
@@ -62,6 +70,7 @@ def _shape(history: History) -> dict[str, Any]:
         "features": [[f.name, f.size, f.ordered] for f in history.features],
         "repeated": sorted(history.repeated),
         "shared": sorted(history.shared),
+        "chooser": history.chooser and history.chooser.kind,
         "refereed": history.referee is not None,
         "clock": None if clock is None else _clock_shape(clock),
         "beat": None if beat is None else [beat.schema, beat.name],

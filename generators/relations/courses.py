@@ -132,6 +132,42 @@ def follow(
     return Followed(history, context, Matrix(history.drawn, codes))
 
 
+def with_chooser(
+    followed: Followed,
+    codes: Matrix,
+    units: Ints,
+    generator: type[TableGenerator],
+    support: Support,
+) -> Followed:
+    """The same with what draws how features repeat others, where some do and others do not.
+
+    Args:
+        followed: what was learned so far.
+        codes: what all features are.
+        units: the rows' privacy units.
+        generator: what models the rows.
+        support: the rule of release.
+    """
+    history, drawn = followed.history, followed.target
+    if not len(history.choices) or not len(history.rest) or len(codes.codes) != len(drawn.codes):
+        return followed
+    features = tuple(drawn.features[i] for i in history.choices)
+    target = Matrix(features, drawn.codes[:, history.choices])
+    chooser = generator.fit(followed.context, target, units, support)
+    return replace(followed, history=replace(history, chooser=chooser))
+
+
+def rest_of(followed: Followed, codes: Matrix | None) -> tuple[Matrix, Matrix]:
+    """What the table's generator draws, and given what: all, or what a chooser leaves."""
+    history, drawn = followed.history, followed.target
+    if history.chooser is None or codes is None:
+        return followed.context, drawn
+    features = (*followed.context.features, *history.chosen)
+    known = history.with_choices(followed.context.codes, drawn.codes, codes.codes)
+    rest = tuple(drawn.features[i] for i in history.rest)
+    return Matrix(features, known), Matrix(rest, drawn.codes[:, history.rest])
+
+
 def choose_beat(ticks: Ints, owners: Ints, pulses: Sequence[Pulse]) -> Pulse | None:
     """The table at whose times most rows come, if that is at least half of them."""
     found = [(_share_on(pulse.beat, owners, ticks), pulse) for pulse in pulses]

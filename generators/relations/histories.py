@@ -97,6 +97,8 @@ class History:
         shared: names of features that may be "as in the beat's row of the same time", which is
             one code more, behind those of repeats.
         referee: what chooses among several histories drawn for an owner; None where one is drawn.
+        chooser: table generator of how features repeat others, drawn before all else, so that the
+            rest of a row is drawn given what they then are; None where one generator draws all.
     """
 
     features: tuple[Feature, ...]
@@ -106,6 +108,44 @@ class History:
     beat_features: tuple[Feature, ...]
     shared: frozenset[str] = frozenset()
     referee: Referee | None = None
+    chooser: TableGenerator | None = None
+
+    @property
+    def choices(self) -> Ints:
+        """Positions among `drawn` of the features that may repeat others."""
+        found = [i for i, f in enumerate(self.drawn) if self.ways(f.name)]
+        return np.array(found, np.int64)
+
+    @property
+    def rest(self) -> Ints:
+        """Positions among `drawn` of all other features."""
+        return np.setdiff1d(np.arange(len(self.drawn)), self.choices)
+
+    def with_choices(self, context: Codes, drawn: Codes, codes: Codes) -> Codes:
+        """What the rest of rows is drawn given: how features repeat others, and what they are.
+
+        Args:
+            context: what the rows have besides.
+            drawn: codes of `drawn`, of which only `choices` are read.
+            codes: codes of `features`, likewise.
+        """
+        parts = context, drawn[:, self.choices], codes[:, self.places[self.choices]]
+        return np.concatenate(parts, axis=1, dtype=np.int32)
+
+    @property
+    def chosen(self) -> tuple[Feature, ...]:
+        """The features that `with_choices` adds to a context."""
+        drawn, features = self.drawn, self.features
+        return (
+            *(
+                Feature(f"how.{drawn[i].name}", drawn[i].size, drawn[i].ordered)
+                for i in self.choices
+            ),
+            *(
+                Feature(f"is.{f.name}", f.size, f.ordered)
+                for f in (features[self.places[i]] for i in self.choices)
+            ),
+        )
 
     @property
     def drawn(self) -> tuple[Feature, ...]:

@@ -180,7 +180,21 @@ def drawn_given(
     """As `drawn_again` with evidence, and the weight of each row; see `TableGenerator`."""
     again = _copied(found)
     codes = _draw_rows(cast, again, rows, rng, evidence)
-    return again, cast.generator.log_weight(found.context[rows], codes, evidence)
+    return again, _log_weight(cast, again, rows, codes, evidence)
+
+
+def _log_weight(
+    cast: Cast, found: Turns, rows: Ints, codes: Codes, evidence: Mapping[str, Codes]
+) -> Floats:
+    """The weight of rows drawn with evidence, their choices and their rest together."""
+    history, known = cast.history, found.context[rows]
+    if history.chooser is None:
+        return cast.generator.log_weight(known, codes, evidence)
+    choices, rest = (_of(evidence, history, p) for p in (history.choices, history.rest))
+    given = history.with_choices(known, codes, found.codes[rows])
+    return history.chooser.log_weight(
+        known, codes[:, history.choices], choices
+    ) + cast.generator.log_weight(given, codes[:, history.rest], rest)
 
 
 def _copied(found: Turns) -> Turns:
@@ -203,7 +217,7 @@ def _draw_rows(
     known, history = found.context[rows], cast.history
     position, beat = positions(cast.owners)[rows], _beat_rows(cast, found, rows)
     followers, earlier = _older(cast, found, rows, position)
-    codes = cast.generator.sample(known, evidence, rng)
+    codes = _chosen(cast, known, evidence, rng)
     for _ in range(_REDRAWS):
         how = history.repeats(codes)
         bad = _impossible(how, position, beat, (followers, earlier)).any(axis=1)
@@ -211,7 +225,7 @@ def _draw_rows(
         if not len(wrong):
             break
         given = {name: known_codes[wrong] for name, known_codes in evidence.items()}
-        codes[wrong] = cast.generator.sample(known[wrong], given, rng)
+        codes[wrong] = _chosen(cast, known[wrong], given, rng)
     how = history.repeats(codes)
     how[_impossible(how, position, beat, (followers, earlier))] = NEW
     fresh = history.spread(codes)
@@ -230,7 +244,32 @@ def _draw_rows(
             found.current[rows[now], place] = beat[now]
             if len(now):
                 found.codes[rows[now], place] = cast.shared[int(place)][beat[now]]
+    if history.chooser is not None:
+        given_codes = history.with_choices(known, codes, found.codes[rows])
+        rest = _of(evidence, history, history.rest)
+        codes[:, history.rest] = cast.generator.sample(given_codes, rest, rng)
+        for column in history.rest:
+            found.codes[rows, history.places[column]] = codes[:, column]
     return codes
+
+
+def _chosen(
+    cast: Cast, known: Codes, evidence: Mapping[str, Codes], rng: np.random.Generator
+) -> Codes:
+    """Codes of all that is drawn; where there is a chooser, only its part is there."""
+    history = cast.history
+    if history.chooser is None:
+        return cast.generator.sample(known, evidence, rng)
+    codes = np.zeros((len(known), len(history.drawn)), np.int32)
+    given = _of(evidence, history, history.choices)
+    codes[:, history.choices] = history.chooser.sample(known, given, rng)
+    return codes
+
+
+def _of(evidence: Mapping[str, Codes], history: History, places: Ints) -> Mapping[str, Codes]:
+    """The evidence on some of the drawn features."""
+    names = {history.drawn[place].name for place in places}
+    return {name: codes for name, codes in evidence.items() if name in names}
 
 
 def _seen_again(cast: Cast, found: Turns, rows: Ints, codes: Codes) -> Bools:

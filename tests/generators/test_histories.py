@@ -45,3 +45,14 @@ def test_sums_are_over_the_siblings_before() -> None:
     position = positions(np.array([0, 0, 0, 1, 1]))
     codes = np.array([[1], [2], [4], [8], [16]], np.int32)
     assert sums_before(codes, position).ravel().tolist() == [0, 1, 3, 0, 8]
+
+
+def test_the_rest_of_a_row_is_drawn_given_how_features_repeat_and_what_they_are() -> None:
+    features = (Feature("a", 4, ordered=True), Feature("b", 5, ordered=False))
+    history = History(features, frozenset({"b"}), None, None, ())
+    assert history.choices.tolist() == [1]
+    assert history.rest.tolist() == [0]
+    drawn, codes = np.array([[2, 6]], np.int32), np.array([[2, 3]], np.int32)
+    given_codes = history.with_choices(np.array([[9]], np.int32), drawn, codes)
+    assert given_codes.tolist() == [[9, 6, 3]]
+    assert [f.name for f in history.chosen] == ["how.b", "is.b"]
