@@ -82,13 +82,17 @@ def _counts(
 
 
 def _beside(facts: Facts, name: TableName) -> Mapping[TableName, TableName]:
-    """For children that are best counted by the difference to another child table's: that table."""
-    rows = {n: len(t.rows) for n, t in facts.source.training.items()}
+    """For children that are best counted by the difference to another child table's: that table.
+
+    Only to one that is drawn before, as `owners.trees` has it, and counted by itself.
+    """
+    rows = {n: profile.rows for n, profile in facts.source.profile.tables.items()}
     ranked = sorted((rows[c], c) for c, key in facts.owners.items() if key.parent == name)
     counts = {c: _children(facts, name, facts.owners[c]).to_numpy() for _, c in ranked}
     found = {}
     for place, (_, child) in enumerate(ranked):
-        told = [(differing(counts[child], counts[other]), other) for _, other in ranked[:place]]
+        before = [other for _, other in ranked[:place] if other not in found]
+        told = [(differing(counts[child], counts[other]), other) for other in before]
         best = min(told, default=None)
         if best is not None and best[0] <= SIMPLER:
             found[child] = best[1]

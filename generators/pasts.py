@@ -24,7 +24,7 @@ def history_states(history: History) -> State:
         chooser = history.chooser.released()
         found |= {f"chooser/{field}": value for field, value in chooser.items()}
     if history.referee is not None:
-        state = history.referee.released(Support())
+        state = history.referee.released()
         found |= {f"referee/{field}": value for field, value in state.items()}
     return found
 

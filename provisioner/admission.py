@@ -107,6 +107,13 @@ def _leading(placing: Placing, table: Table, key: ForeignKey, given: Given) -> I
 
 def _crowded(plan: Plan, placing: Placing, name: TableName, given: Given) -> Iterator[str]:
     layout = plan.layout(name)
+    lost = np.flatnonzero(placing.indexes(name) < 0)
+    if len(lost):
+        yield (
+            f"{given.places[lost[0]]}: no row of its owner's table is planned for a row of {name} "
+            "that is made by hand; ask for more rows there"
+        )
+        return
     for shard, most in enumerate(layout.rows):
         rows = placing.of_shard(plan, name, shard)
         if len(rows) > most:

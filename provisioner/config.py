@@ -230,6 +230,8 @@ class ScenarioSection(_Section):
             raise ValueError("expected one of where and having")
         if sum(amount is not None for amount in (self.share, self.count, self.factor)) != 1:
             raise ValueError("expected one of share, count and factor")
+        if self.having is not None and self.factor is not None:
+            raise ValueError("expected share or count beside having, whose frequency is not known")
         return self
 
 

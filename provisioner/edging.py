@@ -30,6 +30,7 @@ def edged(job: Job, values: Values) -> tuple[Values, Ints]:
     even one does. Keys, what they lead to, clocks and parts of unique keys stay.
     """
     rows = np.flatnonzero(is_chosen(job)) if job.setting.plan.edge_cases else np.empty(0, np.int64)
+    rows = np.setdiff1d(rows, job.seats)  # what is made by hand is left as it was given
     columns = _columns(job, values) if len(rows) else {}
     found, left, done = dict(values), rows, np.empty(0, np.int64)
     rng, rules = job.randomness("edges"), _rules(job, values)

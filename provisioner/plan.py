@@ -226,9 +226,9 @@ def plan(
     fixed = {one.table: one.rows for one in hand_made}
     planned = tuple(_tree(model, tables, request, there, fixed) for tables in found)
     layouts = {n: lay for t in planned for n, lay in zip(t.tables, t.layouts, strict=True)}
-    fresh = {n: lay for n, lay in layouts.items() if n not in there}
     shift, resting = shift_to(model, request.as_of, frozenset(there))
     rows = {n: lay.total for n, lay in layouts.items()}
+    _check_apart(model, request, shift, hand_made)
     asked = quotas(model, request.scenarios, rows)
     short = shortages(model, layouts, request.empty, frozenset(there))
     found_all = (*short, *resting, *hopeless(model, asked, rows))
@@ -239,7 +239,7 @@ def plan(
         request.scale,
         planned,
         (*findings, *unmatched(findings, request.acknowledged, _LATER)),
-        sum(lay.total * _row_bytes(model.schema.table(n)) for n, lay in fresh.items()),
+        sum(rows[n] * _row_bytes(model.schema.table(n)) for n in rows.keys() - there.keys()),
         tuple(sorted(request.fire)),
         tuple(sorted(request.acknowledged)),
         kept,
@@ -307,6 +307,21 @@ def _check_kept(request: Request, kept: tuple[Kept, ...], hand_made: tuple[HandM
             raise WrongRequest(f"{one.table} has hand-made rows and is kept; drop one of the two")
     if request.keep != {one.table for one in kept}:
         raise WrongRequest("which rows are kept depends on the target; name it with --target")
+
+
+def _check_apart(
+    model: DatabaseModel, request: Request, shift: Shift | None, hand_made: tuple[HandMade, ...]
+) -> None:
+    """Refuses scenarios that moved times or rows made by hand would undo."""
+    made = {one.table for one in hand_made}
+    for name, columns in read_by(model, request.scenarios).items():
+        if name in made:
+            raise WrongRequest(f"{name} has hand-made rows and a scenario; drop one of the two")
+        if shift is not None and (moving := sorted(columns & shift.of(name))):
+            raise WrongRequest(
+                f"a scenario reads {name}.{moving[0]}, which moves with the times; drop `as_of`, "
+                "or ask for other columns"
+            )
 
 
 def _check_scenarios(request: Request) -> None:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from generators.columns import State
 from generators.growth import Sample, grown
-from generators.privacy.support import Released, Support, unit_counts
+from generators.privacy.support import Support, unit_counts
 
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
@@ -56,13 +56,13 @@ class Referee:
 
     Attributes:
         trees: each with its part of the log odds.
-        behind: the fewest units behind a leaf.
+        sealed: all that was learned, by field, as it may leave.
         scores: how often a learned history has higher odds than one drawn for the same owner, on
             owners held out: for any drawn one, and for the one chosen.
     """
 
     trees: tuple[Tree, ...]
-    behind: int
+    sealed: State
     scores: tuple[float, float]
 
     def odds(self, binned: Bytes) -> Floats:
@@ -70,22 +70,16 @@ class Referee:
         parts = [_RATE * tree.of(binned) for tree in self.trees]
         return np.asarray(np.sum([np.zeros(binned.shape[1]), *parts], axis=0))
 
-    def released(self, support: Support) -> State:
-        """All that was learned, by field; nothing of trees with too few units behind a leaf."""
-        plain: dict[str, Any] = {
-            name: np.concatenate([np.empty(0), *(getattr(t, name) for t in self.trees)])
-            for name in _FIELDS
-        }
-        plain["nodes"] = np.array([len(t.left) for t in self.trees], np.int64)
-        plain["scores"] = np.array(self.scores)
-        sealed = {name: support.seal(value, self.behind) for name, value in plain.items()}
-        return {name: value for name, value in sealed.items() if isinstance(value, Released)}
+    def released(self) -> State:
+        """All that was learned, by field."""
+        return self.sealed
 
     @classmethod
     def restore(cls, state: Mapping[str, Any]) -> Self:
         """The referee whose `released()` held these values."""
+        sealed = {name: Support().declared(value) for name, value in state.items()}
         if "nodes" not in state:
-            return cls((), 0, (0.5, 0.5))
+            return cls((), {}, (0.5, 0.5))
         ends = np.cumsum(state["nodes"])[:-1]
         split, threshold, left, odds = (np.split(state[name], ends) for name in _FIELDS)
         trees = tuple(
@@ -93,7 +87,7 @@ class Referee:
             for s, t, n, o in zip(split, threshold, left, odds, strict=True)
             if len(n)
         )
-        return cls(trees, 0, (float(state["scores"][0]), float(state["scores"][1])))
+        return cls(trees, sealed, (float(state["scores"][0]), float(state["scores"][1])))
 
 
 def chosen(odds: Floats, rng: np.random.Generator) -> Ints:
@@ -119,22 +113,34 @@ def fit_referee(
     rng = np.random.default_rng(0)  # which owners are held out says nothing of any of them
     held = np.asarray(rng.random(real.shape[1]) < _HELD_OUT)
     pool, kept = np.stack(drawn), np.flatnonzero(~held)
-    trees, behind = _boosted(real[:, kept], pool[:, :, kept], (widths, units[kept]), support)
-    found = Referee(tuple(trees), behind, (0.5, 0.5))
-    scores = _scores(found, real[:, held], pool[:, :, held], rng)
-    if scores[0] - 0.5 <= 1 / np.sqrt(max(1, int(held.sum()))):
-        return Referee((), len(np.unique(units)), scores)
-    return Referee(found.trees, behind, scores)
+    trees = tuple(_boosted(real[:, kept], pool[:, :, kept], (widths, units[kept]), support))
+    scores = _scores(Referee(trees, {}, (0.5, 0.5)), real[:, held], pool[:, :, held], rng)
+    # No leaf tells of fewer than k units, so that those held out are the fewest behind anything.
+    behind = len(np.unique(units[held]))
+    told = scores[0] - 0.5 > 1 / np.sqrt(max(1, int(held.sum())))
+    if not told or behind < support.k:
+        trees, scores = (), scores if behind >= support.k else (0.5, 0.5)
+    return Referee(trees, _sealed(trees, scores, max(behind, support.k), support), scores)
 
 
-def _boosted(
-    real: Bytes, pool: Bytes, of: tuple[Ints, Ints], support: Support
-) -> tuple[list[Tree], int]:
-    """The trees, and the fewest units behind any leaf."""
+def _sealed(
+    trees: tuple[Tree, ...], scores: tuple[float, float], behind: int, support: Support
+) -> State:
+    plain: dict[str, Any] = {
+        name: np.concatenate([np.empty(0), *(getattr(t, name) for t in trees)]) for name in _FIELDS
+    }
+    plain["nodes"] = np.array([len(t.left) for t in trees], np.int64)
+    plain["scores"] = np.array(scores)
+    sealed = {name: support.seal(value, behind) for name, value in plain.items()}
+    return {name: value for name, value in sealed.items() if value is not None}
+
+
+def _boosted(real: Bytes, pool: Bytes, of: tuple[Ints, Ints], support: Support) -> list[Tree]:
+    """The trees; a leaf with histories of fewer than k units of a kind counts none of that kind."""
     (widths, units), owners = of, np.arange(real.shape[1])
     rng = np.random.default_rng(1)
     odds, classes = np.zeros((len(pool), len(owners))), np.repeat([0, 1], len(owners))
-    both, trees, behind = np.concatenate([units, units]), list[Tree](), len(np.unique(units))
+    both, trees = np.concatenate([units, units]), list[Tree]()
     for _ in range(_ROUNDS if len(owners) else 0):
         fake = pool[chosen(odds, rng), :, owners].T
         binned = np.concatenate([real, fake], axis=1)
@@ -143,15 +149,18 @@ def _boosted(
         growth = grown(sample, support)
         if len(growth.left) == 1:
             break
-        counts = [
-            np.bincount(growth.node[classes == c], minlength=len(growth.left)) for c in (0, 1)
-        ]
+        told_by = ((classes == kind, growth.node[classes == kind]) for kind in (0, 1))
+        counts = [_held(node, both[kind], len(growth.left), support) for kind, node in told_by]
         told = np.log(counts[0] + _DOUBT) - np.log(counts[1] + _DOUBT)
         trees.append(Tree(growth.split, growth.threshold, growth.left, told))
-        leaves = unit_counts(growth.node, both, len(growth.left))[~growth.inner]
-        behind = min(behind, int(leaves.min()))
         odds += _RATE * np.stack([trees[-1].of(candidate) for candidate in pool])
-    return trees, behind
+    return trees
+
+
+def _held(node: Ints, units: Ints, nodes: int, support: Support) -> Ints:
+    """How many histories each node holds; none where they are those of fewer than k units."""
+    held = np.bincount(node, minlength=nodes)
+    return np.where(unit_counts(node, units, nodes) < support.k, 0, held)
 
 
 def _scores(

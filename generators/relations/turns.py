@@ -345,7 +345,7 @@ def _with_present(
     times = cast.time.encode(moments(found.ticks[rows], cast.time.column.datatype))
     place = [f.name for f in history.features].index(clock.column)
     found.codes[rows, place] = times
-    there = found.places[rows], _company(found.places, rows, later=later)
+    there = found.places[rows], _company(cast, found.places, rows, later=later)
     present = history.present_codes(times, since, found.ticks[rows], there, cast.beat)
     return np.concatenate([known, present], axis=1)
 
@@ -375,7 +375,7 @@ def _set_beats(
     before, here = before_first(cast.beat, cast.owners)[rows], np.zeros(len(rows), np.int64)
     if later:
         before = found.places[rows - 1]
-        here = _so_far(found.places, rows)
+        here = _so_far(cast, found.places, rows)
     state = before, here, following(cast.owners)[rows]
     told = ahead(cast.beat, cast.history.beat_features, owners, state)
     asked = np.concatenate([cast.base[rows][:, cast.timely], past, told.codes], axis=1)
@@ -387,19 +387,19 @@ def _set_beats(
         found.ticks[lost] = found.ticks[lost - 1] if later else _first_ticks(cast, clock, lost, rng)
 
 
-def _company(places: Ints, rows: Ints, *, later: bool) -> Ints:
+def _company(cast: Cast, places: Ints, rows: Ints, *, later: bool) -> Ints:
     """How many siblings in a row before each one share its own beat."""
     if not later:
         return np.zeros(len(rows), np.int64)
-    return np.where(places[rows] == places[rows - 1], _so_far(places, rows), 0)
+    return np.where(places[rows] == places[rows - 1], _so_far(cast, places, rows), 0)
 
 
-def _so_far(places: Ints, rows: Ints) -> Ints:
+def _so_far(cast: Cast, places: Ints, rows: Ints) -> Ints:
     """How many siblings in a row, the one before each row among them, share its beat."""
-    found = np.ones(len(rows), np.int64)
+    found, position = np.ones(len(rows), np.int64), positions(cast.owners)[rows]
     going = np.ones(len(rows), np.bool_)
     for back in range(2, HERE + 1):
-        going &= (rows >= back) & (places[rows - np.minimum(back, rows)] == places[rows - 1])
+        going &= (position >= back) & (places[rows - np.minimum(back, rows)] == places[rows - 1])
         found += going
     return found
 

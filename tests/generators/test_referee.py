@@ -50,15 +50,24 @@ def test_nothing_is_learned_where_there_is_nothing_to_tell() -> None:
 
 
 def test_a_referee_comes_back_as_it_was_released(referee: Referee) -> None:
-    state = {name: value.value for name, value in referee.released(Support()).items()}
+    state = {name: value.value for name, value in referee.released().items()}
     restored, inputs = Referee.restore(state), drawn(np.random.default_rng(4), alike=False)
     assert (restored.odds(inputs) == referee.odds(inputs)).all()
     assert restored.scores == referee.scores
 
 
-def test_no_leaf_of_fewer_than_k_units_is_released(referee: Referee) -> None:
-    assert referee.behind >= Support().k
-    assert not referee.released(Support(k=referee.behind + 1))
+def test_a_history_that_fewer_than_k_units_have_leaves_no_trace() -> None:
+    rng = np.random.default_rng(6)
+    real = np.zeros((1, OWNERS), np.uint8)
+    pool = [(rng.random((1, OWNERS)) < 0.5).astype(np.uint8) for _ in range(CANDIDATES)]
+    few = real.copy()
+    few[0, :10] = 1
+    widths, units = np.array([2], np.int64), np.arange(OWNERS)
+    fitted = [fit_referee(r, pool, widths, units, Support()) for r in (real, few)]
+    rare = np.ones((1, 1), np.uint8)
+    # Both saw the same histories drawn, of which those chosen differ by chance alone.
+    assert abs(fitted[0].odds(rare)[0] - fitted[1].odds(rare)[0]) < 0.5
+    assert fitted[0].trees
 
 
 def test_candidates_are_chosen_as_often_as_their_odds_say() -> None:

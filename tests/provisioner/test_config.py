@@ -229,7 +229,7 @@ sections = st.builds(
 
 @st.composite
 def scenarios(draw: st.DrawFn) -> ScenarioSection:
-    amount = draw(st.sampled_from(["share", "count", "factor"]))
+    amount = draw(st.sampled_from(["share", "count"]))
     numbers = counts if amount == "count" else st.floats(0, 1, allow_subnormal=False)
     having = st.builds(HavingSection, table=names, where=names, at_least=st.integers(1, 9))
     about = st.fixed_dictionaries({"where": names}) | st.fixed_dictionaries({"having": having})

@@ -112,7 +112,7 @@ def test_a_share_may_be_a_number_or_in_percent(text: str, share: float) -> None:
 
 @pytest.mark.parametrize("text", ["120%", "-1", "many", "%"])
 def test_any_other_share_is_refused_with_its_line(text: str) -> None:
-    with pytest.raises(WrongConfig, match="a.yaml, line 1, edge_cases"):
+    with pytest.raises(WrongConfig, match=r"a\.yaml, line 1, edge_cases"):
         read_config(f"edge_cases: {text!r}", "a.yaml", {})
 
 
