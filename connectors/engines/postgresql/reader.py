@@ -17,6 +17,7 @@ from connectors.engines.postgresql.catalog import read_schema, read_sizes
 from connectors.engines.postgresql.connection import driver, libpq, told, unopened
 from connectors.engines.postgresql.units import compared, relation
 from connectors.errors import LostConnection
+from connectors.invariants import Claim, Tally
 from connectors.profile import TableSize
 from connectors.schema import Check, ForeignKey, Schema, Table, TableName, Unique
 
@@ -79,6 +80,14 @@ class PostgresqlReader:
     def violations(self, table: Table, constraint: Constraint) -> int:
         """See `Reader`."""
         return int(self.one(_violating(table, constraint), f"checking {table.name}")[0])
+
+    def tally(self, claim: Claim) -> Tally:
+        """See `Reader`."""
+        query = sql.SQL(
+            "SELECT count(holds), count(*) FILTER (WHERE NOT holds) FROM ({}) AS claim"
+        ).format(sql.SQL(claim.sql))
+        spoken, broken = self.one(query, "counting a rule")
+        return Tally(int(spoken), int(broken))
 
     def speaking(self, table: Table, key: ForeignKey) -> int:
         """See `Reader`."""

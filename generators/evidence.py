@@ -1,0 +1,42 @@
+"""Tells rules from chance: how often rows would break one if its parts had nothing in common."""
+
+import numpy as np
+import numpy.typing as npt
+
+from generators.privacy.support import distinct
+
+Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+
+MOST_BROKEN = 0.001
+"""Share of rows that may break a rule."""
+_EXPECTED = 20.0
+"""Rows that must be expected to break a rule by chance: one that none breaks is then no chance.
+
+Were rows independent, none of those expected would break it with a probability of exp(-20), which
+leaves room for hundreds of millions of candidates (Bonferroni, 1936).
+"""
+_RARER = 20.0
+"""How much rarer than by chance it must be broken."""
+
+
+def holds(broken: Bools, spoken: Bools, units: Ints, chance: float, k: int) -> bool:
+    """Whether a rule stands.
+
+    Args:
+        broken: rows that break it.
+        spoken: rows that it speaks of.
+        units: the privacy unit of each row.
+        chance: share of the rows spoken of that would break it if its parts were independent.
+        k: distinct units that must stand behind it.
+    """
+    rows = int(spoken.sum())
+    if not rows or rows * chance < _EXPECTED or distinct(units[spoken]) < k:
+        return False
+    share = float((broken & spoken).sum()) / rows
+    return share <= MOST_BROKEN and share * _RARER <= chance
+
+
+def shuffled(rows: int) -> Ints:
+    """An order of rows that has nothing to do with theirs; the same for the same number."""
+    return np.random.default_rng(rows).permutation(rows)

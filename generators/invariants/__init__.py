@@ -1,0 +1,181 @@
+"""The protocol of a kind of invariant: one file here per kind, found by its file name.
+
+An invariant is a rule that rows obey though the database declares it nowhere. A kind proposes the
+rules of its kind that the training rows keep, says each in words and in SQL, learns what keeping it
+takes, and makes drawn rows keep it by setting one column, its *target*.
+
+Each file ends in a line such as `invariant: type[InvariantKind] = Order`.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from connectors.invariants import Claim, Invariant, Term
+from connectors.schema import Schema, Table, TableName
+from generators.magnitudes import Magnitudes
+from generators.privacy.support import Released, Support
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+State = Mapping[str, Released[Any]]
+"""What was learned to keep a rule, field by field, as for a column generator."""
+
+
+class Scene(Protocol):
+    """Rows of a table, learned or drawn, with the rows around them."""
+
+    @property
+    def schema(self) -> Schema:
+        """The schema of all tables."""
+        ...
+
+    @property
+    def table(self) -> Table:
+        """The table whose rows these are."""
+        ...
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        ...
+
+    def values(self, term: Term) -> pa.Array:
+        """A value per row, in the column's Arrow type; null where a key leads nowhere."""
+        ...
+
+    def owners(self, key: str) -> Ints:
+        """Per row, a number of the row that a key leads to, equal for siblings; -1 for none."""
+        ...
+
+    def children(self, key: tuple[TableName, str], column: str) -> tuple[pa.Array, Ints]:
+        """The values of the rows that a key leads here from, and the position each leads to."""
+        ...
+
+
+class View(Scene, Protocol):
+    """Training rows, with what judging a rule takes."""
+
+    @property
+    def units(self) -> Ints:
+        """The privacy unit of each row."""
+        ...
+
+    @property
+    def support(self) -> Support:
+        """The rule of release."""
+        ...
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """The columns of the rows, then those of the rows that their foreign keys lead to."""
+        ...
+
+    @property
+    def few(self) -> Ints:
+        """Positions of a random sample of about 2,000 rows, or of all, for weeding out."""
+        ...
+
+    def numbers(self, term: Term) -> Magnitudes | None:
+        """The values of a term as numbers; None where they have no order."""
+        ...
+
+    def codes(self, term: Term) -> Ints:
+        """The values of a term as numbers of distinct values, from 0; -1 for null."""
+        ...
+
+
+class Part(IntEnum):
+    """What keeping a rule does to its target; later parts touch what earlier ones have set."""
+
+    SETS = 0
+    """Computes every value of it; nothing else may change it."""
+    MASKS = 1
+    """Says where it is null, or holds a constant."""
+    BOUNDS = 2
+    """Moves values that lie beyond others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Drawn rows, one column of which is to be set.
+
+    Attributes:
+        scene: the rows as they are, the target's drawn values among them.
+        target: the column to set.
+        rng: the randomness of this rule in this shard.
+        seed: the plan's, for what has to be alike in every shard.
+        again: gives other values of a learned column for some rows.
+        tight: whether rules were applied once already, so that what is still wrong is to be moved
+            no further than it must.
+    """
+
+    scene: Scene
+    target: str
+    rng: np.random.Generator
+    seed: int
+    again: "Redraw"
+    tight: bool = False
+
+
+class Redraw(Protocol):
+    """Draws a column again."""
+
+    def __call__(self, column: str, rows: Ints) -> pa.Array:
+        """Other values of a column for some rows, in its Arrow type; null where all are."""
+        ...
+
+
+class InvariantKind(Protocol):
+    """One kind of rule."""
+
+    name: ClassVar[str]
+    """The file's name."""
+    part: ClassVar[Part]
+    """What it does to its target."""
+
+    @classmethod
+    def propose(cls, view: View) -> Iterator[Invariant]:
+        """The rules of this kind that the training rows keep, and would not by chance."""
+        ...
+
+    @classmethod
+    def words(cls, rule: Invariant) -> str:
+        """The rule as a person would say it, in SQL's words."""
+        ...
+
+    @classmethod
+    def claim(cls, rule: Invariant, schema: Schema) -> Claim:
+        """The rule as a query."""
+        ...
+
+    @classmethod
+    def targets(cls, rule: Invariant) -> tuple[str, ...]:
+        """Columns of the rule's table that may be set to keep it, the best first."""
+        ...
+
+    @classmethod
+    def fit(cls, rule: Invariant, view: View) -> State:
+        """What keeping the rule takes to know."""
+        ...
+
+    @classmethod
+    def realise(cls, rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:
+        """The target's values with which the rule holds; `state` is what `fit` gave, unwrapped."""
+        ...
+
+
+@cache
+def invariant_kinds() -> Mapping[str, type[InvariantKind]]:
+    """Every kind in this folder by its name."""
+    names = sorted(m.name for m in pkgutil.iter_modules(__path__))
+    modules = (importlib.import_module(f"{__name__}.{name}") for name in names)
+    return {m.invariant.name: m.invariant for m in modules}

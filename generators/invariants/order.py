@@ -1,0 +1,184 @@
+"""One value is never above another: an end after its start, a part within the whole."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import permutations
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from connectors.invariants import Claim, Invariant, Term, row_claim
+from connectors.schema import Schema, Table
+from generators.distinct import patched
+from generators.evidence import holds, shuffled
+from generators.invariants import Drawing, InvariantKind, Part, State, View
+from generators.magnitudes import Magnitudes, Scale, finite, magnitudes, scale_of, step_of, stored
+
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+_QUANTILES = np.linspace(0, 1, 33)
+_EQUAL = 0.999
+"""Share of equal values from which two columns are one, and no order."""
+_TIES = 20.0
+"""Equal values that chance would bring, before their absence makes an order strict."""
+_TOLERATED = 0.02
+"""Share of a few rows that may break what is then counted in all of them."""
+
+
+class Order:
+    """`a <= b` or `a < b`, within a row or between a row and one that a key leads to."""
+
+    name: ClassVar[str] = "order"
+    part: ClassVar[Part] = Part.BOUNDS
+
+    @classmethod
+    def propose(cls, view: View) -> Iterator[Invariant]:
+        """See `InvariantKind`; what follows from two others is left out."""
+        found = {pair: form for pair in _candidates(view) if (form := _form(view, *pair))}
+        for (low, high), form in found.items():
+            if not _follows(low, high, found):
+                yield Invariant(cls.name, form, view.table.name, (low, high))
+
+    @classmethod
+    def words(cls, rule: Invariant) -> str:
+        """See `InvariantKind`."""
+        low, high = rule.terms
+        return f"{low} {rule.form} {high}"
+
+    @classmethod
+    def claim(cls, rule: Invariant, schema: Schema) -> Claim:
+        """See `InvariantKind`."""
+        return row_claim(schema, rule, f"{{0}} {rule.form} {{1}}")
+
+    @classmethod
+    def targets(cls, rule: Invariant) -> tuple[str, ...]:
+        """See `InvariantKind`; the greater one, then the smaller one."""
+        low, high = rule.terms
+        return tuple(term.column for term in (high, low) if not term.keys)
+
+    @classmethod
+    def fit(cls, rule: Invariant, view: View) -> State:
+        """See `InvariantKind`; how far the two lie apart, as quantiles."""
+        low, high = (view.numbers(term) for term in rule.terms)
+        if low is None or high is None:
+            raise TypeError(f"{cls.words(rule)}: no order among values of these types")
+        both = low.known & high.known & np.all([finite(view.values(t)) for t in rule.terms], axis=0)
+        gaps = np.asarray(high.values[both] - low.values[both], np.float64)
+        return {"gaps": view.support.quantiles(np.maximum(gaps, 0), view.units[both], _QUANTILES)}
+
+    @classmethod
+    def realise(cls, rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:
+        """See `InvariantKind`; only what breaks the rule moves, as far as was learned."""
+        datatype = drawing.scene.table.column(drawing.target).datatype
+        scale = scale_of(datatype)
+        if scale is None:
+            return drawing.scene.values(Term(drawing.target))
+        low, high = (magnitudes(drawing.scene.values(t), scale) for t in rule.terms)
+        wrong = np.flatnonzero(broken(low, high, rule.form))
+        upwards = drawing.target == rule.terms[1].column and not rule.terms[1].keys
+        gaps = _gaps(state["gaps"], len(wrong), drawing)
+        anchor = (low if upwards else high).values[wrong]
+        step = step_of(datatype)
+        least = max(step, float(np.spacing(1.0))) if rule.form == "<" else 0.0
+        moved = _beyond(anchor, np.maximum(gaps, least), step, upwards=upwards)
+        fresh = stored(moved, np.ones(len(wrong), np.bool_), datatype)
+        return patched(drawing.scene.values(Term(drawing.target)), wrong, fresh)
+
+
+def broken(low: Magnitudes, high: Magnitudes, form: str) -> Bools:
+    """Rows in which both are known and stand the wrong way round."""
+    wrong = low.values >= high.values if form == "<" else low.values > high.values
+    return np.asarray(wrong & low.known & high.known)
+
+
+def _gaps(quantiles: Floats, rows: int, drawing: Drawing) -> Floats:
+    if drawing.tight or not len(quantiles):
+        return np.zeros(rows)
+    return np.interp(drawing.rng.random(rows), _QUANTILES, quantiles)
+
+
+def _beyond(anchor: Floats | Ints, gaps: Floats, step: float, *, upwards: bool) -> Floats | Ints:
+    """Values of a grid at least so far above (or below) others."""
+    if anchor.dtype == np.int64:
+        whole, grid = np.rint(gaps).astype(np.int64), max(1, int(step))
+        if upwards:
+            return -((-(anchor + whole)) // grid) * grid
+        return (anchor - whole) // grid * grid
+    moved = anchor + gaps if upwards else anchor - gaps
+    if not step:
+        return np.asarray(moved)
+    near = np.rint(moved / step)
+    exact = np.abs(moved / step - near) < 1e-6
+    rounded = np.ceil(moved / step) if upwards else np.floor(moved / step)
+    return np.asarray(np.where(exact, near, rounded) * step)
+
+
+def _candidates(view: View) -> Iterator[tuple[Term, Term]]:
+    """Pairs of comparable columns that a few rows have in this order, and not in it alone."""
+    few, usable = view.few, list(_usable(view))
+    for low, high in permutations(usable, 2):
+        if low.keys and high.keys:
+            continue
+        one, two = view.numbers(low), view.numbers(high)
+        if one is None or two is None or one.scale is not two.scale:
+            continue
+        if (low.keys or high.keys) and one.scale is Scale.NUMBER:
+            continue  # an order among numbers of two tables is nearly always chance
+        both = (one.known & two.known)[few]
+        wrong = (one.values > two.values)[few]
+        if both.any() and (wrong & both).sum() <= _TOLERATED * both.sum():
+            yield low, high
+
+
+def _usable(view: View) -> Iterable[Term]:
+    """Columns with an order, but for keys: their values are names."""
+    for term in view.terms:
+        home = view.table if not term.keys else _parent(view, term)
+        if scale_of(home.column(term.column).datatype) and term.column not in _names(home):
+            yield term
+
+
+def _parent(view: View, term: Term) -> Table:
+    [key] = (f for f in view.table.foreign_keys if f.name == term.keys[0])
+    return view.schema.table(key.parent)
+
+
+def _names(table: Table) -> frozenset[str]:
+    """Numbers in keys, which have an order that means nothing; dates there mean what they say."""
+    alone = (u.columns for u in table.uniques if u.whole and len(u.columns) == 1)
+    keys = (f.columns for f in table.foreign_keys)
+    named = {c for columns in (*alone, *keys) for c in columns}
+    return frozenset(c for c in named if scale_of(table.column(c).datatype) in (Scale.NUMBER, None))
+
+
+def _form(view: View, low: Term, high: Term) -> str | None:
+    """The form in which the order stands; None where it does not, or says nothing."""
+    one, two = view.numbers(low), view.numbers(high)
+    if one is None or two is None:
+        return None
+    both = one.known & two.known
+    rows = np.flatnonzero(both)
+    other = rows[shuffled(len(rows))]
+    mixed = one.values[rows], two.values[other]
+    chance = float((mixed[0] > mixed[1]).mean()) if len(rows) else 0.0
+    wrong = one.values > two.values
+    if not holds(wrong, both, view.units, chance, view.support.k):
+        return None
+    equal = (one.values == two.values) & both
+    if equal.sum() >= _EQUAL * both.sum():
+        return None
+    ties = float((mixed[0] >= mixed[1]).mean())
+    strict = not equal.any() and (ties - chance) * len(rows) >= _TIES
+    return "<" if strict else "<="
+
+
+def _follows(low: Term, high: Term, found: Mapping[tuple[Term, Term], str]) -> bool:
+    """Whether an order follows from two others."""
+    between: Sequence[Term] = [b for a, b in found if a == low and b != high]
+    return any((b, high) in found and (b, low) not in found for b in between)
+
+
+invariant: type[InvariantKind] = Order

@@ -1,0 +1,126 @@
+"""Values that have an order as numbers: of one scale, so that they can be compared and computed."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.datatypes import NUMBERS, DataType, Kind, arrow_type, endless
+
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+DAY = 86_400_000_000
+"""Microseconds."""
+
+
+class Scale(StrEnum):
+    """What numbers count: only those of one scale can be compared."""
+
+    NUMBER = "number"
+    MOMENT = "moment"
+    """Microseconds since 1970; a date counts as its midnight."""
+    CLOCK = "clock"
+    """Microseconds since midnight."""
+    SPAN = "span"
+    """Microseconds."""
+
+
+_SCALES = {
+    Kind.DATE: Scale.MOMENT,
+    Kind.TIMESTAMP: Scale.MOMENT,
+    Kind.TIMESTAMPTZ: Scale.MOMENT,
+    Kind.TIME: Scale.CLOCK,
+    Kind.INTERVAL: Scale.SPAN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Magnitudes:
+    """A column as numbers.
+
+    Attributes:
+        scale: what they count.
+        values: one per row; 0 where there is none. Numbers are floats, all else whole.
+        known: where there is one.
+    """
+
+    scale: Scale
+    values: Floats | Ints
+    known: Bools
+
+
+def scale_of(datatype: DataType) -> Scale | None:
+    """The scale of a type's values; None where they are no magnitudes."""
+    return Scale.NUMBER if datatype.kind in NUMBERS else _SCALES.get(datatype.kind)
+
+
+def step_of(datatype: DataType) -> float:
+    """The smallest difference of two values of a type; 0 where there is none."""
+    if datatype.kind is Kind.INTEGER:
+        return 1.0
+    if datatype.kind is Kind.DECIMAL:
+        return float(10.0 ** -((datatype.scale or 0) if datatype.precision is not None else 12))
+    return {Kind.FLOAT: 0.0, Kind.DATE: float(DAY)}.get(datatype.kind, 1.0)
+
+
+def magnitudes(values: pa.Array, scale: Scale) -> Magnitudes:
+    """Values as numbers of a scale; infinite dates lie beyond all others."""
+    known = np.asarray(values.is_valid().to_numpy(zero_copy_only=False))
+    if scale is Scale.NUMBER:
+        found = pc.fill_null(pc.cast(values, pa.float64(), safe=False), 0.0)
+        numbers = found.to_numpy(zero_copy_only=False)
+        return Magnitudes(scale, numbers, known & np.isfinite(numbers))
+    if pa.types.is_date32(values.type):
+        days = pc.fill_null(values.view(pa.int32()), 0).to_numpy(zero_copy_only=False)
+        far = np.iinfo(np.int64).max // DAY - 1
+        return Magnitudes(scale, np.clip(days.astype(np.int64), -far, far) * DAY, known)
+    counts = pc.fill_null(values.view(pa.int64()), 0).to_numpy(zero_copy_only=False)
+    return Magnitudes(scale, counts, known)
+
+
+def stored(numbers: Floats | Ints, known: Bools, datatype: DataType) -> pa.Array:
+    """Numbers as values of a column, rounded to what it holds; null where not known.
+
+    What lies beyond the type's range is cut to its last value.
+    """
+    mask = ~known
+    wanted = arrow_type(datatype)
+    if datatype.kind is Kind.FLOAT:
+        return pa.array(numbers.astype(np.float64), mask=mask).cast(wanted, safe=False)
+    if datatype.kind is Kind.INTEGER:
+        ends = np.iinfo(wanted.to_pandas_dtype())
+        whole = np.clip(np.rint(numbers), ends.min, ends.max).astype(np.int64)
+        whole = np.clip(whole, ends.min, ends.max)
+        return pa.array(whole, mask=mask).cast(wanted)
+    if datatype.kind is Kind.DECIMAL:
+        return _decimals(np.asarray(numbers, np.float64), mask, wanted)
+    whole = np.asarray(numbers).astype(np.int64)
+    if datatype.kind is Kind.DATE:
+        return pa.array((whole // DAY).astype(np.int32), mask=mask).view(wanted)
+    return pa.array(whole, mask=mask).view(wanted)
+
+
+def finite(values: pa.Array) -> Bools:
+    """Which values are neither null nor infinite."""
+    there = values.is_valid().to_numpy(zero_copy_only=False)
+    return np.asarray(there & ~endless(values).to_numpy(zero_copy_only=False))
+
+
+def _decimals(numbers: Floats, mask: Bools, wanted: pa.DataType) -> pa.Array:
+    digits = wanted.precision - wanted.scale
+    places = min(wanted.scale, 12)
+    most = 10.0**digits - 10.0**-places if digits + places <= 15 else np.nextafter(10.0**digits, 0)
+    cut = np.clip(numbers, -most, most)
+    steps = np.rint(cut * 10.0**places)
+    if np.abs(steps).max(initial=0) >= 2**62:
+        return pa.array(cut, mask=mask).cast(wanted, safe=False)
+    # A whole number of steps is exact where a cast from a float would have to guess.
+    whole = pa.array(steps.astype(np.int64), mask=mask).cast(pa.decimal128(38, 0))
+    return pa.Array.from_buffers(pa.decimal128(38, places), len(whole), whole.buffers()).cast(
+        wanted
+    )

@@ -1,0 +1,49 @@
+"""Orders are found where chance does not make them, and kept."""
+
+from collections.abc import Callable
+from typing import Any
+
+from connectors.invariants import Term
+
+LOANS = """
+CREATE TABLE customers (id int PRIMARY KEY, since date NOT NULL);
+CREATE TABLE loans (
+    id int PRIMARY KEY, customer int NOT NULL REFERENCES customers, begins date NOT NULL,
+    ends date, due timestamp NOT NULL, price numeric(8,2) NOT NULL, paid numeric(8,2),
+    late int, low int
+);
+INSERT INTO customers
+SELECT n, date '2001-01-01' + hashtext(n::text) % 900 FROM generate_series(1, 200) AS n;
+INSERT INTO loans
+SELECT n, c.id, c.since + abs(hashtext('b' || n) % 400),
+    CASE WHEN n % 5 > 0 THEN
+        c.since + abs(hashtext('b' || n) % 400) + abs(hashtext('e' || n) % 90) END,
+    c.since + abs(hashtext('b' || n) % 400) + 30 + interval '9 hours',
+    100 + abs(hashtext('p' || n) % 10000) / 100.0,
+    (100 + abs(hashtext('p' || n) % 10000) / 100.0) * abs(hashtext('q' || n) % 101) / 100,
+    abs(hashtext('l' || n) % 1000), abs(hashtext('w' || n) % 900)
+FROM generate_series(1, 3000) AS n JOIN customers AS c ON c.id = 1 + n % 200;
+"""
+
+
+def test_orders_within_a_row_and_along_a_key_are_found_and_no_others(
+    laboratory: Callable[[str], Any],
+) -> None:
+    assert laboratory(LOANS).found("order", "loans").keys() == {
+        "begins <= ends",
+        "begins <= due",
+        "paid <= price",
+        "loans_customer_fkey.since <= begins",
+    }
+
+
+def test_rows_that_break_an_order_are_moved_until_none_does(
+    laboratory: Callable[[str], Any],
+) -> None:
+    place = laboratory(LOANS)
+    for rule in place.found("order", "loans").values():
+        for target in rule.columns:
+            values = place.remade(rule, target)
+            place.store("loans", target, values)
+            assert place.tally(rule).broken == 0, (rule, target)
+            place.store("loans", target, place.view("loans").values(Term(target)))

@@ -1,0 +1,109 @@
+"""A laboratory for invariants: a real database, what is found in it, and rows that keep it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import psycopg
+import pyarrow as pa
+import pytest
+from psycopg import sql
+
+from connectors.engines import open_source
+from connectors.invariants import Invariant, Tally, Term
+from connectors.schema import TableName
+from generators.discovery import verified
+from generators.facts import Training
+from generators.invariants import Drawing, invariant_kinds
+from generators.privacy.support import Support
+from generators.viewing import LearnedView, Library
+
+
+@dataclass(frozen=True)
+class Laboratory:
+    """A database in which rules are looked for, broken on purpose, and kept again."""
+
+    url: str
+    library: Library
+
+    def view(self, table: str) -> LearnedView:
+        """The rows of a table of the schema public."""
+        return LearnedView(self.library, self.library.schema.table(TableName("public", table)))
+
+    def found(self, kind: str, table: str) -> dict[str, Invariant]:
+        """The rules of a kind that the rows of a table keep, by their words."""
+        proposed = invariant_kinds()[kind].propose(self.view(table))
+        with open_source(self.url) as source:
+            kept = [f.rule for f in verified(self.library, proposed, source.tally)]
+        return {invariant_kinds()[kind].words(rule): rule for rule in kept}
+
+    def tally(self, rule: Invariant) -> Tally:
+        """How often the rows that are stored now keep a rule."""
+        with open_source(self.url) as source:
+            return source.tally(invariant_kinds()[rule.kind].claim(rule, self.library.schema))
+
+    def scrambled(self, table: str, column: str) -> "Laboratory":
+        """The same rows, the values of a column in another order; nothing is stored."""
+        name = TableName("public", table)
+        rows = self.library.training[name].rows
+        mixed = np.random.default_rng(1).permutation(len(rows))
+        values = rows[column].combine_chunks().take(pa.array(mixed))
+        return self.with_values(table, column, values)
+
+    def with_values(self, table: str, column: str, values: pa.Array) -> "Laboratory":
+        """The same rows with other values of a column; nothing is stored."""
+        name = TableName("public", table)
+        known = self.library.training[name]
+        place = known.rows.schema.get_field_index(column)
+        rows = known.rows.set_column(place, column, values)
+        training = {**self.library.training, name: Training(rows, known.units)}
+        return Laboratory(self.url, Library(self.library.schema, training, self.library.support))
+
+    def remade(self, rule: Invariant, target: str, *, tight: bool = False) -> pa.Array:
+        """Values of a column with which its rows keep a rule, learned from the rows as they are.
+
+        The target is scrambled before, so that the rule is broken where it says anything.
+        """
+        kind = invariant_kinds()[rule.kind]
+        state = {n: r.value for n, r in kind.fit(rule, self.view(rule.table.name)).items()}
+        mixed = self.scrambled(rule.table.name, target).view(rule.table.name)
+        rng = np.random.default_rng(7)
+
+        def again(column: str, rows: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> pa.Array:
+            known = mixed.values(Term(column)).drop_null()
+            return known.take(pa.array(rng.integers(0, len(known), len(rows))))
+
+        return kind.realise(rule, state, Drawing(mixed, target, rng, 1, again, tight))
+
+    def store(self, table: str, column: str, values: pa.Array) -> None:
+        """Writes values of a column into the database; rows are told by their column `id`."""
+        name = TableName("public", table)
+        ids = self.library.training[name].rows["id"].to_pylist()
+        change = sql.SQL("UPDATE {} SET {} = %s WHERE id = %s").format(
+            sql.Identifier(table), sql.Identifier(column)
+        )
+        with psycopg.connect(self.url) as connection, connection.cursor() as cursor:
+            cursor.executemany(change, list(zip(values.to_pylist(), ids, strict=True)))
+
+
+@pytest.fixture
+def laboratory(new_database: Callable[[], str]) -> Callable[[str], Laboratory]:
+    """Makes a laboratory of a database that some SQL fills; every row is a privacy unit."""
+
+    def made(script: str) -> Laboratory:
+        url = new_database()
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(script.encode())
+        with open_source(url) as source:
+            schema = source.schema()
+            training = {}
+            for table in schema.tables:
+                names = [c.name for c in table.written]
+                batches = [
+                    pa.RecordBatch.from_arrays(b.columns, names=names) for b in source.read(table)
+                ]
+                rows = pa.Table.from_batches(batches)
+                training[table.name] = Training(rows, np.arange(len(rows)))
+        return Laboratory(url, Library(schema, training, Support(11)))
+
+    return made
