@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from safetensors import numpy as tensors
 from connectors.ddl import DdlItem
 from connectors.schema import Schema
 from generators.errors import BrokenArchive, NewerArchive, NotAnArchive
+from generators.found import found_states, restored_rules
 from generators.model import DatabaseModel
 from generators.privacy.support import Released
 from generators.states import restored_tables, table_states
@@ -53,7 +55,7 @@ def write_archive(model: DatabaseModel, path: Path) -> None:
 
     Only `Released` values are written; anything else raises TypeError.
     """
-    values, arrays = _parted(table_states(model))
+    values, arrays = _parted(chain(table_states(model), found_states(model.invariants)))
     day = None if model.as_of is None else model.as_of.isoformat()
     header = {"identity": model.identity, "k": model.k, "as_of": day, "values": values}
     members = {
@@ -94,6 +96,7 @@ def read_archive(path: Path) -> DatabaseModel:
             str(header["identity"]),
             int(header["k"]),
             _day(header.get("as_of")),
+            restored_rules(values),
         )
     except _NONSENSE as error:
         raise BrokenArchive(

@@ -1,50 +1,17 @@
 """Finds the rules that training rows keep though nobody declared them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
 
 from connectors.invariants import Claim, Invariant, Tally
-from connectors.schema import Schema, Table
+from connectors.schema import Table
 from generators.evidence import MOST_BROKEN
-from generators.invariants import InvariantKind, State, invariant_kinds
+from generators.found import Found
+from generators.invariants import invariant_kinds
 from generators.privacy.support import Released, Support
 from generators.viewing import LearnedView, Library
 
 Count = Callable[[Claim], Tally]
 """Counts a claim over all rows of the source."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A rule with what was learned to keep it.
-
-    Attributes:
-        spoken: rows that it speaks of in the source.
-        broken: how many of them break it; None for some, but fewer than k.
-        state: what its kind learned.
-    """
-
-    rule: Invariant
-    spoken: Released[int]
-    broken: Released[int | None]
-    state: State
-
-    @property
-    def kind(self) -> type[InvariantKind]:
-        """The kind of its rule."""
-        return invariant_kinds()[self.rule.kind]
-
-    @property
-    def known(self) -> Mapping[str, Any]:
-        """What its kind learned, unwrapped."""
-        return {name: released.value for name, released in self.state.items()}
-
-
-def discovered(library: Library, count: Count, schema: Schema) -> Iterator[Found]:
-    """Every rule that training rows and then all rows of the source keep, table by table."""
-    for table in schema.tables:
-        yield from verified(library, proposed(library, table), count)
 
 
 def proposed(library: Library, table: Table) -> Iterator[Invariant]:

@@ -7,6 +7,7 @@ from datetime import date
 from connectors.ddl import DdlItem
 from connectors.schema import ForeignKey, Schema, TableName
 from generators.encoding import FittedColumn
+from generators.found import Found
 from generators.keys import KeyGenerator
 from generators.privacy.support import Floats, Released
 from generators.relations.histories import History
@@ -63,6 +64,7 @@ class DatabaseModel:
         identity: digest that tells the source from any other database.
         k: distinct privacy units behind everything learned.
         as_of: the day that the source's rows stand for; None where the file does not say.
+        invariants: the rules that its rows keep though nobody declared them.
     """
 
     schema: Schema
@@ -71,6 +73,7 @@ class DatabaseModel:
     identity: str
     k: int
     as_of: date | None = None
+    invariants: tuple[Found, ...] = ()
 
     @property
     def owners(self) -> Owners:

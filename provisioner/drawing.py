@@ -7,15 +7,18 @@ import numpy as np
 
 from connectors.dialect.expressions import Scope
 from connectors.schema import TableName
+from generators.columns import Codes
 from generators.contexts import Rows
 from generators.distinct import groups, patched, surplus
 from generators.errors import Unmeetable
+from generators.orientation import Orientation
 from generators.relations.references import Mode
 from generators.spans import apart, apart_by_ends, overlap
 from generators.tables import Matrix
 from provisioner.edging import edged
 from provisioner.enacting import enacted
 from provisioner.freedom import free_columns
+from provisioner.holding import held, held_codes, held_late
 from provisioner.job import Drawn, Ints, Job, Setting, Values, features, job_of
 from provisioner.keeping import Keeper, callable_functions, keeper
 from provisioner.mending import mended
@@ -64,7 +67,8 @@ def draw_keys(
     job = job_of(setting, name, shard, above)
     rows = np.arange(len(job.indexes))
     turns = draw_codes(job)
-    values = pinned(job, with_repeats(job, drawn_values(job, turns.codes, rows, 0), turns))
+    values = with_repeats(job, drawn_values(job, turns.codes, rows, 0), turns)
+    values = pinned(job, held(job, values))
     for attempt in range(1, _RESAMPLES + 1):
         refused = _refused(job, values)
         if not len(refused):
@@ -72,7 +76,7 @@ def draw_keys(
         turns = draw_codes_again(job, turns, refused, attempt)
         fresh = drawn_values(job, turns.codes[refused], refused, attempt)
         values = {c: patched(v, refused, fresh[c]) for c, v in values.items()}
-        values = pinned(job, with_repeats(job, values, turns))
+        values = pinned(job, held(job, with_repeats(job, values, turns)))
     if job.setting.plan.roles(name):
         values = _settled(job, values)  # a row that is moved later might lose its part
         turns, values = enacted(job, turns, values)
@@ -83,7 +87,26 @@ def draw_keys(
         values |= reference_selves(job, turns.codes, values)
     values |= strayed(job, values, rows, 0, selves=True)
     values = _settled(job, pinned(job, values))
-    target = Matrix(features(job.model), pinned_codes(job, turns.codes, values))
+    return _drawn(job, pinned_codes(job, turns.codes, values), values, edges)
+
+
+def complete_table(
+    setting: Setting, name: TableName, shard: int, drawn: Mapping[TableName, Drawn]
+) -> Drawn:
+    """A table's rows in a shard with what follows from the rows that they own.
+
+    Raises:
+        Unmeetable: a constraint leaves no room for the rows.
+    """
+    job, known = job_of(setting, name, shard, drawn), drawn[name]
+    values = pinned(job, held_late(job, dict(known.values), drawn))
+    if len(_refused(job, values)):
+        return known  # what is declared comes before what nobody declared
+    return _drawn(job, known.rows.target.codes, values, known.edges)
+
+
+def _drawn(job: Job, codes: Codes, values: Values, edges: Ints) -> Drawn:
+    target = Matrix(features(job.model), held_codes(job, codes, values))
     return Drawn(job.indexes, job.parents, Rows(job.context, target), values, edges)
 
 
@@ -100,18 +123,28 @@ def _keeper(job: Job, values: Values) -> Keeper:
 
 
 def _settled(job: Job, values: Values) -> Values:
-    """Rows that nothing refuses; checks that are NOT VALID are given up where others need it.
+    """Rows that nothing refuses; what nobody vouches for is given up where others need it.
+
+    These are first the rules that nobody declared, then checks that are NOT VALID.
 
     Raises:
         Unmeetable: something is still refused.
     """
-    try:
-        return _mended(job, values)
-    except Unmeetable:
-        firm = _without_doubtful(job)
-        if firm is None:
-            raise
-        return _mended(firm, values)
+    firm = (job, _without_rules(job), _without_doubtful(_without_rules(job) or job))
+    tried = [j for j in firm if j is not None]
+    for some in tried[:-1]:
+        try:
+            return _mended(some, values)
+        except Unmeetable:
+            continue
+    return _mended(tried[-1], values)
+
+
+def _without_rules(job: Job) -> Job | None:
+    """The job without rules that nobody declared; None where there are none."""
+    if not job.setting.orientation.of(job.table.name):
+        return None
+    return replace(job, setting=replace(job.setting, orientation=Orientation()))
 
 
 def _without_doubtful(job: Job) -> Job | None:
@@ -145,7 +178,7 @@ def _mended(job: Job, values: Values) -> Values:
         values = mended(rules, values, free, rng)
         move(job, values, attempt)
         _separate(job, values)
-        values = pinned(job, values)
+        values = pinned(job, held(job, values))
         left.append(len(_refused(job, values)))
         if not left[-1]:
             return values

@@ -81,6 +81,7 @@ def _kept(job: Job) -> set[str]:
     """Columns on which other rows, the server or an order of rows rely."""
     table, history = job.table, job.model.history
     kept = {c for key in table.foreign_keys for c in key.columns} | set(table.typed_columns)
+    kept |= job.setting.orientation.targets(table.name)
     kept |= set(job.setting.model.schema.referenced(table.name))
     kept |= {c for key in job.setting.keeper(table.name).keys for c in key.columns}
     parts = job.setting.keeper(table.name).uniques.values()

@@ -23,6 +23,7 @@ from generators.distinct import patched, surplus
 from generators.errors import Unmeetable
 from generators.randomness import identities
 from generators.relations.turns import Turns
+from provisioner.holding import held
 from provisioner.job import Floats, Ints, Job, Values
 from provisioner.keeping import callable_functions
 from provisioner.moving import uniques
@@ -310,7 +311,7 @@ def _judged(stage: _Stage, scene: Scene, turns: Turns, rows: Ints, weights: Floa
     attempt = int(stage.rng.integers(1 << 62))
     fresh = drawn_values(job, turns.codes[rows], rows, attempt)
     whole = {c: patched(scene.values[c], rows, v) for c, v in fresh.items()}
-    whole = with_repeats(job, {**scene.values, **whole}, turns)
+    whole = held(job, with_repeats(job, {**scene.values, **whole}, turns))
     part = {c: v.take(places) for c, v in whole.items()}
     part[stage.role.column] = pa.array(np.full(len(rows), stage.goal))
     rules = job.setting.keeper(job.table.name).over(frozenset(part))

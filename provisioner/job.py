@@ -13,6 +13,7 @@ from generators.contexts import Rows, context
 from generators.encoding import FittedColumn
 from generators.errors import Unmeetable
 from generators.model import DatabaseModel, TableModel
+from generators.orientation import Orientation
 from generators.randomness import stream
 from generators.relations.counts import beside, to_quota, with_enough
 from generators.relations.references import Mode, Reference
@@ -42,6 +43,7 @@ class Setting:
         lost: values of key columns that no row of a table has, by number; equal for equal ones.
         reachable: indexes of the rows that a key may lead to: no null is in what it references.
         placing: the places of hand-made rows.
+        orientation: how rules that nobody declared are kept.
     """
 
     model: DatabaseModel
@@ -55,6 +57,7 @@ class Setting:
     lost: Keys
     reachable: Callable[[ForeignKey], Ints]
     placing: Placing
+    orientation: Orientation
 
 
 @dataclass(frozen=True, slots=True)

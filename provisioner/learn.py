@@ -14,12 +14,15 @@ from connectors.engines import Source
 from connectors.errors import EmptyDatabase, UnreadableTable
 from connectors.profile import Split, TableSize, UnitPath
 from connectors.schema import ForeignKey, Schema, Table, TableName
+from generators.discovery import proposed, verified
 from generators.facts import Reading, Training
 from generators.fit import fit_database
+from generators.found import Found
 from generators.model import DatabaseModel, TableModel
 from generators.privacy.support import Support, dense
 from generators.privacy.units import unit_paths
 from generators.randomness import number
+from generators.viewing import Library
 from provisioner.errors import WrongRequest
 from provisioner.events import Advanced, Listener, StageFinished, StageStarted, Stated, silent
 from provisioner.leaving import left_out
@@ -45,6 +48,7 @@ class Learning:
         refine: whether to hold drawn histories against learned ones, and to choose among several
             when drawing; None for where the table generator takes its time as well.
         as_of: the day that the source's rows stand for; None for today.
+        invariants: whether to find the rules that nobody declared.
     """
 
     k: int = 11
@@ -56,6 +60,7 @@ class Learning:
     skip: frozenset[TableName] = frozenset()
     refine: bool | None = None
     as_of: date | None = None
+    invariants: bool = True
 
     @property
     def refines(self) -> bool:
@@ -86,7 +91,23 @@ def learn(source: Source, learning: Learning, listen: Listener = silent) -> Data
         training,
     )
     day = learning.as_of or datetime.now(UTC).date()
-    return replace(_fitted(facts, learning, listen), as_of=day)
+    rules = _rules(source, facts, learning, listen) if learning.invariants else ()
+    return replace(_fitted(facts, learning, listen), as_of=day, invariants=rules)
+
+
+def _rules(
+    source: Source, facts: Reading, learning: Learning, listen: Listener
+) -> tuple[Found, ...]:
+    """The rules that all rows keep though nobody declared them."""
+    began = time.monotonic()
+    library = Library(facts.schema, facts.training, Support(learning.k))
+    listen(StageStarted("discover", len(facts.schema.tables), "tables"))
+    found: list[Found] = []
+    for table in facts.schema.tables:
+        found.extend(verified(library, proposed(library, table), source.tally))
+        listen(Advanced("discover", 1, str(table.name)))
+    listen(StageFinished("discover", len(found), time.monotonic() - began))
+    return tuple(found)
 
 
 def _with_kept(schema: Schema, source: Source) -> Schema:

@@ -16,10 +16,11 @@ from generators.distinct import SPREADABLE, beyond, groups
 from generators.errors import Unmeetable
 from generators.layout import KeyLayout
 from generators.model import DatabaseModel
+from generators.orientation import oriented
 from generators.randomness import identities, stream
 from generators.relations.owners import Owners
 from generators.shift import shifted
-from provisioner.drawing import draw_keys, draw_table
+from provisioner.drawing import complete_table, draw_keys, draw_table
 from provisioner.given import Given, as_drawn
 from provisioner.job import Drawn, Setting
 from provisioner.keeping import Keeper, callable_functions, keeper
@@ -75,6 +76,7 @@ class Synthesizer:
             self.lost,
             self.reachable,
             self.placing,
+            oriented(model),
         )
         self._reachable: dict[tuple[TableName, tuple[str, ...]], Ints] = {}
         self._whole: dict[TableName, Mapping[str, pa.Array]] = {}
@@ -94,11 +96,29 @@ class Synthesizer:
             Unmeetable: a unique key cannot be met with the rows planned.
         """
         drawn: dict[TableName, Drawn] = {}
-        for name in self._written(tree):
+        names = self._written(tree)
+        late = [
+            n for n in names if n in self._setting.orientation.late and n not in self.plan.keeps
+        ]
+        for name in names:
             drawn[name] = self._draw(self._setting, name, shard, drawn)
-            if name in self.plan.keeps:
-                continue
-            if len(drawn[name].indexes):
+            if not late and name not in self.plan.keeps and len(drawn[name].indexes):
+                yield self._batch(name, drawn[name])
+        if late:
+            yield from self._completed(names, late, shard, drawn)
+
+    def _completed(
+        self,
+        names: list[TableName],
+        late: list[TableName],
+        shard: int,
+        drawn: dict[TableName, Drawn],
+    ) -> Iterator[Batch]:
+        """All rows of a shard, once those that follow from rows below are complete."""
+        for name in reversed(late):
+            drawn[name] = complete_table(self._setting, name, shard, drawn)
+        for name in names:
+            if name not in self.plan.keeps and len(drawn[name].indexes):
                 yield self._batch(name, drawn[name])
 
     def edge_cases(self, tree: int, shard: int) -> Iterator[Batch]:
@@ -297,7 +317,8 @@ class Synthesizer:
             raise Unmeetable(f"the keys of {name} depend on themselves through foreign keys")
         self._open.add(name)
         schema = self._setting.model.schema
-        needed = stored(schema.table(name), schema.referenced(name), self._functions)
+        wanted = schema.referenced(name) | self._setting.orientation.read_of(name)
+        needed = stored(schema.table(name), wanted, self._functions)
         plan = self._setting.plan
         shards = range(plan.trees[plan.tree(name)].shards)
         parts = [self._line(name, shard) for shard in shards]

@@ -93,7 +93,7 @@ def _reference_values(
 ) -> Values:
     key = reference.key
     if reference.mode is Mode.ANCESTOR:
-        above, places = _ancestor(job, key.parent, rows)
+        above, places = ancestor(job, key.parent, rows)
         found = [above.values[c].take(pa.array(places)) for c in key.parent_columns]
         return with_nulls(job, key.columns, found, (codes == 0) & reference.nullable)
     reachable = job.setting.reachable(key)
@@ -193,8 +193,8 @@ def with_nulls(
     }
 
 
-def _ancestor(job: Job, name: TableName, rows: Ints) -> tuple[Drawn, Ints]:
-    """The rows above these in one of the tables that own theirs."""
+def ancestor(job: Job, name: TableName, rows: Ints) -> tuple[Drawn, Ints]:
+    """The rows above some rows in one of the tables that own theirs, and each one's position."""
     owners = job.setting.model.owners
     step, places = owners[job.table.name].parent, job.parents[rows]
     while step != name:

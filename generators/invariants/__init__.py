@@ -114,6 +114,7 @@ class Drawing:
         rng: the randomness of this rule in this shard.
         seed: the plan's, for what has to be alike in every shard.
         again: gives other values of a learned column for some rows.
+        pool: gives some thousand values of a learned column, the same in every shard.
         tight: whether rules were applied once already, so that what is still wrong is to be moved
             no further than it must.
     """
@@ -123,6 +124,7 @@ class Drawing:
     rng: np.random.Generator
     seed: int
     again: "Redraw"
+    pool: "Pool"
     tight: bool = False
 
 
@@ -131,6 +133,14 @@ class Redraw(Protocol):
 
     def __call__(self, column: str, rows: Ints) -> pa.Array:
         """Other values of a column for some rows, in its Arrow type; null where all are."""
+        ...
+
+
+class Pool(Protocol):
+    """Draws a column for no row in particular."""
+
+    def __call__(self, column: str) -> pa.Array:
+        """Values of a column in its Arrow type, none of them null unless all learned are."""
         ...
 
 

@@ -1,0 +1,85 @@
+"""A rule that was found or asked for, with what keeping it takes."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from connectors.invariants import Invariant
+from generators.invariants import InvariantKind, State, invariant_kinds
+from generators.privacy.support import Released, Support
+
+_RULE = TypeAdapter(Invariant)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A rule with what was learned to keep it.
+
+    Attributes:
+        spoken: rows that it speaks of in the source.
+        broken: how many of them break it; None for some, but fewer than k.
+        state: what its kind learned.
+    """
+
+    rule: Invariant
+    spoken: Released[int]
+    broken: Released[int | None]
+    state: State
+
+    @property
+    def kind(self) -> type[InvariantKind]:
+        """The kind of its rule."""
+        return invariant_kinds()[self.rule.kind]
+
+    @property
+    def words(self) -> str:
+        """The rule as a person would say it."""
+        return self.kind.words(self.rule)
+
+    @property
+    def known(self) -> Mapping[str, Any]:
+        """What its kind learned, unwrapped."""
+        return {name: released.value for name, released in self.state.items()}
+
+    def most_broken(self, k: int) -> float:
+        """The largest share of rows that may break it in the source."""
+        broken = k - 1 if self.broken.value is None else self.broken.value
+        return broken / max(1, self.spoken.value)
+
+
+def found_states(rules: tuple[Found, ...]) -> Iterator[tuple[str, Released[Any]]]:
+    """Every released value of some rules with its path, `invariants/number/field`."""
+    for number, found in enumerate(rules):
+        place = f"invariants/{number}"
+        rule = _RULE.dump_python(found.rule, mode="json")
+        yield f"{place}/rule", Support().declared(rule)
+        yield f"{place}/spoken", found.spoken
+        yield f"{place}/broken", found.broken
+        for name, released in found.state.items():
+            yield f"{place}/state/{name}", released
+
+
+def restored_rules(values: Mapping[str, Any]) -> tuple[Found, ...]:
+    """The rules whose `found_states` were among these values."""
+    support, numbers = Support(), sum(path.endswith("/rule") for path in values if _is_ours(path))
+    return tuple(_restored(values, f"invariants/{n}/", support) for n in range(numbers))
+
+
+def _restored(values: Mapping[str, Any], place: str, support: Support) -> Found:
+    state = {
+        path.removeprefix(f"{place}state/"): support.declared(value)
+        for path, value in values.items()
+        if path.startswith(f"{place}state/")
+    }
+    return Found(
+        _RULE.validate_python(values[f"{place}rule"]),
+        support.counted(int(values[f"{place}spoken"])),
+        support.declared(values[f"{place}broken"]),
+        state,
+    )
+
+
+def _is_ours(path: str) -> bool:
+    return path.startswith("invariants/")

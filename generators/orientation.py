@@ -1,0 +1,218 @@
+"""Which column is set to keep each rule, and in which order, so that rules do not undo each other.
+
+Columns are the nodes of a graph; a step points from what a rule reads to the column that it sets.
+Rules come in turn: those that a person wrote, then those that set whole columns, then masks, then
+bounds. A rule that finds no column left, or would close a circle, is not kept, and says why.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
+
+from connectors.graph import reached
+from connectors.invariants import Invariant, Term, foreign_key
+from connectors.schema import TableName
+from generators.found import Found
+from generators.invariants import Part
+from generators.model import DatabaseModel
+from generators.relations.references import Mode
+
+Node = tuple[TableName, str]
+BELOW = ("<-",)
+"""The path of a term that is a column of the rows that the rule's key leads here from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One rule and the column that is set to keep it; `reads` are the others that it looks at."""
+
+    found: Found
+    number: int
+    target: Node
+    reads: frozenset[Node]
+
+    @property
+    def part(self) -> Part:
+        """What the rule does to its target."""
+        return self.found.kind.part
+
+
+@dataclass(frozen=True, slots=True)
+class Orientation:
+    """The steps of each table in their order.
+
+    Attributes:
+        steps: those that rows take as they are drawn.
+        late: those that wait for the rows that keys lead here from.
+        unkept: rules that no step keeps, and why.
+    """
+
+    steps: Mapping[TableName, tuple[Step, ...]] = field(default_factory=dict)
+    late: Mapping[TableName, tuple[Step, ...]] = field(default_factory=dict)
+    unkept: tuple[tuple[Found, str], ...] = ()
+
+    def of(self, name: TableName) -> tuple[Step, ...]:
+        """The steps of a table as it is drawn."""
+        return self.steps.get(name, ())
+
+    def read_of(self, name: TableName) -> frozenset[str]:
+        """Columns of a table that rules of other tables read."""
+        every = (s for steps in (*self.steps.values(), *self.late.values()) for s in steps)
+        return frozenset(
+            column
+            for step in every
+            for table, column in step.reads
+            if table == name and step.target[0] != name
+        )
+
+    def targets(self, name: TableName) -> frozenset[str]:
+        """Columns of a table that are set to keep rules."""
+        return frozenset(s.target[1] for s in (*self.of(name), *self.late.get(name, ())))
+
+
+def oriented(model: DatabaseModel) -> Orientation:
+    """The steps that keep a model's rules."""
+    ranked = sorted(
+        enumerate(model.invariants),
+        key=lambda n: (not n[1].rule.declared, n[1].kind.part, -n[1].spoken.value, n[0]),
+    )
+    accepted: list[Step] = []
+    unkept: list[tuple[Found, str]] = []
+    for number, found in ranked:
+        step = _placed(model, found, number, accepted)
+        if isinstance(step, Step):
+            accepted.append(step)
+        else:
+            unkept.append((found, step))
+    late = _late(accepted)
+    waiting = [s for s in accepted if _waits_in_vain(s, late)]
+    unkept += [(s.found, "it reads a total of rows that are drawn after its own") for s in waiting]
+    accepted = [s for s in accepted if s not in waiting]
+    order = _ranks(accepted)
+    accepted.sort(key=lambda s: (s.part, order[s.target], s.number))
+    accepted.sort(key=lambda s: order[s.target])
+    soon = [s for s in accepted if s.target not in late]
+    return Orientation(
+        _by_table(soon), _by_table(s for s in accepted if s.target in late), tuple(unkept)
+    )
+
+
+def _placed(
+    model: DatabaseModel, found: Found, number: int, accepted: Iterable[Step]
+) -> Step | str:
+    """The step of a rule beside those accepted before, or why there is none."""
+    rule, taken = found.rule, list(accepted)
+    if (far := _out_of_sight(model, rule)) is not None:
+        return far
+    nodes = frozenset(_nodes(model, rule))
+    why = "none of its columns may be set: they are keys, or other rows lean on them"
+    for column in _best_first(model, found):
+        target = rule.table, column
+        step = Step(found, number, target, nodes - {target})
+        others = [s for s in taken if s.target == target]
+        if any(s.part is Part.SETS for s in others) or (others and step.part is Part.SETS):
+            why = f"{column} is set to keep {others[0].found.words}"
+        elif any(target in _sources(read, taken) for read in step.reads):
+            why = f"what it reads follows from {column}"
+        else:
+            return step
+    return why
+
+
+def _best_first(model: DatabaseModel, found: Found) -> list[str]:
+    """The targets that may be set; what orders siblings is computed only where nothing else can be.
+
+    Bounds keep their order, so that all of them push the same way.
+    """
+    rule, table = found.rule, model.tables[found.rule.table]
+    learned = {f.column.name for f in table.columns}
+    learned -= model.schema.referenced(rule.table)
+    learned -= model.schema.table(rule.table).typed_columns
+    clock = table.history.clock.column if table.history and table.history.clock else None
+    last = None if found.kind.part is Part.BOUNDS else clock
+    return sorted((t for t in found.kind.targets(rule) if t in learned), key=lambda t: t == last)
+
+
+def _out_of_sight(model: DatabaseModel, rule: Invariant) -> str | None:
+    """Why rows of a shard do not tell whether a rule holds; None where they do."""
+    owner = model.owners.get(rule.table)
+    if rule.key is not None:
+        child = model.owners.get(rule.key[0])
+        if child is None or child.name != rule.key[1]:
+            return f"rows that share a parent by {rule.key[1]} lie in several shards"
+    for path in {t.keys for t in rule.terms if t.keys and t.keys != BELOW}:
+        key = foreign_key(model.schema, rule.table, path)
+        near = owner is not None and key.name == owner.name
+        near |= any(
+            r.key.name == key.name and r.mode is Mode.ANCESTOR
+            for r in model.tables[rule.table].references
+        )
+        if not near and rule.table in _needed_by(model, key.parent):
+            return f"rows of {key.parent} wait for those of {rule.table}"
+    return None
+
+
+def _needed_by(model: DatabaseModel, name: TableName) -> frozenset[TableName]:
+    """The tables whose rows may have to be known to draw those of one: all that keys lead to."""
+    steps = {t.name: frozenset(f.parent for f in t.foreign_keys) for t in model.schema.tables}
+    return reached(steps, name) | {name}
+
+
+def _nodes(model: DatabaseModel, rule: Invariant) -> Iterator[Node]:
+    """Every column that a rule speaks of."""
+    for term in rule.terms:
+        yield _home(model, rule, term), term.column
+
+
+def _home(model: DatabaseModel, rule: Invariant, term: Term) -> TableName:
+    if not term.keys:
+        return rule.table
+    if term.keys == BELOW and rule.key is not None:
+        return rule.key[0]
+    return foreign_key(model.schema, rule.table, term.keys).parent
+
+
+def _sources(node: Node, steps: list[Step]) -> set[Node]:
+    """All that a column is computed from, by any number of steps; itself included."""
+    found, left = set[Node](), [node]
+    while left:
+        at = left.pop()
+        if at not in found:
+            found.add(at)
+            left += [read for s in steps if s.target == at for read in s.reads]
+    return found
+
+
+def _late(steps: Iterable[Step]) -> frozenset[Node]:
+    """The columns that are set from rows below, and all that follow from those."""
+    late, taken = set[Node](), list(steps)
+    while True:
+        more = {s.target for s in taken if _is_above(s) or s.reads & late} - late
+        if not more:
+            return frozenset(late)
+        late |= more
+
+
+def _is_above(step: Step) -> bool:
+    return any(term.keys == BELOW for term in step.found.rule.terms)
+
+
+def _waits_in_vain(step: Step, late: frozenset[Node]) -> bool:
+    """Whether a row reads something late of the row that it is drawn under or refers to."""
+    here = step.target[0]
+    return any(n in late and n[0] != here for n in step.reads) and not _is_above(step)
+
+
+def _ranks(steps: Iterable[Step]) -> Mapping[Node, int]:
+    """A number per column, above those of all that it is computed from."""
+    graph: dict[Node, set[Node]] = {}
+    for step in steps:
+        graph.setdefault(step.target, set()).update(step.reads)
+    return {node: n for n, node in enumerate(TopologicalSorter(graph).static_order())}
+
+
+def _by_table(steps: Iterable[Step]) -> Mapping[TableName, tuple[Step, ...]]:
+    found: dict[TableName, tuple[Step, ...]] = {}
+    for step in steps:
+        found[step.target[0]] = (*found.get(step.target[0], ()), step)
+    return found

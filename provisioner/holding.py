@@ -1,0 +1,97 @@
+"""Makes drawn rows keep the rules that nobody declared, each as its step says."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+
+from connectors.schema import TableName
+from generators.columns import Codes, Draw
+from generators.encoding import FittedColumn
+from generators.invariants import Drawing, Part
+from generators.orientation import Step
+from generators.randomness import identities, stream
+from provisioner.job import Drawn, Ints, Job, Values, features
+from provisioner.scene import DrawnScene
+from provisioner.values import anything
+
+_POOL = 4_096
+
+
+def held(job: Job, values: Values) -> Values:
+    """The values with which all rules hold whose columns are drawn, but for those that wait."""
+    return _held(job, values, job.setting.orientation.of(job.table.name), {})
+
+
+def held_late(job: Job, values: Values, below: Mapping[TableName, Drawn]) -> Values:
+    """The same of the rules that wait for the rows below."""
+    return _held(job, values, job.setting.orientation.late.get(job.table.name, ()), below)
+
+
+def held_codes(job: Job, codes: Codes, values: Values) -> Codes:
+    """The codes, of columns that were set to keep rules those of their values."""
+    targets = job.setting.orientation.targets(job.table.name) & values.keys()
+    if not targets or not len(codes):
+        return codes
+    found, names = codes.copy(), [f.name for f in features(job.model)]
+    for fitted in job.model.columns:
+        if fitted.column.name in targets:
+            known = values[fitted.column.name]
+            found[:, names.index(fitted.column.name)] = fitted.encode(known)
+    return found
+
+
+def _held(
+    job: Job, values: Values, steps: Sequence[Step], below: Mapping[TableName, Drawn]
+) -> Values:
+    """Bounds are applied twice: what one moved may lie beyond another."""
+    if not steps or not len(job.indexes):
+        return values
+    found, again = dict(values), any(s.part is Part.BOUNDS for s in steps)
+    for tight in (False, True) if again else (False,):
+        for step in steps:
+            scene = DrawnScene(job, found, below)
+            if scene.shows(step):
+                found[step.target[1]] = _realised(job, scene, step, tight=tight)
+    return found
+
+
+def _realised(job: Job, scene: DrawnScene, step: Step, *, tight: bool) -> pa.Array:
+    rng, seed = job.randomness("rule", step.number), job.setting.plan.seed
+    drawing = Drawing(
+        scene, step.target[1], rng, seed, partial(_again, job, rng), partial(pool, job), tight
+    )
+    return step.found.kind.realise(step.found.rule, step.found.known, drawing)
+
+
+def _again(job: Job, rng: np.random.Generator, column: str, rows: Ints) -> pa.Array:
+    """Other values for some rows, as frequent as they were learned to be."""
+    fitted = _fitted(job, column)
+    shares = np.array(job.model.histograms[column].value, np.float64)
+    shares[: int(fitted.nullable)] = 0
+    if not shares.sum():
+        return anything(job, fitted, rows, rng)
+    codes = rng.choice(len(shares), len(rows), p=shares / shares.sum()).astype(np.int32)
+    indexes = job.indexes[rows]
+    people = identities(job.setting.plan.seed, str(job.table.name), indexes)
+    return fitted.decode(codes, Draw(rng, indexes, people))
+
+
+def pool(job: Job, column: str) -> pa.Array:
+    """Values of a column, as frequent as they were learned to be; the same in every shard."""
+    fitted, name = _fitted(job, column), job.table.name
+    rng = stream(job.setting.plan.seed, name, column, "pool")
+    shares = np.array(job.model.histograms[column].value, np.float64)
+    shares[: int(fitted.nullable)] = 0
+    even = np.ones(len(shares)) / len(shares)
+    weights = shares / shares.sum() if shares.sum() else even
+    codes = rng.choice(len(shares), _POOL, p=weights).astype(np.int32)
+    indexes = np.arange(_POOL)
+    people = identities(job.setting.plan.seed, f"{name} {column}", indexes)
+    return fitted.decode(codes, Draw(rng, indexes, people))
+
+
+def _fitted(job: Job, column: str) -> FittedColumn:
+    [found] = (f for f in job.model.columns if f.column.name == column)
+    return found

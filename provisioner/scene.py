@@ -1,0 +1,115 @@
+"""Drawn rows of a table as kinds of invariants look at them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from connectors.datatypes import arrow_type
+from connectors.invariants import Term, key_named
+from connectors.schema import ForeignKey, Schema, Table, TableName
+from generators.distinct import groups
+from generators.orientation import Step
+from generators.relations.references import Mode
+from provisioner.job import Drawn, Ints, Job, Values
+from provisioner.values import ancestor
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnScene:
+    """The rows of one table in one shard; see `generators.invariants.Scene`.
+
+    Attributes:
+        drawn: a value per row and column.
+        below: the rows that they own, where those are drawn already.
+    """
+
+    job: Job
+    drawn: Values
+    below: Mapping[TableName, Drawn] = field(default_factory=dict)
+
+    @property
+    def schema(self) -> Schema:
+        """See `Scene`."""
+        return self.job.setting.model.schema
+
+    @property
+    def table(self) -> Table:
+        """See `Scene`."""
+        return self.job.table
+
+    @property
+    def rows(self) -> int:
+        """See `Scene`."""
+        return len(self.job.indexes)
+
+    def values(self, term: Term) -> pa.Array:
+        """See `Scene`."""
+        if not term.keys:
+            return self.drawn[term.column]
+        key = key_named(self.table, term.keys[0])
+        if (near := self._near(key)) is not None:
+            above, places = near
+            found = above.values[term.column]
+            return _all_null(found, len(places)) if not len(found) else _taken(found, places)
+        return self._far(key, term.column)
+
+    def owners(self, key: str) -> Ints:
+        """See `Scene`."""
+        owner = self.job.owner
+        if owner is not None and owner.name == key:
+            return self.job.parents
+        return groups([self.drawn[c] for c in key_named(self.table, key).columns])
+
+    def children(self, key: tuple[TableName, str], column: str) -> tuple[pa.Array, Ints]:
+        """See `Scene`."""
+        found = self.below[key[0]]
+        return found.values[column], found.parents
+
+    def shows(self, step: Step) -> bool:
+        """Whether all is drawn that a step looks at."""
+        return all(self._is_there(table, column) for table, column in (*step.reads, step.target))
+
+    def _is_there(self, table: TableName, column: str) -> bool:
+        if table == self.table.name:
+            return column in self.drawn
+        if table in self.below:
+            return column in self.below[table].values
+        if table in self.job.above:
+            return column in self.job.above[table].values
+        return table not in self.job.setting.plan.keeps
+
+    def _near(self, key: ForeignKey) -> tuple[Drawn, Ints] | None:
+        """The drawn rows above that a key leads to, and the position of each row's there."""
+        owner, parents = self.job.owner, self.job.parents
+        if owner is not None and owner.name == key.name:
+            return self.job.above[owner.parent], parents
+        modes = {r.key.name: r.mode for r in self.job.model.references}
+        if modes.get(key.name) is not Mode.ANCESTOR:
+            return None
+        above, places = ancestor(self.job, key.parent, np.arange(self.rows))
+        null = self.drawn[key.columns[0]].is_null().to_numpy(zero_copy_only=False)
+        return above, np.where(null, -1, places)
+
+    def _far(self, key: ForeignKey, column: str) -> pa.Array:
+        """Values of the rows that a reference leads to, in whatever shard these are drawn."""
+        wanted = {
+            parent: self.drawn[own]
+            for own, parent in zip(key.columns, key.parent_columns, strict=True)
+        }
+        rng = self.job.randomness("rules", key.name)
+        places = self.job.setting.matching(key.parent, wanted, rng)
+        kind = arrow_type(self.schema.table(key.parent).column(column).datatype)
+        if not (places >= 0).any():
+            return pa.nulls(len(places), kind)
+        [found] = self.job.setting.keys(key.parent, (column,), np.maximum(places, 0))
+        return _taken(found, np.where(places < 0, -1, np.arange(len(places))))
+
+
+def _taken(values: pa.Array, places: Ints) -> pa.Array:
+    return values.take(pa.array(places, mask=places < 0))
+
+
+def _all_null(values: pa.Array, rows: int) -> pa.Array:
+    return pa.nulls(rows, values.type)
