@@ -32,6 +32,7 @@ class Invariant:
         terms: what it compares or computes, in the order that its form reads.
         key: the foreign key along which siblings or children stand, by the child's table and name.
         constants: values that it speaks of, as texts.
+        other: a column of a table that no key leads to.
         declared: whether a person wrote it.
     """
 
@@ -41,6 +42,7 @@ class Invariant:
     terms: tuple[Term, ...]
     key: tuple[TableName, str] | None = None
     constants: tuple[str, ...] = ()
+    other: tuple[TableName, str] | None = None
     declared: bool = False
 
     @property

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator
 
 from connectors.invariants import Claim, Invariant, Tally
 from connectors.schema import Table
-from generators.evidence import MOST_BROKEN
 from generators.found import Found
 from generators.invariants import invariant_kinds
 from generators.privacy.support import Released, Support
@@ -28,7 +27,7 @@ def verified(
     for rule in rules:
         kind = invariant_kinds()[rule.kind]
         tally = count(kind.claim(rule, library.schema))
-        if not asked and (not tally.spoken or tally.share > MOST_BROKEN):
+        if not asked and (not tally.spoken or tally.share > kind.tolerated):
             continue
         view = LearnedView(library, library.schema.table(rule.table))
         spoken, broken = library.support.counted(tally.spoken), _coarse(tally, library.support)

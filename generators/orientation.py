@@ -140,6 +140,8 @@ def _out_of_sight(model: DatabaseModel, rule: Invariant) -> str | None:
         child = model.owners.get(rule.key[0])
         if child is None or child.name != rule.key[1]:
             return f"rows that share a parent by {rule.key[1]} lie in several shards"
+    if rule.other is not None and rule.table in _needed_by(model, rule.other[0]):
+        return f"rows of {rule.other[0]} wait for those of {rule.table}"
     for path in {t.keys for t in rule.terms if t.keys and t.keys != BELOW}:
         key = foreign_key(model.schema, rule.table, path)
         near = owner is not None and key.name == owner.name

@@ -119,6 +119,10 @@ class LearnedView:
         """See `View`."""
         return self.library.codes(self.table.name, term)
 
+    def column(self, table: TableName, column: str) -> pa.Array:
+        """See `View`."""
+        return self.library.column(table, Term(column))
+
     def owners(self, key: str) -> Ints:
         """See `Scene`; siblings whose parent was not read are told by the key's values."""
         columns = key_named(self.table, key).columns

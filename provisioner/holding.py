@@ -17,6 +17,7 @@ from provisioner.scene import DrawnScene
 from provisioner.values import anything
 
 _POOL = 4_096
+_MOST_KEYS = 1_000_000
 
 
 def held(job: Job, values: Values) -> Values:
@@ -60,7 +61,14 @@ def _held(
 def _realised(job: Job, scene: DrawnScene, step: Step, *, tight: bool) -> pa.Array:
     rng, seed = job.randomness("rule", step.number), job.setting.plan.seed
     drawing = Drawing(
-        scene, step.target[1], rng, seed, partial(_again, job, rng), partial(pool, job), tight
+        scene,
+        step.target[1],
+        rng,
+        seed,
+        partial(_again, job, rng),
+        partial(pool, job),
+        partial(_keys, job),
+        tight,
     )
     return step.found.kind.realise(step.found.rule, step.found.known, drawing)
 
@@ -90,6 +98,14 @@ def pool(job: Job, column: str) -> pa.Array:
     indexes = np.arange(_POOL)
     people = identities(job.setting.plan.seed, f"{name} {column}", indexes)
     return fitted.decode(codes, Draw(rng, indexes, people))
+
+
+def _keys(job: Job, table: TableName, column: str) -> pa.Array:
+    """The keys of a table; of one with more rows than are worth knowing, of evenly spaced ones."""
+    rows = job.setting.plan.layout(table).total
+    indexes = np.arange(0, rows, max(1, -(-rows // _MOST_KEYS)))
+    [found] = job.setting.keys(table, (column,), indexes)
+    return found
 
 
 def _fitted(job: Job, column: str) -> FittedColumn:

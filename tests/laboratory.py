@@ -59,14 +59,21 @@ class Laboratory:
         training = {**self.library.training, name: Training(rows, known.units)}
         return Laboratory(self.url, Library(self.library.schema, training, self.library.support))
 
-    def remade(self, rule: Invariant, target: str, *, tight: bool = False) -> pa.Array:
-        """Values of a column with which its rows keep a rule, learned from the rows as they are.
+    def remade(
+        self,
+        rule: Invariant,
+        target: str,
+        *,
+        drawn: "Laboratory | None" = None,
+        tight: bool = False,
+    ) -> pa.Array:
+        """Values of a column with which drawn rows keep a rule learned from the rows as they are.
 
-        The target is scrambled before, so that the rule is broken where it says anything.
+        Where none are given, they are the same with the target scrambled.
         """
         kind = invariant_kinds()[rule.kind]
         state = {n: r.value for n, r in kind.fit(rule, self.view(rule.table.name)).items()}
-        mixed = self.scrambled(rule.table.name, target).view(rule.table.name)
+        mixed = (drawn or self.scrambled(rule.table.name, target)).view(rule.table.name)
         rng = np.random.default_rng(7)
 
         def again(column: str, rows: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> pa.Array:
@@ -76,7 +83,10 @@ class Laboratory:
         def pool(column: str) -> pa.Array:
             return mixed.values(Term(column)).drop_null()
 
-        return kind.realise(rule, state, Drawing(mixed, target, rng, 1, again, pool, tight))
+        def keys(table: TableName, column: str) -> pa.Array:
+            return self.library.column(table, Term(column))
+
+        return kind.realise(rule, state, Drawing(mixed, target, rng, 1, again, pool, keys, tight))
 
     def store(self, table: str, column: str, values: pa.Array) -> None:
         """Writes values of a column into the database; rows are told by their column `id`."""

@@ -92,6 +92,10 @@ class View(Scene, Protocol):
         """The values of a term as numbers of distinct values, from 0; -1 for null."""
         ...
 
+    def column(self, table: TableName, column: str) -> pa.Array:
+        """The values of a column of any table, a row each."""
+        ...
+
 
 class Part(IntEnum):
     """What keeping a rule does to its target; later parts touch what earlier ones have set."""
@@ -114,6 +118,7 @@ class Drawing:
         rng: the randomness of this rule in this shard.
         seed: the plan's, for what has to be alike in every shard.
         again: gives other values of a learned column for some rows.
+        keys: gives the values of a key column of any table, up to about a million.
         pool: gives some thousand values of a learned column, the same in every shard.
         tight: whether rules were applied once already, so that what is still wrong is to be moved
             no further than it must.
@@ -125,6 +130,7 @@ class Drawing:
     seed: int
     again: "Redraw"
     pool: "Pool"
+    keys: "Keys"
     tight: bool = False
 
 
@@ -144,6 +150,14 @@ class Pool(Protocol):
         ...
 
 
+class Keys(Protocol):
+    """Knows the keys of all tables."""
+
+    def __call__(self, table: TableName, column: str) -> pa.Array:
+        """The values of a key column; a sample of a long table's, the same in every shard."""
+        ...
+
+
 class InvariantKind(Protocol):
     """One kind of rule."""
 
@@ -151,6 +165,8 @@ class InvariantKind(Protocol):
     """The file's name."""
     part: ClassVar[Part]
     """What it does to its target."""
+    tolerated: ClassVar[float]
+    """The share of rows that may break a rule of this kind in the source."""
 
     @classmethod
     def propose(cls, view: View) -> Iterator[Invariant]:
@@ -163,7 +179,7 @@ class InvariantKind(Protocol):
         ...
 
     @classmethod
-    def claim(cls, rule: Invariant, schema: Schema) -> Claim:
+    def claim(cls, rule: Invariant, schema: Schema, /) -> Claim:
         """The rule as a query."""
         ...
 
@@ -173,12 +189,12 @@ class InvariantKind(Protocol):
         ...
 
     @classmethod
-    def fit(cls, rule: Invariant, view: View) -> State:
+    def fit(cls, rule: Invariant, view: View, /) -> State:
         """What keeping the rule takes to know."""
         ...
 
     @classmethod
-    def realise(cls, rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:
+    def realise(cls, rule: Invariant, state: Mapping[str, Any], drawing: Drawing, /) -> pa.Array:
         """The target's values with which the rule holds; `state` is what `fit` gave, unwrapped."""
         ...
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from connectors.invariants import Claim, Invariant, Term, row_claim
 from connectors.schema import Schema, Table
 from generators.distinct import patched
-from generators.evidence import holds, shuffled
+from generators.evidence import MOST_BROKEN, holds, shuffled
 from generators.invariants import Drawing, InvariantKind, Part, State, View
 from generators.magnitudes import Magnitudes, Scale, finite, magnitudes, scale_of, step_of, stored
 
@@ -33,6 +33,7 @@ class Order:
 
     name: ClassVar[str] = "order"
     part: ClassVar[Part] = Part.BOUNDS
+    tolerated: ClassVar[float] = MOST_BROKEN
 
     @classmethod
     def propose(cls, view: View) -> Iterator[Invariant]:

@@ -1,0 +1,183 @@
+"""Values of a column are keys of another table, though no foreign key says so."""
+
+from collections.abc import Iterator, Mapping
+from hashlib import blake2b
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.datatypes import Kind
+from connectors.invariants import Claim, Invariant, Term, quoted, relation
+from connectors.schema import Column, Schema, Table
+from generators.distinct import patched
+from generators.invariants import Drawing, InvariantKind, Part, State, View
+from generators.privacy.support import distinct
+
+Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+
+_KINDS = frozenset({Kind.INTEGER, Kind.TEXT, Kind.UUID})
+_MOST_MISSING = 0.2
+"""Share of rows whose value may be no key, where it is a text: those seldom agree by chance."""
+_MISSING_NUMBERS = 0.01
+"""The same for numbers, unless a name says that they are keys."""
+_HELD_OUT = 0.12
+"""Share of keys that may be missing among training rows alone."""
+_FEWEST = 5
+"""Distinct values that must be keys."""
+_FEWEST_IMPERFECT = 50
+_SPARSE = 3
+"""Numbers in the range of keys for each key, from which numbers tell by themselves."""
+_STEM = 3
+
+
+class Inclusion:
+    """`column in (table.key)`, but for some rows of those where the source has such."""
+
+    name: ClassVar[str] = "inclusion"
+    part: ClassVar[Part] = Part.SETS
+    tolerated: ClassVar[float] = _MOST_MISSING
+
+    @classmethod
+    def propose(cls, view: View) -> Iterator[Invariant]:
+        """See `InvariantKind`; of several tables that would do, the one with the fewest keys."""
+        for column in _usable(view):
+            found = [
+                (len(view.column(table.name, key.name)), table.name, key.name)
+                for table in view.schema.tables
+                for key in _keys(table)
+                if _may_lead(view.table, column, table, key) and _leads(view, column, table, key)
+            ]
+            if found:
+                _, table, key = min(found)
+                term = Term(column.name)
+                yield Invariant(cls.name, "in", view.table.name, (term,), other=(table, key))
+
+    @classmethod
+    def words(cls, rule: Invariant) -> str:
+        """See `InvariantKind`."""
+        table, key = rule.other or (rule.table, "")
+        return f"{rule.terms[0]} in ({table}.{key})"
+
+    @classmethod
+    def claim(cls, rule: Invariant, _schema: Schema) -> Claim:
+        """See `InvariantKind`."""
+        table, key = rule.other or (rule.table, rule.terms[0].column)
+        own = f"r.{quoted(rule.terms[0].column)}"
+        return Claim(
+            f"SELECT EXISTS (SELECT FROM {relation(table)} AS k WHERE k.{quoted(key)} = {own})"  # noqa: S608 # quoted
+            f" AS holds FROM {relation(rule.table)} AS r WHERE {own} IS NOT NULL"
+        )
+
+    @classmethod
+    def targets(cls, rule: Invariant) -> tuple[str, ...]:
+        """See `InvariantKind`."""
+        return rule.columns
+
+    @classmethod
+    def fit(cls, rule: Invariant, view: View) -> State:
+        """See `InvariantKind`; the share of rows whose value is no key."""
+        values = view.values(rule.terms[0])
+        there = values.is_valid().to_numpy(zero_copy_only=False)
+        table, key = rule.other or (view.table.name, rule.terms[0].column)
+        missing = ~_among(values, view.column(table, key))[there]
+        return {"missing": view.support.share(missing, view.units[there])}
+
+    @classmethod
+    def realise(cls, rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:
+        """See `InvariantKind`; equal values become equal keys, so that popular ones stay so."""
+        values = drawing.scene.values(rule.terms[0])
+        table, key = rule.other or (rule.table, rule.terms[0].column)
+        keys = pc.drop_null(drawing.keys(table, key))
+        there = values.is_valid().to_numpy(zero_copy_only=False)
+        numbers = _hashed(values, drawing.seed)
+        stray = numbers % 10_000 < int(float(state["missing"]) * 10_000)
+        wrong = np.flatnonzero(there & ~_among(values, keys) & ~stray)
+        if not len(keys) or not len(wrong):
+            return values
+        fresh = keys.take(pa.array(numbers[wrong] // 10_000 % len(keys)))
+        return patched(values, wrong, fresh)
+
+
+def _usable(view: View) -> Iterator[Column]:
+    """Columns that no key holds yet, and whose values are enough to tell."""
+    taken = {c for f in (*view.table.foreign_keys, *view.table.polymorphic) for c in f.columns}
+    alone = {u.columns[0] for u in view.table.uniques if u.whole and len(u.columns) == 1}
+    for column in view.table.written:
+        codes = view.codes(Term(column.name)) if column.datatype.kind in _KINDS else None
+        if codes is None or column.name in taken | alone:
+            continue
+        if codes.max(initial=-1) + 1 >= _FEWEST and distinct(view.units) >= view.support.k:
+            yield column
+
+
+def _keys(table: Table) -> Iterator[Column]:
+    for unique in table.uniques:
+        if unique.whole and len(unique.columns) == 1:
+            yield table.column(unique.columns[0])
+
+
+def _may_lead(child: Table, column: Column, table: Table, key: Column) -> bool:
+    return table.name != child.name and key.datatype.kind is column.datatype.kind
+
+
+def _leads(view: View, column: Column, table: Table, key: Column) -> bool:
+    """Whether so many values are keys that chance does not explain it."""
+    values, keys = view.values(Term(column.name)), view.column(table.name, key.name)
+    few = _among(values.take(pa.array(view.few)), keys)
+    filled = values.take(pa.array(view.few)).is_valid().to_numpy(zero_copy_only=False)
+    sure = column.datatype.kind is not Kind.INTEGER or _alike(column.name, table, key)
+    most = _HELD_OUT + _MOST_MISSING if sure else _MISSING_NUMBERS
+    if not filled.any() or 1 - few[filled].mean() > 2 * most:
+        return False
+    there = values.is_valid().to_numpy(zero_copy_only=False)
+    known = _among(values, keys)
+    missing = float((there & ~known).sum()) / max(1, int(there.sum()))
+    kept = int(pc.count_distinct(values.filter(pa.array(known))).as_py())
+    if missing > most or kept < (_FEWEST_IMPERFECT if missing > most / 20 else _FEWEST):
+        return False
+    return sure or _tells(view, table, key, kept)
+
+
+def _tells(view: View, table: Table, key: Column, kept: int) -> bool:
+    """Whether numbers mean keys whatever their name: keys lie too far apart to be met by chance."""
+    keys = pc.drop_null(view.column(table.name, key.name))
+    width = int(pc.max(keys).as_py()) - int(pc.min(keys).as_py()) + 1
+    return width >= _SPARSE * len(keys) and 2 * kept >= len(keys)
+
+
+def _alike(name: str, table: Table, key: Column) -> bool:
+    """Whether a column is named after a key or after its table."""
+    plain, home = _letters(name), _letters(table.name.name)
+    own = _letters(key.name)
+    stem = home.removesuffix("s") if len(home) > _STEM else home
+    named = own not in {"id", "code", "no"} and plain.endswith(own)
+    return named or (len(stem) >= _STEM and stem in plain and plain.endswith(own[-2:]))
+
+
+def _letters(name: str) -> str:
+    return "".join(c for c in name.lower() if c.isalnum())
+
+
+def _among(values: pa.Array, keys: pa.Array) -> Bools:
+    found = pc.is_in(values, pc.drop_null(keys).cast(values.type, safe=False))
+    return np.asarray(found.to_numpy(zero_copy_only=False))
+
+
+def _hashed(values: pa.Array, seed: int) -> Ints:
+    """A number below 2**62 per value, the same for equal ones; 0 for null."""
+    encoded = values.dictionary_encode()
+    texts = pc.cast(encoded.dictionary, pa.string(), safe=False).to_pylist()
+    numbers = np.array([_number(f"{seed} {text}") for text in texts] or [0], np.int64)
+    places = pc.fill_null(encoded.indices, 0).to_numpy(zero_copy_only=False)
+    return np.where(values.is_valid().to_numpy(zero_copy_only=False), numbers[places], 0)
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") >> 2
+
+
+invariant: type[InvariantKind] = Inclusion

@@ -1,0 +1,182 @@
+"""Columns that together tell rows apart though no key says so: a flight by its day and number."""
+
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from connectors.datatypes import Kind
+from connectors.invariants import Claim, Invariant, Term, quoted, relation
+from connectors.schema import Column, Schema
+from generators.distinct import patched, spread_out, surplus
+from generators.evidence import MOST_BROKEN, shuffled
+from generators.invariants import Drawing, InvariantKind, Part, State, View
+from generators.magnitudes import step_of
+
+Ints = npt.NDArray[np.int64]
+
+_NAMING = frozenset(
+    {Kind.INTEGER, Kind.TEXT, Kind.ENUM, Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ, Kind.UUID}
+)
+"""Kinds of columns that tell things apart; measures do so by chance alone."""
+_WIDEST = 4
+_MOST_COLUMNS = 12
+_MOST_SETS = 400
+_EXPECTED = 20.0
+"""Repeated rows that chance would bring."""
+_ROUNDS = 8
+_FEW = 20_000
+_SLACK = 3.0
+"""How much more often a few rows may repeat before all are looked at."""
+_RARER = 20.0
+_MINUTE = 60e6
+_WHOLE = frozenset({Kind.INTEGER, Kind.DATE})
+
+
+class Unique:
+    """No two rows hold the same values."""
+
+    name: ClassVar[str] = "unique"
+    part: ClassVar[Part] = Part.BOUNDS
+    tolerated: ClassVar[float] = MOST_BROKEN
+
+    @classmethod
+    def propose(cls, view: View) -> Iterator[Invariant]:
+        """See `InvariantKind`; only sets none of whose parts, or of a declared key, is unique."""
+        known = [set(u.columns) for u in view.table.uniques if u.whole]
+        codes = {c.name: view.codes(Term(c.name)) for c in _usable(view)}
+        found: list[set[str]] = []
+        for size in range(1, _WIDEST + 1):
+            sets = combinations(codes, size)
+            fresh = [s for s in sets if not any(k <= set(s) for k in (*known, *found))]
+            for names in fresh[:_MOST_SETS]:
+                if _is_unique(view, names, codes):
+                    found.append(set(names))
+                    terms = tuple(Term(name) for name in names)
+                    yield Invariant(cls.name, "unique", view.table.name, terms)
+
+    @classmethod
+    def words(cls, rule: Invariant) -> str:
+        """See `InvariantKind`."""
+        return f"unique ({', '.join(rule.columns)})"
+
+    @classmethod
+    def claim(cls, rule: Invariant, _schema: Schema) -> Claim:
+        """See `InvariantKind`; a row that repeats an earlier one breaks it."""
+        listed = ", ".join(f"r.{quoted(c)}" for c in rule.columns)
+        some = " AND ".join(f"r.{quoted(c)} IS NOT NULL" for c in rule.columns)
+        return Claim(
+            f"SELECT row_number() OVER (PARTITION BY {listed}) = 1 AS holds"  # noqa: S608 # quoted
+            f" FROM {relation(rule.table)} AS r WHERE {some}"
+        )
+
+    @classmethod
+    def targets(cls, rule: Invariant) -> tuple[str, ...]:
+        """See `InvariantKind`."""
+        return rule.columns[::-1]
+
+    @classmethod
+    def fit(cls, _rule: Invariant, _view: View) -> State:
+        """See `InvariantKind`; there is nothing to learn."""
+        return {}
+
+    @classmethod
+    def realise(cls, rule: Invariant, _state: Mapping[str, Any], drawing: Drawing) -> pa.Array:
+        """See `InvariantKind`; repeated values are drawn again, then moved to free ones."""
+        scene, target = drawing.scene, drawing.target
+        others = [scene.values(Term(c)) for c in rule.columns if c != target]
+        values = scene.values(Term(target))
+        for _ in range(_ROUNDS):
+            again = surplus([*others, values])
+            if not len(again):
+                return values
+            values = patched(values, again, drawing.again(target, again))
+        try:
+            return spread_out(others, values, scene.table.column(target))
+        except pa.ArrowInvalid:  # no room in its type: some rows go on repeating
+            return values
+
+
+def _usable(view: View) -> list[Column]:
+    """The columns without nulls that may tell rows apart: keys first, then those of most values."""
+    keys = {c for f in view.table.foreign_keys for c in f.columns}
+    keys |= {c for u in view.table.uniques for c in u.columns}
+    held = [c for c in view.table.written if c.datatype.kind in _NAMING]
+    sizes = {c.name: int(view.codes(Term(c.name)).max(initial=-1)) + 1 for c in held}
+    useful = [c for c in held if sizes[c.name] > 1 and _is_filled(view, c)]
+    useful.sort(key=lambda c: (c.name not in keys, -sizes[c.name]))
+    return useful[:_MOST_COLUMNS]
+
+
+def _is_filled(view: View, column: Column) -> bool:
+    return bool((view.codes(Term(column.name)) >= 0).all())
+
+
+def _is_unique(view: View, names: tuple[str, ...], codes: Mapping[str, Ints]) -> bool:
+    """Whether rows differ in some columns, each of which is needed for that and no accident."""
+    whole = [codes[name] for name in names]
+    some = _near(whole)
+    if _share(whole, some) > _SLACK * MOST_BROKEN or _share(whole, None) > MOST_BROKEN:
+        return False
+    if view.support.k > len(np.unique(view.units)):
+        return False
+    return _tells(view, names[0]) if len(names) == 1 else _matter(whole)
+
+
+def _near(columns: list[Ints]) -> Ints | None:
+    """Rows of some values of the column with the most: what repeats in all, repeats among them."""
+    widest = max(columns, key=lambda c: int(c.max(initial=0)))
+    if len(widest) <= 2 * _FEW:
+        return None
+    share = max(1, len(widest) // _FEW)
+    return np.flatnonzero(widest % share == 0)
+
+
+def _share(columns: list[Ints], rows: Ints | None) -> float:
+    """The share of rows that repeat an earlier one; a null equals nothing."""
+    return _repeats(columns, rows) / max(1, len(columns[0]) if rows is None else len(rows))
+
+
+def _matter(columns: list[Ints]) -> bool:
+    """Whether rows would repeat if any one column had nothing to do with the others."""
+    least = max(_EXPECTED, _RARER * _repeats(columns, None))
+    order = shuffled(len(columns[0]))
+    return all(
+        _repeats([*columns[:place], column[order], *columns[place + 1 :]], None) >= least
+        for place, column in enumerate(columns)
+    )
+
+
+def _tells(view: View, name: str) -> bool:
+    """Whether numbers of one column would repeat if they lay anywhere in their range.
+
+    So many do on average: n * (n - 1) / 2 / range (the birthday problem). A text repeats by chance
+    in longer columns alone.
+    """
+    column = view.table.column(name)
+    numbers = view.numbers(Term(name))
+    if numbers is None:
+        return view.rows >= 10 * _EXPECTED
+    there = numbers.values[numbers.known]
+    unit = step_of(column.datatype) if column.datatype.kind in _WHOLE else _MINUTE
+    width = float(there.max() - there.min()) / unit + 1
+    return len(there) * (len(there) - 1) / 2 / width >= _EXPECTED
+
+
+def _repeats(columns: list[Ints], rows: Ints | None) -> int:
+    """Rows, of some or all, that repeat an earlier one."""
+    codes = np.zeros(len(columns[0]) if rows is None else len(rows), np.int64)
+    for column in columns:
+        part = column if rows is None else column[rows]
+        size = int(part.max(initial=0)) + 1
+        if size * (int(codes.max(initial=0)) + 1) > 1 << 62:
+            codes = np.unique(codes, return_inverse=True)[1]
+        codes = np.where((codes < 0) | (part < 0), -1, codes * size + part)
+    there = np.sort(codes[codes >= 0])
+    return int((there[1:] == there[:-1]).sum())
+
+
+invariant: type[InvariantKind] = Unique
