@@ -82,7 +82,7 @@ def oriented(model: DatabaseModel) -> Orientation:
         step = _placed(model, found, number, accepted)
         if isinstance(step, Step):
             accepted.append(step)
-        else:
+        elif step is not None:
             unkept.append((found, step))
     late = _late(accepted)
     waiting = [s for s in accepted if _waits_in_vain(s, late)]
@@ -99,12 +99,17 @@ def oriented(model: DatabaseModel) -> Orientation:
 
 def _placed(
     model: DatabaseModel, found: Found, number: int, accepted: Iterable[Step]
-) -> Step | str:
-    """The step of a rule beside those accepted before, or why there is none."""
+) -> Step | str | None:
+    """The step of a rule beside those accepted before, or why there is none.
+
+    None where no column keeps it: the numbers of rows do.
+    """
     rule, taken = found.rule, list(accepted)
     if (far := _out_of_sight(model, rule)) is not None:
         return far
     nodes = frozenset(_nodes(model, rule))
+    if not found.kind.targets(rule):
+        return None
     why = "none of its columns may be set: they are keys, or other rows lean on them"
     for column in _best_first(model, found):
         target = rule.table, column

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from connectors.schema import Column, Table
 from generators.encoding import FittedColumn
 from generators.model import DatabaseModel, TableModel
+from generators.orientation import oriented
 
 NOT_PROMISED = (
     "The file is derived from personal data and is not anonymous.",
@@ -53,6 +54,24 @@ class TableContents:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleContents:
+    """A rule that rows keep though nobody declared it.
+
+    Attributes:
+        spoken: rows of the source that it speaks of.
+        broken: how many of them break it; None for some, but fewer than k.
+        kept_by: the column that is set to keep it, or why it is not kept.
+    """
+
+    table: str
+    rule: str
+    sql: str
+    spoken: int
+    broken: int | None
+    kept_by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Contents:
     """What a file holds.
 
@@ -61,6 +80,7 @@ class Contents:
         fingerprint: SHA-256 of the file's members.
         k: distinct privacy units behind everything released.
         as_of: the day that the source's rows stand for.
+        invariants: the rules that nobody declared.
         ddl: how many statements of each kind travel.
         unmodelled: what travels in the statements but is not looked at, and why.
         not_promised: what a reviewer must not expect.
@@ -73,6 +93,7 @@ class Contents:
     ddl: Mapping[str, int]
     unmodelled: tuple[str, ...]
     as_of: str | None = None
+    invariants: tuple[RuleContents, ...] = ()
     not_promised: tuple[str, ...] = NOT_PROMISED
 
 
@@ -86,7 +107,20 @@ def contents(model: DatabaseModel, fingerprint: str) -> Contents:
         ddl=dict(sorted(Counter(item.kind for item in model.ddl).items())),
         unmodelled=tuple(f"{u.kind} {u.name}: {u.why}" for u in model.schema.unmodelled),
         as_of=None if model.as_of is None else model.as_of.isoformat(),
+        invariants=tuple(_rules(model)),
     )
+
+
+def _rules(model: DatabaseModel) -> Iterator[RuleContents]:
+    orientation = oriented(model)
+    unkept = {found.rule: f"not kept: {why}" for found, why in orientation.unkept}
+    every = (*orientation.steps.values(), *orientation.late.values())
+    targets = {step.found.rule: step.target[1] for steps in every for step in steps}
+    for found in model.invariants:
+        kept = unkept.get(found.rule, targets.get(found.rule, "the number of rows"))
+        sql = found.kind.claim(found.rule, model.schema).sql
+        counts = found.spoken.value, found.broken.value
+        yield RuleContents(str(found.rule.table), found.words, sql, *counts, kept)
 
 
 def _table(model: DatabaseModel, table: Table) -> TableContents:

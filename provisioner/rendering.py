@@ -9,7 +9,7 @@ from rich.text import Text
 
 from connectors.embedded import EmbeddedServer
 from connectors.schema import TableName
-from provisioner.contents import ColumnContents, Contents, TableContents
+from provisioner.contents import ColumnContents, Contents, RuleContents, TableContents
 from provisioner.describe import ColumnDescription, Description, TableDescription
 from provisioner.doctor import Diagnosis
 from provisioner.feasibility import Met, counted
@@ -20,7 +20,17 @@ from provisioner.report import Finding, Report, Severity, TableReport
 from provisioner.sides import PRODUCTION, SYNTHETIC, Compared, Shown, Stage, Tour
 
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "dim"}
-_COUNTS = ("rows", "shards", "planned", "orphans", "duplicates", "violations", "leaks", "codes")
+_COUNTS = (
+    "rows",
+    "shards",
+    "planned",
+    "orphans",
+    "duplicates",
+    "violations",
+    "leaks",
+    "codes",
+    "broken",
+)
 _SHARES = ("distinct", "nulls", "withheld", "marginals", "size", "seconds", "rows/s")
 _RIGHT = frozenset((*_COUNTS, *_SHARES, "production", "synthetic"))
 
@@ -50,6 +60,11 @@ def listed(contents: Contents) -> Iterator[RenderableType]:
         yield Text(f"\n{table.name}", "bold")
         columns = ("column", "type", "generator", "codes", "personal", "withheld")
         yield _table(columns, map(_listed_column, table.columns))
+    if contents.invariants:
+        yield Text("\nRules that nobody declared", "bold")
+        yield _table(
+            ("table", "rule", "rows", "broken", "kept by"), map(_ruled, contents.invariants)
+        )
     total = sum(contents.ddl.values())
     kinds = ", ".join(f"{n} {kind.lower()}" for kind, n in contents.ddl.items())
     yield Text(f"\n{total} statements of the schema travel: {kinds}")
@@ -112,6 +127,9 @@ def verified(report: Report) -> Iterator[RenderableType]:
         rows = ((p.scenario, f"{p.planned:,}", f"{p.found:,}") for p in report.scenarios)
         yield _table(("scenario", "planned", "rows"), rows)
     yield from _findings(report.findings)
+    if report.invariants:
+        kept = sum(rule.broken <= rule.allowed for rule in report.invariants)
+        yield Text(f"{kept} of {len(report.invariants)} rules that nobody declared are kept")
     if report.marginal is not None:
         yield Text(f"marginals are {report.marginal:.3f} similar on average, of 1")
     yield Text("verified", "green") if report.passed else Text("NOT verified", "bold red")
@@ -181,6 +199,11 @@ def _listed_column(column: ColumnContents) -> tuple[str, ...]:
     withheld = "" if column.withheld is None else f"{column.withheld:.1%}"
     personal = "personal" if column.personal else ""
     return column.name, column.type, column.generator, codes, personal, withheld
+
+
+def _ruled(rule: RuleContents) -> tuple[str, ...]:
+    broken = "a few" if rule.broken is None else f"{rule.broken:,}"
+    return rule.table, rule.rule, f"{rule.spoken:,}", broken, rule.kept_by
 
 
 def _verified(table: TableReport) -> tuple[str, ...]:

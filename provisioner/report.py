@@ -96,12 +96,30 @@ class Played:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """What `verify` found of a rule that nobody declared.
+
+    Attributes:
+        spoken: rows of the target that it speaks of.
+        broken: how many of them break it.
+        allowed: how many may, as in the source, and one in a thousand.
+    """
+
+    table: str
+    rule: str
+    spoken: int
+    broken: int
+    allowed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The outcome of `verify`."""
 
     tables: tuple[TableReport, ...]
     findings: tuple[Finding, ...]
     scenarios: tuple[Played, ...] = ()
+    invariants: tuple[Kept, ...] = ()
 
     @property
     def passed(self) -> bool:

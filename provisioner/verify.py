@@ -17,7 +17,7 @@ from provisioner.errors import Unprovable
 from provisioner.events import Advanced, Listener, StageFinished, StageStarted, silent
 from provisioner.keeping import keeper
 from provisioner.plan import Plan, read_plan
-from provisioner.report import Finding, Played, Report, Severity, TableReport, acknowledged
+from provisioner.report import Finding, Kept, Played, Report, Severity, TableReport, acknowledged
 from provisioner.scenarios import counted
 from provisioner.shifting import Shift
 
@@ -25,6 +25,8 @@ _SAMPLE = 200_000
 _LOWEST_MARGINAL = 0.8
 _FEWEST_ROWS = 200
 _DEVIATIONS = 4
+_MORE_BROKEN = 0.001
+"""Share of rows that may break a rule beyond those of the source."""
 
 
 def verify(model: DatabaseModel, target: Target, listen: Listener = silent) -> Report:
@@ -47,6 +49,8 @@ def verify(model: DatabaseModel, target: Target, listen: Listener = silent) -> R
         if {q.scenario.table, q.scenario.judged} <= there
     ]
     findings.extend(_unplayed(played, fires=bool(plan.fire)))
+    rules = tuple(_rules(model, target, plan, found))
+    findings.extend(_broken_rules(rules))
     for table in model.schema.tables:
         if table.name not in plan.keeps and _is_whole(table, found):
             report = _table(target, table, model.tables[table.name], plan)
@@ -54,7 +58,7 @@ def verify(model: DatabaseModel, target: Target, listen: Listener = silent) -> R
             findings.extend(_findings(report, fires=bool(plan.fire)))
         listen(Advanced("verify", 1, str(table.name)))
     listen(StageFinished("verify", len(tables), time.monotonic() - began))
-    return Report(tuple(tables), acknowledged(findings, plan.acknowledged), tuple(played))
+    return Report(tuple(tables), acknowledged(findings, plan.acknowledged), tuple(played), rules)
 
 
 def finished_plan(target: Target) -> tuple[Plan, bool]:
@@ -73,6 +77,27 @@ def finished_plan(target: Target) -> tuple[Plan, bool]:
             "the target holds an unfinished load; repeat the `provisioner provision` that began it"
         )
     return read_plan(ledger.plan), ledger.dropped is not None
+
+
+def _rules(model: DatabaseModel, target: Reader, plan: Plan, found: Schema) -> Iterator[Kept]:
+    """How often the rows keep the rules that nobody declared, where no other rows were there."""
+    there = {t.name for t in model.schema.tables if _is_whole(t, found)} - set(plan.keeps)
+    if plan.shift is not None or not model.tables.keys() <= there:
+        there = set()
+    for one in model.invariants:
+        if one.rule.table not in there:
+            continue
+        tally = target.tally(one.kind.claim(one.rule, model.schema))
+        share = one.most_broken(model.k) + _MORE_BROKEN
+        name = str(one.rule.table)
+        yield Kept(name, one.words, tally.spoken, tally.broken, int(share * tally.spoken))
+
+
+def _broken_rules(rules: tuple[Kept, ...]) -> Iterator[Finding]:
+    for rule in rules:
+        if rule.broken > rule.allowed:
+            text = f"{rule.broken} of {rule.spoken} rows break it; expected at most {rule.allowed}"
+            yield Finding("invariant", Severity.WARNING, f"{rule.table}: {rule.rule}", text)
 
 
 def _unplayed(played: list[Played], *, fires: bool) -> Iterator[Finding]:
