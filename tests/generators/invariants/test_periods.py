@@ -1,0 +1,99 @@
+"""Periods that follow each other, and owners with one open period, are found and kept."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from connectors.invariants import Term
+from generators.invariants import invariant_kinds
+
+PERIODS = """
+CREATE TABLE staff (id int PRIMARY KEY);
+INSERT INTO staff SELECT generate_series(1, 400);
+CREATE TABLE pay (
+    id int PRIMARY KEY, person int NOT NULL REFERENCES staff, begins date NOT NULL,
+    ends date, low date NOT NULL, high date NOT NULL
+);
+INSERT INTO pay
+SELECT n * 10 + s, n, date '2010-01-01' + n + s * 90 + abs(hashtext('s' || n || s) % 60),
+    CASE WHEN s < 4 THEN date '2010-01-01' + n + (s + 1) * 90
+        + abs(hashtext('s' || n || s + 1) % 60) - 1 END,
+    date '2015-01-01' + abs(hashtext('l' || n || s) % 900),
+    date '2015-01-01' + abs(hashtext('l' || n || s) % 900) + abs(hashtext('h' || n || s) % 90)
+FROM generate_series(1, 400) AS n, generate_series(1, 4) AS s;
+CREATE TABLE leave (
+    id int PRIMARY KEY, person int NOT NULL REFERENCES staff, begins timestamp NOT NULL,
+    ends timestamp NOT NULL, broken timestamp NOT NULL
+);
+INSERT INTO leave
+SELECT n * 10 + s, n, begins,
+    begins + (later - begins) * (abs(hashtext('e' || n || s) % 101) / 100.0),
+    begins + (later - begins) * (abs(hashtext('b' || n || s) % 105) / 100.0)
+FROM (
+    SELECT n, s, begins,
+        lead(begins, 1, '2012-01-01') OVER (PARTITION BY n ORDER BY begins) AS later
+    FROM (
+        SELECT n, s,
+            timestamp '2010-01-01'
+                + interval '1 hour' * abs(hashtext('s' || n || s) % 9999) AS begins
+        FROM generate_series(1, 400) AS n, generate_series(1, 5) AS s
+    ) AS starts
+) AS free;
+CREATE TABLE posts (
+    id int PRIMARY KEY, person int REFERENCES staff, begins date NOT NULL,
+    ends date NOT NULL, chief boolean, often boolean NOT NULL
+);
+INSERT INTO posts
+SELECT n * 10 + s, nullif(n, 7), date '2010-01-01' + abs(hashtext('b' || n || s) % 900),
+    CASE WHEN s = 1 + n % 3 THEN date '9999-12-31' ELSE
+        date '2010-01-01' + abs(hashtext('b' || n || s) % 900)
+        + abs(hashtext('e' || n || s) % 900) END,
+    s = 1 + n % 5, s = 1 + n % 5 OR (s = 2 AND n % 40 = 0)
+FROM generate_series(1, 400) AS n, generate_series(1, 3) AS s;
+"""
+
+
+@pytest.mark.parametrize(
+    ("table", "rules"),
+    [
+        (
+            "pay",
+            {
+                "ends + 1 day = next begins per pay_person_fkey",
+                "count(ends is null) = 1 per pay_person_fkey",
+            },
+        ),
+        ("leave", {"ends <= next begins per leave_person_fkey"}),
+        (
+            "posts",
+            {
+                "count(ends = '9999-12-31') = 1 per posts_person_fkey",
+                "count(chief) <= 1 per posts_person_fkey",
+            },
+        ),
+    ],
+)
+def test_periods_in_turn_and_single_open_ones_are_found_and_kept(
+    laboratory: Callable[[str], Any], table: str, rules: set[str]
+) -> None:
+    place = laboratory(PERIODS)
+    found = place.found("periods", table)
+    assert found.keys() == rules
+    for words, rule in found.items():
+        assert "person" not in rule.columns, words
+        [target] = invariant_kinds()[rule.kind].targets(rule)
+        for tight in (False, True):
+            place.store(table, target, place.remade(rule, target, tight=tight))
+            assert place.tally(rule).broken == 0, (rule, target)
+        place.store(table, target, place.view(table).values(Term(target)))
+
+
+def test_last_periods_stay_open_as_often_as_they_were(laboratory: Callable[[str], Any]) -> None:
+    place = laboratory(PERIODS)
+    rule = place.found("periods", "pay")["ends + 1 day = next begins per pay_person_fkey"]
+    values = place.remade(rule, "ends")
+    assert values.null_count == 400
+    rows = pa.table({"b": place.view("pay").values(Term("begins")), "e": values})
+    assert all(e is None or e >= b for b, e in zip(*rows.to_pydict().values(), strict=True))
