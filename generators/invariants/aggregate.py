@@ -14,7 +14,7 @@ from connectors.datatypes import Kind
 from connectors.invariants import Claim, Invariant, Term, key_named, quoted, relation
 from connectors.schema import Column, ForeignKey, Schema, Table
 from generators.distinct import patched
-from generators.evidence import holds, shuffled
+from generators.evidence import MOST_BROKEN, holds, shuffled
 from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
 from generators.magnitudes import Magnitudes, Scale, magnitudes, scale_of, step_of, stored
 from generators.privacy.support import distinct
@@ -45,6 +45,7 @@ class Aggregate:
 
     name: ClassVar[str] = "aggregate"
     part: ClassVar[Part] = Part.SETS
+    tolerated: ClassVar[float] = MOST_BROKEN
 
     @classmethod
     def propose(cls, view: View) -> Iterator[Invariant]:

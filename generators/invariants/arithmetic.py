@@ -12,7 +12,7 @@ from connectors.datatypes import Kind
 from connectors.invariants import Claim, Invariant, Term, row_claim
 from connectors.schema import Schema
 from generators.equations import equations
-from generators.evidence import holds, shuffled
+from generators.evidence import MOST_BROKEN, holds, shuffled
 from generators.formulas import SHAPES, Formula, formula_of
 from generators.invariants import Drawing, InvariantKind, Part, State, View
 from generators.magnitudes import finite, magnitudes, scale_of, stored
@@ -33,6 +33,7 @@ class Arithmetic:
 
     name: ClassVar[str] = "arithmetic"
     part: ClassVar[Part] = Part.SETS
+    tolerated: ClassVar[float] = MOST_BROKEN
 
     @classmethod
     def propose(cls, view: View) -> Iterator[Invariant]:

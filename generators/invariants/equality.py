@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from connectors.datatypes import DataType, Kind
 from connectors.invariants import Claim, Invariant, Term, foreign_key, row_claim
 from connectors.schema import Schema, Table
-from generators.evidence import holds, shuffled
+from generators.evidence import MOST_BROKEN, holds, shuffled
 from generators.invariants import Drawing, InvariantKind, Part, State, View
 from generators.magnitudes import magnitudes, scale_of, stored
 
@@ -31,6 +31,7 @@ class Equality:
 
     name: ClassVar[str] = "equality"
     part: ClassVar[Part] = Part.SETS
+    tolerated: ClassVar[float] = MOST_BROKEN
 
     @classmethod
     def propose(cls, view: View) -> Iterator[Invariant]:

@@ -13,7 +13,7 @@ from connectors.datatypes import INFINITE, DataType, Kind
 from connectors.invariants import Claim, Invariant, Term, literal, quoted, relation
 from connectors.schema import Schema
 from generators.distinct import patched
-from generators.evidence import holds, shuffled
+from generators.evidence import MOST_BROKEN, holds, shuffled
 from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
 from generators.magnitudes import (
     DAY,
@@ -63,6 +63,7 @@ class Periods:
 
     name: ClassVar[str] = "periods"
     part: ClassVar[Part] = Part.BOUNDS
+    tolerated: ClassVar[float] = MOST_BROKEN
 
     @classmethod
     def propose(cls, view: View) -> Iterator[Invariant]:
