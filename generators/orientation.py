@@ -18,6 +18,8 @@ from generators.model import DatabaseModel
 from generators.relations.references import Mode
 
 Node = tuple[TableName, str]
+_CHOOSE_KEYS = frozenset({"equality", "unique"})
+"""Kinds that give a foreign key no other values than keys."""
 BELOW = ("<-",)
 """The path of a term that is a column of the rows that the rule's key leads here from."""
 
@@ -35,6 +37,14 @@ class Step:
     def part(self) -> Part:
         """What the rule does to its target."""
         return self.found.kind.part
+
+    @property
+    def pushes(self) -> int:
+        """Which way a bound moves its target: 1 upwards, -1 downwards, 0 for all else."""
+        rule = self.found.rule
+        if rule.kind != "order":
+            return 0
+        return 1 if rule.terms[1] == Term(self.target[1]) else -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,64 +88,98 @@ def oriented(model: DatabaseModel) -> Orientation:
     )
     accepted: list[Step] = []
     unkept: list[tuple[Found, str]] = []
+    bounds: dict[TableName, list[tuple[int, Found]]] = {}
     for number, found in ranked:
-        step = _placed(model, found, number, accepted)
-        if isinstance(step, Step):
-            accepted.append(step)
-        elif step is not None:
-            unkept.append((found, step))
+        if found.kind.part is Part.BOUNDS:
+            bounds.setdefault(found.rule.table, []).append((number, found))
+        else:
+            _place(model, found, number, (accepted, unkept))
+    for waiting in bounds.values():
+        _place_bounds(model, waiting, (accepted, unkept))
     late = _late(accepted)
-    waiting = [s for s in accepted if _waits_in_vain(s, late)]
-    unkept += [(s.found, "it reads a total of rows that are drawn after its own") for s in waiting]
-    accepted = [s for s in accepted if s not in waiting]
+    vain = [s for s in accepted if _waits_in_vain(s, late)]
+    unkept += [(s.found, "it reads a total of rows that are drawn after its own") for s in vain]
+    accepted = [s for s in accepted if s not in vain]
     order = _ranks(accepted)
-    accepted.sort(key=lambda s: (s.part, order[s.target], s.number))
-    accepted.sort(key=lambda s: order[s.target])
+    accepted.sort(key=lambda s: (order[s.target], s.part, s.number))
     soon = [s for s in accepted if s.target not in late]
-    return Orientation(
-        _by_table(soon), _by_table(s for s in accepted if s.target in late), tuple(unkept)
-    )
+    waits = (s for s in accepted if s.target in late)
+    return Orientation(_by_table(soon), _by_table(waits), tuple(unkept))
 
 
-def _placed(
-    model: DatabaseModel, found: Found, number: int, accepted: Iterable[Step]
-) -> Step | str | None:
-    """The step of a rule beside those accepted before, or why there is none.
+Placed = tuple[list[Step], list[tuple[Found, str]]]
 
-    None where no column keeps it: the numbers of rows do.
-    """
-    rule, taken = found.rule, list(accepted)
+
+def _place_bounds(model: DatabaseModel, waiting: list[tuple[int, Found]], placed: Placed) -> None:
+    """Places the rules first that have the fewest columns left, so that all find one."""
+    while waiting:
+        left = [len(_possible(model, f, n, placed[0])[0]) for n, f in waiting]
+        number, found = waiting.pop(left.index(min(left)))
+        _place(model, found, number, placed)
+
+
+def _place(model: DatabaseModel, found: Found, number: int, placed: Placed) -> None:
+    """Adds the step of a rule to those accepted before, or the rule to those that are not kept."""
+    if not found.kind.targets(found.rule):
+        return  # no column keeps it: the numbers of rows do
+    steps, why = _possible(model, found, number, placed[0])
+    if steps:
+        placed[0].append(steps[0])
+    else:
+        placed[1].append((found, why))
+
+
+def _possible(
+    model: DatabaseModel, found: Found, number: int, accepted: list[Step]
+) -> tuple[list[Step], str]:
+    """The steps that may keep a rule beside those accepted, the best first, or why none may."""
+    rule = found.rule
     if (far := _out_of_sight(model, rule)) is not None:
-        return far
-    nodes = frozenset(_nodes(model, rule))
-    if not found.kind.targets(rule):
-        return None
+        return [], far
+    nodes, steps = frozenset(_nodes(model, rule)), list[Step]()
     why = "none of its columns may be set: they are keys, or other rows lean on them"
     for column in _best_first(model, found):
         target = rule.table, column
         step = Step(found, number, target, nodes - {target})
-        others = [s for s in taken if s.target == target]
+        others = [s for s in accepted if s.target == target]
         if any(s.part is Part.SETS for s in others) or (others and step.part is Part.SETS):
             why = f"{column} is set to keep {others[0].found.words}"
-        elif any(target in _sources(read, taken) for read in step.reads):
+        elif any(s.pushes * step.pushes < 0 for s in others):
+            why = f"{column} is moved the other way to keep {others[0].found.words}"
+        elif any(target in _sources(read, accepted) for read in step.reads):
             why = f"what it reads follows from {column}"
         else:
-            return step
-    return why
+            steps.append(step)
+    return steps, why
 
 
 def _best_first(model: DatabaseModel, found: Found) -> list[str]:
     """The targets that may be set; what orders siblings is computed only where nothing else can be.
 
-    Bounds keep their order, so that all of them push the same way.
+    Bounds keep their order, so that most of them push the same way.
     """
     rule, table = found.rule, model.tables[found.rule.table]
     learned = {f.column.name for f in table.columns}
+    if rule.kind in _CHOOSE_KEYS:
+        learned |= chosen_keys(model, rule.table)
     learned -= model.schema.referenced(rule.table)
     learned -= model.schema.table(rule.table).typed_columns
     clock = table.history.clock.column if table.history and table.history.clock else None
     last = None if found.kind.part is Part.BOUNDS else clock
     return sorted((t for t in found.kind.targets(rule) if t in learned), key=lambda t: t == last)
+
+
+def chosen_keys(model: DatabaseModel, name: TableName) -> frozenset[str]:
+    """The columns of references for which any row of the parent will do."""
+    table = model.schema.table(name)
+    shared = [c for key in table.foreign_keys for c in key.columns]
+    return frozenset(
+        r.key.columns[0]
+        for r in model.tables[name].references
+        if r.mode is Mode.CLUSTER
+        and len(r.key.columns) == 1
+        and shared.count(r.key.columns[0]) == 1
+    )
 
 
 def _out_of_sight(model: DatabaseModel, rule: Invariant) -> str | None:

@@ -14,7 +14,7 @@ from generators.orientation import Step
 from generators.randomness import identities, stream
 from provisioner.job import Drawn, Ints, Job, Values, features
 from provisioner.scene import DrawnScene
-from provisioner.values import anything
+from provisioner.values import anything, referenced
 
 _POOL = 4_096
 _MOST_KEYS = 1_000_000
@@ -49,7 +49,7 @@ def _held(
     """Bounds are applied twice: what one moved may lie beyond another."""
     if not steps or not len(job.indexes):
         return values
-    found, again = dict(values), any(s.part is Part.BOUNDS for s in steps)
+    found, again = dict(values), any(s.part >= Part.PARTS for s in steps)
     for tight in (False, True) if again else (False,):
         for step in steps:
             scene = DrawnScene(job, found, below)
@@ -74,7 +74,10 @@ def _realised(job: Job, scene: DrawnScene, step: Step, *, tight: bool) -> pa.Arr
 
 
 def _again(job: Job, rng: np.random.Generator, column: str, rows: Ints) -> pa.Array:
-    """Other values for some rows, as frequent as they were learned to be."""
+    """Other values for some rows, as frequent as they were learned to be; of keys, any."""
+    for key in (r.key for r in job.model.references if r.key.columns == (column,)):
+        chosen = rng.choice(job.setting.reachable(key), len(rows))
+        return referenced(job, key, chosen, np.zeros(len(rows), np.bool_))[column]
     fitted = _fitted(job, column)
     shares = np.array(job.model.histograms[column].value, np.float64)
     shares[: int(fitted.nullable)] = 0

@@ -104,7 +104,9 @@ class Part(IntEnum):
     """Computes every value of it; nothing else may change it."""
     MASKS = 1
     """Says where it is null, or holds a constant."""
-    BOUNDS = 2
+    PARTS = 2
+    """Moves values that repeat others."""
+    BOUNDS = 3
     """Moves values that lie beyond others."""
 
 

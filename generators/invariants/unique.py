@@ -40,7 +40,7 @@ class Unique:
     """No two rows hold the same values."""
 
     name: ClassVar[str] = "unique"
-    part: ClassVar[Part] = Part.BOUNDS
+    part: ClassVar[Part] = Part.PARTS
     tolerated: ClassVar[float] = MOST_BROKEN
 
     @classmethod
@@ -94,6 +94,8 @@ class Unique:
             if not len(again):
                 return values
             values = patched(values, again, drawing.again(target, again))
+        if any(target in key.columns for key in scene.table.foreign_keys):
+            return values  # what lies beside a key may be none
         try:
             return spread_out(others, values, scene.table.column(target))
         except pa.ArrowInvalid:  # no room in its type: some rows go on repeating
