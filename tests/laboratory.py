@@ -73,7 +73,10 @@ class Laboratory:
             known = mixed.values(Term(column)).drop_null()
             return known.take(pa.array(rng.integers(0, len(known), len(rows))))
 
-        return kind.realise(rule, state, Drawing(mixed, target, rng, 1, again, tight))
+        def pool(column: str) -> pa.Array:
+            return mixed.values(Term(column))[:4_096]
+
+        return kind.realise(rule, state, Drawing(mixed, target, rng, 1, again, pool, tight))
 
     def store(self, table: str, column: str, values: pa.Array) -> None:
         """Writes values of a column into the database; rows are told by their column `id`."""

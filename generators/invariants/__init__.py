@@ -9,7 +9,7 @@ Each file ends in a line such as `invariant: type[InvariantKind] = Order`.
 
 import importlib
 import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
@@ -114,6 +114,8 @@ class Drawing:
         rng: the randomness of this rule in this shard.
         seed: the plan's, for what has to be alike in every shard.
         again: gives other values of a learned column for some rows.
+        pool: about 4,096 values of a learned column as it is drawn, nulls among them, the same in
+            every shard.
         tight: whether rules were applied once already, so that what is still wrong is to be moved
             no further than it must.
     """
@@ -123,6 +125,7 @@ class Drawing:
     rng: np.random.Generator
     seed: int
     again: "Redraw"
+    pool: Callable[[str], pa.Array]
     tight: bool = False
 
 
