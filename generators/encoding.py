@@ -55,7 +55,7 @@ def fit_column(
     """Chooses and fits the generator of one column from all of its training values."""
     present = ~_nulls(values)
     sample = Sample(pc.drop_null(values), units[present])
-    kind = choose(_traits(table, column, sample, support))
+    kind = choose(traits(table, column, sample, support))
     nullable = column.nullable and bool((~present).any())
     return FittedColumn(column, kind.fit(column, sample, support), nullable)
 
@@ -65,7 +65,8 @@ def empty(column: Column, rows: int) -> pa.Array:
     return pa.nulls(rows, arrow_type(column.datatype))
 
 
-def _traits(table: TableName, column: Column, sample: Sample, support: Support) -> Traits:
+def traits(table: TableName, column: Column, sample: Sample, support: Support) -> Traits:
+    """What the choice of a column's generator looks at."""
     values = hashable(sample.values)
     shares = support.shares(values, sample.units).value
     distinct = int(pc.count_distinct(values).as_py())

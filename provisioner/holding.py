@@ -94,7 +94,6 @@ def pool(job: Job, column: str) -> pa.Array:
     fitted, name = _fitted(job, column), job.table.name
     rng = stream(job.setting.plan.seed, name, column, "pool")
     shares = np.array(job.model.histograms[column].value, np.float64)
-    shares[: int(fitted.nullable)] = 0
     even = np.ones(len(shares)) / len(shares)
     weights = shares / shares.sum() if shares.sum() else even
     codes = rng.choice(len(shares), _POOL, p=weights).astype(np.int32)

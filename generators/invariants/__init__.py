@@ -9,7 +9,7 @@ Each file ends in a line such as `invariant: type[InvariantKind] = Order`.
 
 import importlib
 import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
@@ -121,7 +121,8 @@ class Drawing:
         seed: the plan's, for what has to be alike in every shard.
         again: gives other values of a learned column for some rows.
         keys: gives the values of a key column of any table, up to about a million.
-        pool: gives some thousand values of a learned column, the same in every shard.
+        pool: gives about 4,096 values of a learned column as it is drawn, nulls among them, the
+            same in every shard.
         tight: whether rules were applied once already, so that what is still wrong is to be moved
             no further than it must.
     """
@@ -148,7 +149,7 @@ class Pool(Protocol):
     """Draws a column for no row in particular."""
 
     def __call__(self, column: str) -> pa.Array:
-        """Values of a column in its Arrow type, none of them null unless all learned are."""
+        """Values of a column in its Arrow type, as frequent as they were learned to be."""
         ...
 
 

@@ -1,0 +1,239 @@
+"""Some columns determine another: a postal code its city, origin and destination the distance."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.datatypes import DataType, Kind
+from connectors.invariants import Claim, Invariant, Term, sight
+from connectors.schema import Schema
+from generators.determination import determined, grouped, joint
+from generators.feistel import mixed
+from generators.invariants import Drawing, InvariantKind, Part, State, View
+from generators.magnitudes import magnitudes, scale_of
+from generators.privacy.support import Released, unit_counts
+from generators.quoting import as_text, from_text, quotable, texts_of
+from generators.randomness import number
+
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Words = npt.NDArray[np.uint64]
+
+_NONE = pa.array([], pa.string())
+_MOST_ENTRIES = 50_000
+_ANCHORS = 128
+_STEADY = 0.9
+"""Share of rows that must have their anchor's value before anchors say anything."""
+_TEXT_ONLY = frozenset({Kind.OTHER})
+"""Kinds that may have no equality in SQL but by their text."""
+
+
+class Dependency:
+    """`a -> y` or `a, b -> y`: rows equal in the first are equal in the last."""
+
+    name: ClassVar[str] = "dependency"
+    part: ClassVar[Part] = Part.SETS
+
+    @classmethod
+    def propose(cls, view: View) -> Iterator[Invariant]:
+        """See `InvariantKind`; what follows from others is left out."""
+        for given, last in determined(view):
+            yield Invariant(cls.name, "->", view.table.name, (*given, last))
+
+    @classmethod
+    def words(cls, rule: Invariant) -> str:
+        """See `InvariantKind`."""
+        *given, last = rule.terms
+        return f"{', '.join(map(str, given))} -> {last}"
+
+    @classmethod
+    def claim(cls, rule: Invariant, schema: Schema) -> Claim:
+        """See `InvariantKind`; speaks of rows that others equal, holds of the commonest value."""
+        place = sight(schema, rule.table, rule.terms)
+        *given, last = (
+            place.column(t) + "::text" * (place.table.column(t.column).datatype.kind in _TEXT_ONLY)
+            for t in rule.terms
+        )
+        by = ", ".join(given)
+        known = " AND ".join(f"{column} IS NOT NULL" for column in given)
+        over = f"OVER (PARTITION BY {by}"
+        counted = (
+            f"SELECT count(*) AS n, sum(count(*)) {over}) AS size, "  # noqa: S608 # all quoted
+            f"row_number() {over} ORDER BY count(*) DESC) AS place "
+            f"FROM {place.source} WHERE {known} GROUP BY {by}, {last}"
+        )
+        return Claim(
+            f"SELECT CASE WHEN size > 1 THEN place = 1 END AS holds FROM ({counted}) AS g "  # noqa: S608
+            "CROSS JOIN LATERAL generate_series(1, n)"
+        )
+
+    @classmethod
+    def targets(cls, rule: Invariant) -> tuple[str, ...]:
+        """See `InvariantKind`; what is determined."""
+        return (rule.terms[-1].column,)
+
+    @classmethod
+    def fit(cls, rule: Invariant, view: View) -> State:
+        """See `InvariantKind`.
+
+        The values that go with each combination, where k units share both; and, where what is
+        determined changes with a number step by step, its value around means of that number.
+        """
+        *given, last = rule.terms
+        codes, values = joint([view.codes(t) for t in given]), view.codes(last)
+        named = all(quotable(view, t) for t in rule.terms)
+        rows, units = _supported(codes, values, view) if named else (np.empty(0, np.int64), 0)
+        listed = {
+            f"given_{n}": _texts(view, t, view.codes(t)[rows], units) for n, t in enumerate(given)
+        }
+        steps = _steps(view, given[0], last) if named and len(given) == 1 else {}
+        return {**listed, "held": _texts(view, last, values[rows], units), **steps}
+
+    @classmethod
+    def realise(cls, rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:
+        """See `InvariantKind`; a function of the determinants alone, the same in every shard."""
+        *given, last = (_Part(drawing, t) for t in rule.terms)
+        drawn, pool = last.values, drawing.pool(drawing.target)
+        held, steps = last.read(state["held"]), last.read(state.get("steps", _NONE))
+        known = np.all([part.known for part in given], axis=0)
+        first = len(held) + len(steps)
+        places = first + len(pool) + np.arange(len(drawn))
+        if len(pool):
+            chosen = _hashed(given, number(drawing.seed, rule.table, cls.words(rule)))
+            places = np.where(known, first + (chosen % np.uint64(len(pool))).astype(int), places)
+        if len(steps):
+            near = len(held) + given[0].nearest(state["anchors"])
+            places = np.where(known, near, places)
+        entry = _entries(given, state)
+        places = np.where(entry >= 0, entry, places)
+        return pa.concat_arrays([held, steps, pool, drawn]).take(pa.array(places))
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A column of drawn rows."""
+
+    drawing: Drawing
+    term: Term
+
+    @property
+    def values(self) -> pa.Array:
+        return self.drawing.scene.values(self.term)
+
+    @property
+    def datatype(self) -> DataType:
+        return self.drawing.scene.table.column(self.term.column).datatype
+
+    @property
+    def known(self) -> Bools:
+        return np.asarray(self.values.is_valid().to_numpy(zero_copy_only=False))
+
+    def read(self, texts: pa.Array) -> pa.Array:
+        """Learned texts as values of the column."""
+        return from_text(texts, self.datatype)
+
+    def nearest(self, anchors: Floats) -> Ints:
+        """The place of the ascending number that each value is nearest to."""
+        scale = scale_of(self.datatype)
+        if scale is None:
+            raise TypeError(f"{self.term}: steps were learned of a type without an order")
+        numbers = np.asarray(magnitudes(self.values, scale).values, np.float64)
+        return np.searchsorted((anchors[1:] + anchors[:-1]) / 2, numbers)
+
+
+def _supported(codes: Ints, values: Ints, view: View) -> tuple[Ints, int]:
+    """A row for each group whose commonest value k units share, and the fewest units of one."""
+    found = grouped(codes, values)
+    rows = found.rows[found.agrees]
+    _, first, group, counts = np.unique(
+        found.group[found.agrees], return_index=True, return_inverse=True, return_counts=True
+    )
+    units = unit_counts(group, view.units[rows], len(first))
+    kept = np.flatnonzero(units >= view.support.k)
+    kept = kept[np.argsort(-counts[kept], kind="stable")[:_MOST_ENTRIES]]
+    return rows[first[kept]], int(units[kept].min(initial=len(view.units)))
+
+
+def _texts(view: View, term: Term, codes: Ints, units: int) -> Released[Any]:
+    """The texts of some codes that so many units stand behind."""
+    found = view.support.seal(texts_of(view, term, codes), units) if len(codes) else None
+    return view.support.declared(_NONE) if found is None else found
+
+
+def _steps(view: View, given: Term, last: Term) -> State:
+    """Means of a number over its parts, and the value that nearly all rows of a part have."""
+    numbers = view.numbers(given)
+    if numbers is None:
+        return {}
+    known = numbers.known
+    number = np.asarray(numbers.values[known], np.float64)
+    parts = min(_ANCHORS, len(number) // (4 * view.support.k))
+    codes = np.full(view.rows, -1)
+    codes[known] = np.searchsorted(np.sort(number), number) * parts // max(1, len(number))
+    values = view.codes(last)
+    if parts < 2 or grouped(codes, values).agrees.mean() < _STEADY:
+        return {}
+    rows, units = _supported(codes, values, view)
+    rows = rows[np.argsort(codes[rows])]
+    sums, counts = np.bincount(codes[known], number), np.bincount(codes[known])
+    means = (sums / np.maximum(1, counts))[codes[rows]]
+    anchors = view.support.seal(means, units) if len(rows) else None
+    if anchors is None:
+        return {}
+    return {"anchors": anchors, "steps": _texts(view, last, values[rows], units)}
+
+
+def _entries(given: Sequence[_Part], state: Mapping[str, Any]) -> Ints:
+    """The learned combination that each row has; -1 for none."""
+    wanted, found = [], []
+    for place, part in enumerate(given):
+        listed = part.read(state[f"given_{place}"])
+        values = listed.unique()
+        wanted.append(_places(listed, values))
+        found.append(_places(part.values, values))
+    rows = len(found[0])
+    if not len(wanted[0]):
+        return np.full(rows, -1)
+    codes = joint([np.concatenate(pair) for pair in zip(wanted, found, strict=True)])
+    order = np.argsort(codes[: -rows or None], kind="stable")
+    ordered = codes[: -rows or None][order]
+    places = np.minimum(np.searchsorted(ordered, codes[len(order) :]), len(order) - 1)
+    same = (ordered[places] == codes[len(order) :]) & (codes[len(order) :] >= 0)
+    return np.where(same, order[places], -1)
+
+
+def _places(values: pa.Array, among: pa.Array) -> Ints:
+    found = pc.fill_null(pc.index_in(values, value_set=among, skip_nulls=True), -1)
+    return np.asarray(found.to_numpy(zero_copy_only=False), np.int64)
+
+
+def _hashed(given: Sequence[_Part], salt: int) -> Words:
+    """A word per row that depends on the values alone."""
+    words = np.zeros(len(given[0].values), np.uint64)
+    for part in given:
+        encoded = as_text(part.values).fill_null("").dictionary_encode()
+        unique = _words(encoded.dictionary, salt)
+        words = mixed(words, salt) + unique[encoded.indices.to_numpy(zero_copy_only=False)]
+    return mixed(words, salt)
+
+
+def _words(texts: pa.Array, salt: int) -> Words:
+    """A word per text: the sum of a hash of each byte with its place."""
+    plain = texts.cast(pa.large_binary())
+    ends = np.frombuffer(plain.buffers()[1], np.int64)[plain.offset :][: len(plain) + 1]
+    data = np.frombuffer(plain.buffers()[2] or b"", np.uint8)[ends[0] : ends[-1]]
+    sizes = np.diff(ends)
+    places = np.arange(len(data)) - np.repeat(ends[:-1] - ends[0], sizes)
+    hashed = mixed((places.astype(np.uint64) << np.uint64(8)) | data, salt)
+    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(hashed, dtype=np.uint64)])
+    bounds = ends - ends[0]
+    return np.asarray(mixed(sums[bounds[1:]] - sums[bounds[:-1]], salt))
+
+
+invariant: type[InvariantKind] = Dependency

@@ -1,0 +1,116 @@
+"""What determines what is found where chance does not make it, and kept alike everywhere."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from connectors.invariants import Term
+from generators.invariants import Drawing
+from generators.invariants.dependency import Dependency
+
+SHOP = """
+CREATE TABLE regions (id int PRIMARY KEY, chief text NOT NULL, zone text NOT NULL);
+INSERT INTO regions SELECT n, 'M' || n % 4, 'Z' || n % 4 FROM generate_series(1, 8) AS n;
+CREATE TABLE orders (
+    id int PRIMARY KEY, region int NOT NULL REFERENCES regions, postcode text NOT NULL,
+    city text NOT NULL, state text, day date NOT NULL, year int NOT NULL, origin text NOT NULL,
+    goal text NOT NULL, kilometres int, tier text NOT NULL, rebate numeric(4,1) NOT NULL,
+    title text NOT NULL, email text NOT NULL, ticket text NOT NULL, desk int NOT NULL,
+    currency text NOT NULL, net int NOT NULL, gross numeric(9,2) NOT NULL
+);
+INSERT INTO orders
+SELECT n, 1 + n % 8, 'P' || p, 'Town ' || p % 40, CASE WHEN p % 40 < 30 THEN 'S' || p % 40 % 9 END,
+    d, extract(year FROM d), 'O' || o, 'G' || g, 50 + abs(hashtext(o || '-' || g)) % 7,
+    (ARRAY['basic', 'plus', 'pro'])[t], (ARRAY[0, 2.5, 5])[t],
+    CASE WHEN hashtext('x' || n) % 40 = 0 THEN 'Trainee' ELSE 'T' || p END,
+    'someone' || n || '@example.org', 'K' || abs(hashtext('k' || n)) % 4000000,
+    abs(hashtext('w' || n)) % 9, 'EUR', m, m * 1.19
+FROM generate_series(1, 4000) AS n,
+    LATERAL (SELECT abs(hashtext('p' || n)) % 120 AS p, abs(hashtext('o' || n)) % 5 AS o,
+        abs(hashtext('g' || n)) % 12 AS g, 1 + abs(hashtext('t' || n)) % 3 AS t,
+        date '2019-01-01' + abs(hashtext('d' || n)) % 1400 AS d,
+        abs(hashtext('m' || n)) % 1500 AS m) AS x;
+"""
+
+
+def test_what_determines_another_column_is_found_and_nothing_else(
+    laboratory: Callable[[str], Any],
+) -> None:
+    place = laboratory(SHOP)
+    assert place.found("dependency", "orders").keys() == {
+        "postcode -> city",
+        "city -> state",
+        "day -> year",
+        "origin, goal -> kilometres",
+        "tier -> rebate",
+        "rebate -> tier",
+    }
+    assert not place.found("dependency", "regions")
+
+
+def test_a_column_that_others_determine_is_drawn_from_them(
+    laboratory: Callable[[str], Any],
+) -> None:
+    place = laboratory(SHOP)
+    for rule in place.found("dependency", "orders").values():
+        values = place.remade(rule, rule.terms[-1].column)
+        place.store("orders", rule.terms[-1].column, values)
+        assert place.tally(rule).broken == 0, rule
+        place.store("orders", rule.terms[-1].column, _stored(place, rule))
+
+
+def test_pairs_that_enough_units_share_are_drawn_as_they_were(
+    laboratory: Callable[[str], Any],
+) -> None:
+    place = laboratory(SHOP)
+    found = place.found("dependency", "orders")
+    for words in ("postcode -> city", "origin, goal -> kilometres", "rebate -> tier"):
+        assert place.remade(found[words], found[words].terms[-1].column).equals(
+            _stored(place, found[words])
+        )
+
+
+def test_a_year_follows_its_date_where_too_few_share_the_day(
+    laboratory: Callable[[str], Any],
+) -> None:
+    place = laboratory(SHOP)
+    rule = place.found("dependency", "orders")["day -> year"]
+    remade, known = (np.array(v) for v in (place.remade(rule, "year"), _stored(place, rule)))
+    assert (remade == known).mean() > 0.95
+
+
+def test_values_never_seen_before_lead_to_the_same_in_every_shard(
+    laboratory: Callable[[str], Any],
+) -> None:
+    place = laboratory(SHOP)
+    rule = place.found("dependency", "orders")["postcode -> city"]
+    state = {n: r.value for n, r in Dependency.fit(rule, place.view("orders")).items()}
+    fresh = pa.array([f"Q{n % 1000}" for n in range(4000)])
+    pool = place.view("orders").values(Term("city"))[:500]
+    drawn = []
+    for rows in (slice(0, 1000), slice(1000, 2000)):
+        view = place.with_values("orders", "postcode", fresh).view("orders")
+        rng = np.random.default_rng(rows.start)
+        drawing = Drawing(view, "city", rng, 5, lambda *_: pool, lambda _: pool)
+        drawn.append(Dependency.realise(rule, state, drawing)[rows])
+    assert drawn[0].equals(drawn[1])
+    assert len(drawn[0].unique()) > 20
+
+
+def test_no_value_of_a_personal_column_is_kept(laboratory: Callable[[str], Any]) -> None:
+    place = laboratory(
+        """CREATE TABLE visits (id int PRIMARY KEY, ward text NOT NULL, last_name text NOT NULL);
+        INSERT INTO visits SELECT n, 'W' || n % 30, 'Name' || n % 30 % 12
+        FROM generate_series(1, 3000) AS n"""
+    )
+    rule = place.found("dependency", "visits")["ward -> last_name"]
+    state = Dependency.fit(rule, place.view("visits"))
+    assert all(not len(released.value) for released in state.values())
+    place.store("visits", "last_name", place.remade(rule, "last_name"))
+    assert place.tally(rule).broken == 0
+
+
+def _stored(place: Any, rule: Any) -> pa.Array:
+    return place.view("orders").values(rule.terms[-1])
