@@ -16,7 +16,8 @@ from connectors.schema import Column, ForeignKey, Schema, Table
 from generators.distinct import patched
 from generators.evidence import MOST_BROKEN, holds, shuffled
 from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
-from generators.magnitudes import Magnitudes, Scale, magnitudes, scale_of, step_of, stored
+from generators.magnitudes import Magnitudes, Scale, magnitudes, scale_of, stored
+from generators.nearness import differ, near
 from generators.privacy.support import distinct
 from generators.succession import owned, parted
 from generators.tallied import Broods, broods
@@ -202,7 +203,7 @@ def _guesses(view: View, below: _Below) -> Iterator[tuple[str, str, tuple[str, .
             if held is None or held.scale is not scale or not _comparable(below, column, terms):
                 continue
             spoken = there & held.known[few]
-            wrong = _differ(held.values[few], found, column, form) & spoken
+            wrong = differ(held.values[few], found, column.datatype, _steps(form)) & spoken
             if wrong.sum() <= _TOLERATED * spoken.sum() and spoken.any():
                 yield form, column.name, terms
 
@@ -255,23 +256,9 @@ def _reduced(
     return family.known(known).reduced("sum" if form == "sum of product" else form, values)
 
 
-def _differ(own: Floats | Ints, found: Floats | Ints, column: Column, form: str) -> Bools:
-    if own.dtype == np.int64 and found.dtype == np.int64:
-        return np.asarray(own != found)
-    absolute, relative = _slack(column, form)
-    apart = np.abs(own - found)
-    return np.asarray(apart > absolute * (1 + 1e-6) + 1e-9 + relative * np.abs(own))
-
-
-def _slack(column: Column, form: str) -> tuple[float, float]:
-    """How far a value may lie from what its children come to: absolute, and relative to it."""
-    datatype = column.datatype
-    if datatype.kind is Kind.FLOAT:
-        return 1e-6, 1e-4 if datatype.bits == 32 else 1e-6
-    if datatype.kind is Kind.DECIMAL and datatype.precision is None:
-        return 0.01, 0.0
-    exact = form in {"count", "sum", "min", "max"}
-    return step_of(datatype) * (0.5 if exact else 1.0), 0.0
+def _steps(form: str) -> float:
+    """How many of its last decimals a value may be off: more where each child's part is rounded."""
+    return 0.5 if form in {"count", "sum", "min", "max"} else 1.0
 
 
 def _holders(
@@ -333,13 +320,13 @@ def _stands(view: View, below: _Below, form: str, own: str, terms: tuple[str, ..
     if numbers is None:
         return False
     spoken = there & numbers.known
-    wrong = _differ(numbers.values, found, column, form)
+    wrong = differ(numbers.values, found, column.datatype, _steps(form))
     rows = np.flatnonzero(spoken)
     held_values = numbers.values[rows]
-    others = [_differ(held_values, found[rows][shuffled(len(rows))], column, form)]
+    others = [differ(held_values, found[rows][shuffled(len(rows))], column.datatype, _steps(form))]
     if terms:
         values, _ = below.product(terms)
-        others.append(_differ(held_values, values[any_child[rows]], column, form))
+        others.append(differ(held_values, values[any_child[rows]], column.datatype, _steps(form)))
     return holds(wrong, spoken, units, _least(others), k)
 
 
@@ -380,11 +367,9 @@ def _equal(form: str, own: str, column: Column) -> str:
     """The condition that a parent has the value, but for rounding."""
     if form == "latest":
         return f"{own} = ANY (c.v)"
-    absolute, relative = _slack(column, form)
     if scale_of(column.datatype) is not Scale.NUMBER or form == "count":
         return f"{own} = c.v"
-    slack = f"{absolute:.12f}" + (f" + {relative:.12f} * abs({own})" if relative else "")
-    return f"abs({own} - c.v) <= {slack}"
+    return near(own, "c.v", column.datatype, _steps(form))
 
 
 def _tallied(rule: Invariant, key: ForeignKey) -> str:
