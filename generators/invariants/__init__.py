@@ -9,7 +9,7 @@ Each file ends in a line such as `invariant: type[InvariantKind] = Order`.
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from connectors.datatypes import NUMBERS, DataType, Kind, arrow_type
 from connectors.invariants import Claim, Invariant, Term, row_claim
 from connectors.schema import Schema
-from generators.evidence import holds, shuffled
+from generators.evidence import MOST_BROKEN, holds, shuffled
 from generators.expressions import PARTS, computed, said
 from generators.invariants import Drawing, InvariantKind, Part, State, View
 from generators.magnitudes import stored
@@ -50,6 +50,7 @@ class Computed:
 
     name: ClassVar[str] = "computed"
     part: ClassVar[Part] = Part.SETS
+    tolerated: ClassVar[float] = MOST_BROKEN
 
     @classmethod
     def propose(cls, view: View) -> Iterator[Invariant]:

@@ -13,6 +13,7 @@ from connectors.datatypes import DataType, Kind
 from connectors.invariants import Claim, Invariant, Term, sight
 from connectors.schema import Schema
 from generators.determination import determined, grouped, joint
+from generators.evidence import MOST_BROKEN
 from generators.feistel import mixed
 from generators.invariants import Drawing, InvariantKind, Part, State, View
 from generators.magnitudes import magnitudes, scale_of
@@ -39,6 +40,7 @@ class Dependency:
 
     name: ClassVar[str] = "dependency"
     part: ClassVar[Part] = Part.SETS
+    tolerated: ClassVar[float] = MOST_BROKEN
 
     @classmethod
     def propose(cls, view: View) -> Iterator[Invariant]:

@@ -12,7 +12,7 @@ from connectors.datatypes import DataType, Kind
 from connectors.invariants import Claim, Invariant, Term, quoted, relation
 from connectors.schema import Schema
 from generators.distinct import patched, spread
-from generators.evidence import holds, shuffled
+from generators.evidence import MOST_BROKEN, holds, shuffled
 from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
 from generators.magnitudes import Magnitudes, Scale, magnitudes, scale_of, step_of, stored
 from generators.nearness import differ, near
@@ -44,6 +44,7 @@ class Running:
 
     name: ClassVar[str] = "running"
     part: ClassVar[Part] = Part.SETS
+    tolerated: ClassVar[float] = MOST_BROKEN
 
     @classmethod
     def propose(cls, view: View) -> Iterator[Invariant]:

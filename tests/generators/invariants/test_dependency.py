@@ -93,7 +93,7 @@ def test_values_never_seen_before_lead_to_the_same_in_every_shard(
     for rows in (slice(0, 1000), slice(1000, 2000)):
         view = place.with_values("orders", "postcode", fresh).view("orders")
         rng = np.random.default_rng(rows.start)
-        drawing = Drawing(view, "city", rng, 5, lambda *_: pool, lambda _: pool)
+        drawing = Drawing(view, "city", rng, 5, lambda *_: pool, lambda _: pool, lambda *_: pool)
         drawn.append(Dependency.realise(rule, state, drawing)[rows])
     assert drawn[0].equals(drawn[1])
     assert len(drawn[0].unique()) > 20
