@@ -13,11 +13,12 @@ from connectors.graph import reached
 from connectors.invariants import Invariant, Term, foreign_key
 from connectors.schema import TableName
 from generators.found import Found
-from generators.invariants import Part
+from generators.invariants import Part, invariant_kinds
 from generators.model import DatabaseModel
 from generators.relations.references import Mode
 
 Node = tuple[TableName, str]
+_MOST_TELLING = ("equality", "computed", "arithmetic", "aggregate", "running")
 _CHOOSE_KEYS = frozenset({"equality", "unique"})
 """Kinds that give a foreign key no other values than keys."""
 BELOW = ("<-",)
@@ -84,7 +85,7 @@ def oriented(model: DatabaseModel) -> Orientation:
     """The steps that keep a model's rules."""
     ranked = sorted(
         enumerate(model.invariants),
-        key=lambda n: (not n[1].rule.declared, n[1].kind.part, -n[1].spoken.value, n[0]),
+        key=lambda n: (not n[1].rule.declared, *_rank(n[1].rule), -n[1].spoken.value, n[0]),
     )
     accepted: list[Step] = []
     unkept: list[tuple[Found, str]] = []
@@ -105,6 +106,12 @@ def oriented(model: DatabaseModel) -> Orientation:
     soon = [s for s in accepted if s.target not in late]
     waits = (s for s in accepted if s.target in late)
     return Orientation(_by_table(soon), _by_table(waits), tuple(unkept))
+
+
+def _rank(rule: Invariant) -> tuple[Part, int]:
+    """Earlier parts first; of what sets a column, what says most of it."""
+    order = _MOST_TELLING.index(rule.kind) if rule.kind in _MOST_TELLING else len(_MOST_TELLING)
+    return invariant_kinds()[rule.kind].part, order
 
 
 Placed = tuple[list[Step], list[tuple[Found, str]]]

@@ -1,7 +1,7 @@
 """Holds a target against its plan and model: integrity, row counts, marginals, leaks."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +12,7 @@ from connectors.limits import UNLIMITED
 from connectors.schema import Check, ForeignKey, Schema, Table, Unique
 from generators.encoding import FittedColumn
 from generators.model import DatabaseModel, TableModel
+from generators.orientation import oriented
 from generators.shift import shifted
 from provisioner.errors import Unprovable
 from provisioner.events import Advanced, Listener, StageFinished, StageStarted, silent
@@ -50,7 +51,8 @@ def verify(model: DatabaseModel, target: Target, listen: Listener = silent) -> R
     ]
     findings.extend(_unplayed(played, fires=bool(plan.fire)))
     rules = tuple(_rules(model, target, plan, found))
-    findings.extend(_broken_rules(rules))
+    unkept = {f"{f.rule.table}: {f.words}": why for f, why in oriented(model).unkept}
+    findings.extend(_broken_rules(rules, unkept))
     for table in model.schema.tables:
         if table.name not in plan.keeps and _is_whole(table, found):
             report = _table(target, table, model.tables[table.name], plan)
@@ -93,11 +95,15 @@ def _rules(model: DatabaseModel, target: Reader, plan: Plan, found: Schema) -> I
         yield Kept(name, one.words, tally.spoken, tally.broken, int(share * tally.spoken))
 
 
-def _broken_rules(rules: tuple[Kept, ...]) -> Iterator[Finding]:
+def _broken_rules(rules: tuple[Kept, ...], unkept: Mapping[str, str]) -> Iterator[Finding]:
+    """Rules that more rows break than in the source; `unkept` says of some why, by their place."""
     for rule in rules:
+        place = f"{rule.table}: {rule.rule}"
         if rule.broken > rule.allowed:
             text = f"{rule.broken} of {rule.spoken} rows break it; expected at most {rule.allowed}"
-            yield Finding("invariant", Severity.WARNING, f"{rule.table}: {rule.rule}", text)
+            grave = Severity.NOTE if place in unkept else Severity.WARNING
+            told = f"; not kept, since {unkept[place]}" if place in unkept else ""
+            yield Finding("invariant", grave, place, f"{text}{told}")
 
 
 def _unplayed(played: list[Played], *, fires: bool) -> Iterator[Finding]:
