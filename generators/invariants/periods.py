@@ -24,6 +24,7 @@ from generators.magnitudes import (
     scale_of,
     stored,
 )
+from generators.marking import corrected, marking
 from generators.privacy.support import distinct
 from generators.succession import (
     Succession,
@@ -293,28 +294,8 @@ def _openable(view: View, spans: list[_Span]) -> Iterator[tuple[Term, Term | Non
 
 
 def _open_form(view: View, owners: Ints, is_open: Bools) -> str | None:
-    rows = np.flatnonzero(owners >= 0)
-    if not len(rows):
-        return None
-    size = int(owners.max()) + 1
-    units = np.zeros(size, np.int64)
-    units[owners[rows]] = view.units[rows]
-    there = np.bincount(owners[rows], minlength=size) > 0
-    counts = np.bincount(owners[rows], is_open[rows], size)
-    chance = np.bincount(owners[rows], is_open[rows][shuffled(len(rows))], size)[there]
-    again = _again(counts, np.bincount(owners[rows], minlength=size)) / there.sum()
-    several = min(float((chance > 1).mean()), again)
-    if not holds(counts > 1, there, units, several, view.support.k):
-        return None
-    exactly = holds(counts != 1, there, units, float((chance == 0).mean()), view.support.k)
-    return "exactly one open" if exactly else "one open"
-
-
-def _again(counts: Floats | Ints, sizes: Ints) -> float:
-    """Owners with an open row that would have another, were theirs dealt out by chance."""
-    among = (counts > 0) & (sizes > 1)
-    share = counts[among].sum() / max(1, sizes[among].sum())
-    return float((1 - (1 - share) ** (sizes[among] - 1)).sum())
+    found = marking(owners, is_open, view.units, view.support.k)
+    return {"at most one": "one open", "exactly one": "exactly one open"}.get(found or "")
 
 
 def _sentinel(view: View, end: Term) -> int | None:
@@ -437,14 +418,10 @@ def _one_open(rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa
     is_open = _is_open(rule, scene.values(target), scene)
     orders = () if starts is None else (starts.values,)
     along = succession(scene.owners(rule.key[1]), orders, np.ones(scene.rows, np.bool_))
-    marked = np.where(is_open[along.rows], np.arange(len(along.rows)), -1)
-    kept = np.full(int(along.first.sum()), -1)
-    np.maximum.at(kept, along.number, marked)
-    surplus = along.rows[(marked >= 0) & (marked != kept[along.number])]
-    found = _closed(rule, state, drawing, np.sort(surplus))
+    surplus, missing = corrected(along, is_open)
+    found = _closed(rule, state, drawing, surplus)
     if rule.form == "one open":
         return found
-    missing = along.rows[along.last][kept < 0]
     return patched(found, missing, _marked(rule, len(missing), scene))
 
 
