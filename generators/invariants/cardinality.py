@@ -36,6 +36,7 @@ class Cardinality:
 
     name: ClassVar[str] = "cardinality"
     part: ClassVar[Part] = Part.BOUNDS
+    tolerated: ClassVar[float] = MOST_BROKEN
 
     @classmethod
     def propose(cls, view: View) -> Iterator[Invariant]:
