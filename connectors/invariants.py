@@ -34,6 +34,7 @@ class Invariant:
         constants: values that it speaks of, as texts.
         other: a column of a table that no key leads to.
         declared: whether a person wrote it.
+        relaxed: whether as many rows may break it as do in the source, and shall.
     """
 
     kind: str
@@ -44,6 +45,7 @@ class Invariant:
     constants: tuple[str, ...] = ()
     other: tuple[TableName, str] | None = None
     declared: bool = False
+    relaxed: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -12,16 +12,19 @@ from sqlglot import exp
 from connectors.computing import Trial, query
 from connectors.datatypes import DataType, Kind
 from connectors.dialect import equations
+from connectors.dialect.aggregations import Aggregation, aggregation
 from connectors.dialect.casts import duckdb_type, narrowed, written_name
 from connectors.dialect.expressions import Scope, columns_read, parsed
 from connectors.dialect.regexes import Untranslatable
 from connectors.dialect.translation import writer
 
 __all__ = [
+    "Aggregation",
     "Expression",
     "Rule",
     "Scope",
     "Unevaluable",
+    "aggregation",
     "agreeing",
     "compiled",
     "evaluate",

@@ -113,6 +113,7 @@ class Check:
     Attributes:
         validated: False for NOT VALID: rows that are there may break it, and new ones may not.
         kept: whether all rows of the source keep it all the same.
+        declared: False where only a person's configuration asks for it; no DDL holds it.
     """
 
     name: str
@@ -120,6 +121,7 @@ class Check:
     columns: tuple[str, ...] = ()
     validated: bool = True
     kept: bool = False
+    declared: bool = True
 
     @property
     def binding(self) -> bool:

@@ -43,6 +43,11 @@ class Found:
         """What its kind learned, unwrapped."""
         return {name: released.value for name, released in self.state.items()}
 
+    @property
+    def source_share(self) -> float:
+        """The share of rows that break it in the source; 0 where those are fewer than k units."""
+        return (self.broken.value or 0) / max(1, self.spoken.value)
+
     def most_broken(self, k: int) -> float:
         """The largest share of rows that may break it in the source."""
         broken = k - 1 if self.broken.value is None else self.broken.value

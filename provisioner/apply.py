@@ -13,6 +13,7 @@ from provisioner.naming import cold_rows, named_rows, named_table, named_tables
 from provisioner.plan import Request
 from provisioner.scenarios import Having, Scenario
 from provisioner.undeclared import undeclared_key, with_key
+from provisioner.wishes import Wish, asked
 
 
 def to_learning(
@@ -44,7 +45,8 @@ def to_learning(
     named = named_tables(units, known) or tuple(
         _table(config, ("units", number), name, known) for number, name in enumerate(config.units)
     )
-    return replace(chosen, units=named, keys=tuple(keys), skip=skip)
+    wishes = tuple(_wishes(config, schema))
+    return replace(chosen, units=named, keys=tuple(keys), skip=skip, wishes=wishes)
 
 
 def to_request(
@@ -107,6 +109,23 @@ def _scenarios(config: Config, known: tuple[TableName, ...]) -> Iterator[Scenari
             section.factor,
             section.name,
         )
+
+
+def _wishes(config: Config, schema: Schema) -> Iterator[Wish]:
+    """What is said of the rules of each table; wrong ones are told by their line."""
+    known = tuple(table.name for table in schema.tables)
+    for text, section in config.tables.items():
+        said = section.invariants
+        if section.mode is Mode.SKIP or not (said.drop or said.relax or said.add):
+            continue
+        wish = Wish(_table(config, ("tables", text), text, known), said.drop, said.relax, said.add)
+        for number, words in enumerate(said.add):
+            try:
+                asked(schema, wish.table, words)
+            except WrongRequest as error:
+                path = ("tables", text, "invariants", "add", number)
+                raise config.places.wrong(path, str(error)) from None
+        yield wish
 
 
 def _in_mode(config: Config, mode: Mode, known: tuple[TableName, ...]) -> Iterator[TableName]:

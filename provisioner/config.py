@@ -182,6 +182,20 @@ def _known_scheme(value: object) -> object:
 HandMade = Annotated[str | tuple[dict[str, str | None], ...], BeforeValidator(_hand_made)]
 
 
+class RulesSection(_Section):
+    """What is said of the rules that nobody declared, as `show` words them.
+
+    Attributes:
+        drop: those that shall not be kept.
+        relax: those that as many rows shall break as do in the source.
+        add: conditions on a row, as in a CHECK, and totals such as `total = sum(lines.amount)`.
+    """
+
+    drop: tuple[Condition, ...] = ()
+    relax: tuple[Condition, ...] = ()
+    add: tuple[Condition, ...] = ()
+
+
 class TableSection(_Section):
     """What is said of one table.
 
@@ -190,6 +204,7 @@ class TableSection(_Section):
         triggers: `fire` where its triggers are there before its rows.
         hand_made: rows by column, or the CSV file that holds them.
         passwords: the scheme by which hand-made values of a column are hashed.
+        invariants: what is said of the rules that its rows keep.
     """
 
     mode: Annotated[Mode, BeforeValidator(_known_mode)] = Mode.SYNTHESIZE
@@ -198,6 +213,7 @@ class TableSection(_Section):
     keys: tuple[Key, ...] = ()
     hand_made: HandMade | None = Field(default=None, repr=False)
     passwords: dict[str, Annotated[Scheme, BeforeValidator(_known_scheme)]] = {}
+    invariants: RulesSection = RulesSection()
 
 
 class HavingSection(_Section):
@@ -360,19 +376,25 @@ def _suggestion(path: tuple[str | int, ...]) -> str:
 
 def _section(path: tuple[str | int, ...]) -> type[_Section]:
     """What describes the keys at a path."""
-    match path:
-        case ():
-            return Config
-        case ("tables", _):
-            return TableSection
-        case ("tables", _, "keys", _):
-            return Key
-        case ("scenarios", _):
-            return ScenarioSection
-        case ("scenarios", _, "having"):
-            return HavingSection
-        case _:
-            return Place
+    known = (section for form, section in _SECTIONS.items() if _fits(path, form))
+    return next(known, Place)
+
+
+_SECTIONS: Mapping[tuple[str | None, ...], type[_Section]] = {
+    (): Config,
+    ("tables", None): TableSection,
+    ("tables", None, "keys", None): Key,
+    ("tables", None, "invariants"): RulesSection,
+    ("scenarios", None): ScenarioSection,
+    ("scenarios", None, "having"): HavingSection,
+}
+"""What describes the keys at a path; None stands for any part of it."""
+
+
+def _fits(path: tuple[str | int, ...], form: tuple[str | None, ...]) -> bool:
+    return len(path) == len(form) and all(
+        wanted is None or part == wanted for part, wanted in zip(path, form, strict=True)
+    )
 
 
 def _escaped(value: Any) -> Any:

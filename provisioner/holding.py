@@ -6,8 +6,10 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 
+from connectors.invariants import Term
 from connectors.schema import TableName
 from generators.columns import Codes, Draw
+from generators.distinct import patched
 from generators.encoding import FittedColumn
 from generators.invariants import Drawing, Part
 from generators.orientation import Step
@@ -70,7 +72,12 @@ def _realised(job: Job, scene: DrawnScene, step: Step, *, tight: bool) -> pa.Arr
         partial(_keys, job),
         tight,
     )
-    return step.found.kind.realise(step.found.rule, step.found.known, drawing)
+    found = step.found.kind.realise(step.found.rule, step.found.known, drawing)
+    share = step.found.source_share if step.found.rule.relaxed else 0.0
+    if not share:
+        return found
+    left = np.flatnonzero(job.randomness("relaxed", step.number).random(len(found)) < share)
+    return patched(found, left, scene.values(Term(step.target[1])).take(pa.array(left)))
 
 
 def _again(job: Job, rng: np.random.Generator, column: str, rows: Ints) -> pa.Array:

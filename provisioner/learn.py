@@ -27,6 +27,7 @@ from provisioner.errors import WrongRequest
 from provisioner.events import Advanced, Listener, StageFinished, StageStarted, Stated, silent
 from provisioner.leaving import left_out
 from provisioner.undeclared import with_undeclared
+from provisioner.wishes import Wish, granted, totals, unmet, with_checks
 
 _MOST_ROWS = 1_000_000
 _PATIENT = frozenset({"auto", "network"})
@@ -49,6 +50,7 @@ class Learning:
             when drawing; None for where the table generator takes its time as well.
         as_of: the day that the source's rows stand for; None for today.
         invariants: whether to find the rules that nobody declared.
+        wishes: what a person says of those rules.
     """
 
     k: int = 11
@@ -61,6 +63,7 @@ class Learning:
     refine: bool | None = None
     as_of: date | None = None
     invariants: bool = True
+    wishes: tuple[Wish, ...] = ()
 
     @property
     def refines(self) -> bool:
@@ -78,6 +81,7 @@ def learn(source: Source, learning: Learning, listen: Listener = silent) -> Data
     """
     schema, ddl = _wanted(source, learning, listen)
     schema = _with_kept(with_undeclared(schema, learning.keys, source), source)
+    schema = _with_asked(schema, source, learning, listen)
     paths = _paths(schema, source.sizes(), learning)
     listen(Stated(_cost(schema, source.sizes())))
     split = Split(paths, number(learning.seed, "holdout"), shares=_shares(schema, source, paths))
@@ -106,8 +110,28 @@ def _rules(
     for table in facts.schema.tables:
         found.extend(verified(library, proposed(library, table), source.tally))
         listen(Advanced("discover", 1, str(table.name)))
+    asked = tuple(
+        verified(library, totals(facts.schema, learning.wishes), source.tally, asked=True)
+    )
+    for one in asked:
+        if one.broken.value != 0:
+            listen(Stated(f"{one.rule.table}: {one.words}: rows of the source break it"))
+    for words in unmet(found, learning.wishes):
+        listen(Stated(f"no such rule was found: {words}"))
     listen(StageFinished("discover", len(found), time.monotonic() - began))
-    return tuple(found)
+    return (*asked, *granted(found, learning.wishes))
+
+
+def _with_asked(schema: Schema, source: Source, learning: Learning, listen: Listener) -> Schema:
+    """The schema with the conditions on rows that a person asks for; how often they are broken."""
+    schema = with_checks(schema, learning.wishes)
+    for table in schema.tables:
+        for check in table.checks:
+            broken = 0 if check.declared else source.violations(table, check)
+            if broken:
+                few = broken if broken >= learning.k else f"fewer than {learning.k}"
+                listen(Stated(f"{table.name}: {check.name}: {few} rows of the source break it"))
+    return schema
 
 
 def _with_kept(schema: Schema, source: Source) -> Schema:

@@ -164,6 +164,7 @@ def _names(table: Table) -> set[str]:
     parts = (table.uniques, foreign, table.exclusions, table.checks, table.indexes)
     names = {thing.name for part in parts for thing in part}
     names -= {unique.name for unique in table.uniques if not unique.declared}
+    names -= {check.name for check in table.checks if not check.declared}
     return names - {key.name for key in table.foreign_keys if not key.declared}
 
 
@@ -179,7 +180,7 @@ def _table(target: Target, table: Table, model: TableModel, plan: Plan) -> Table
         target.rows(table),
         _broken(target, table, keys) + excess,
         _broken(target, table, [u for u in table.uniques if u.columns or u.expressions]),
-        _broken(target, table, [c for c in table.checks if c.validated]),
+        _broken(target, table, [c for c in table.checks if c.validated or not c.declared]),
         _marginals(target, table, model, plan.shift),
         max(0, _leaks(target, table, model) - _outside(plan, table)),
         dangling,

@@ -1,0 +1,127 @@
+"""Rules that nobody declared are found, kept in every row, counted, and changed by a person."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from connectors.engines import open_source, open_target
+from connectors.schema import TableName
+from generators.archive import fingerprint, read_archive, write_archive
+from generators.model import DatabaseModel
+from generators.orientation import oriented
+from provisioner.contents import contents
+from provisioner.learn import Learning, learn
+from provisioner.load import load
+from provisioner.plan import Request, plan
+from provisioner.report import Report, Severity
+from provisioner.verify import verify
+from provisioner.wishes import Wish
+
+RULES = (Path(__file__).parent.parent / "databases" / "rules.sql").read_text("utf-8")
+EXPECTED = {
+    "orders": ["due = ordered + interval '14 days'", "total = subtotal + tax"],
+    "lines": ["amount = quantity * price"],
+}
+
+
+@pytest.fixture(scope="module")
+def source(lasting_database: Callable[[], str]) -> str:
+    url = lasting_database()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(RULES.encode())
+    return url
+
+
+@pytest.fixture(scope="module")
+def model(source: str, tmp_path_factory: pytest.TempPathFactory) -> DatabaseModel:
+    return learned(source, Learning(), tmp_path_factory.mktemp("rules"))
+
+
+def learned(source: str, learning: Learning, folder: Path) -> DatabaseModel:
+    """What an archive gives back of a source that was learned."""
+    with open_source(source) as opened:
+        write_archive(learn(opened, learning), folder / "rules.model")
+    return read_archive(folder / "rules.model")
+
+
+def filled(model: DatabaseModel, url: str, folder: Path, scale: float = 1.0) -> Report:
+    write_archive(model, folder / "filled.model")
+    planned = plan(model, fingerprint(folder / "filled.model"), Request(scale=scale))
+    with open_target(url) as target:
+        load(model, planned, target)
+        return verify(model, target)
+
+
+def of(model: DatabaseModel, table: str) -> list[str]:
+    name = TableName("public", table)
+    return [found.words for found in model.invariants if found.rule.table == name]
+
+
+def test_rules_of_many_kinds_are_found(model: DatabaseModel) -> None:
+    for table, rules in EXPECTED.items():
+        assert set(rules) <= set(of(model, table)), of(model, table)
+    kinds = {found.rule.kind for found in model.invariants}
+    assert kinds >= {"order", "arithmetic", "aggregate", "periods", "dependency"}
+
+
+def test_a_reviewer_sees_each_rule_with_its_support_and_sql(model: DatabaseModel) -> None:
+    listed = contents(model, "0" * 64).invariants
+    assert len(listed) == len(model.invariants)
+    assert all(rule.sql.startswith("SELECT") and rule.spoken for rule in listed)
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0])
+def test_every_kept_rule_holds_in_the_target(
+    model: DatabaseModel, database: str, tmp_path: Path, scale: float
+) -> None:
+    report = filled(model, database, tmp_path, scale)
+    unkept = {(str(f.rule.table), f.words) for f, _ in oriented(model).unkept}
+    broken = [
+        r for r in report.invariants if r.broken > r.allowed and (r.table, r.rule) not in unkept
+    ]
+    assert report.passed
+    assert not broken
+    assert len(report.invariants) == len(model.invariants)
+
+
+def test_rows_that_break_a_rule_are_counted_by_verify(
+    model: DatabaseModel, database: str, tmp_path: Path
+) -> None:
+    filled(model, database, tmp_path)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("UPDATE lines SET amount = amount + 1 WHERE id % 10 = 0")
+    with open_target(database) as target:
+        report = verify(model, target)
+    named = {f.place for f in report.findings if f.kind == "invariant"}
+    assert "public.lines: amount = quantity * price" in named
+
+
+def test_a_person_drops_rules_and_adds_totals_and_conditions(
+    source: str, database: str, tmp_path: Path
+) -> None:
+    lines, orders = TableName("public", "lines"), TableName("public", "orders")
+    wishes = (
+        Wish(lines, drop=("amount = quantity * price",), add=("quantity * price < 700",)),
+        Wish(orders, add=("subtotal = sum(lines.amount)",)),
+    )
+    changed = learned(source, Learning(wishes=wishes), tmp_path)
+    assert "amount = quantity * price" not in of(changed, "lines")
+    assert any(found.rule.declared for found in changed.invariants)
+    report = filled(changed, database, tmp_path)
+    assert not [f for f in report.findings if f.severity is Severity.ERROR]
+    with psycopg.connect(database) as connection:
+        over = "SELECT count(*) FROM lines WHERE quantity * price >= 700"
+        assert connection.execute(over).fetchone() == (0,)
+        summed = (
+            "SELECT count(*) FROM orders AS o JOIN (SELECT order_id, sum(amount) AS s FROM lines"
+            " GROUP BY 1) AS l ON l.order_id = o.id WHERE o.subtotal <> l.s"
+        )
+        assert connection.execute(summed).fetchone() == (0,)
+
+
+def test_a_rule_without_effect_is_no_part_of_the_model(source: str, tmp_path: Path) -> None:
+    without = learned(source, replace(Learning(), invariants=False), tmp_path)
+    assert without.invariants == ()
