@@ -170,7 +170,7 @@ def _holds(url: str, rule: _Asked) -> bool:
     """Whether the source keeps a known rule, by the rule's own SQL, and has rows for it."""
     with psycopg.connect(url) as connection:
         broken, of = (_count(connection, query) for query in (rule["broken"], rule["of"]))
-    return 0 <= broken <= _MOST_BROKEN * of and of > 0
+    return of > 0 and broken <= _MOST_BROKEN * of
 
 
 def _count(connection: psycopg.Connection[Any], query: str) -> float:
@@ -211,16 +211,16 @@ def _findings(found: Discovered) -> _Findings:
 def _kept(model: DatabaseModel, source: str, target: str) -> dict[str, Any]:
     """By how much more each found rule is broken in the target, the most first."""
     unkept = {id(found): why for found, why in oriented(model).unkept}
-    listed = []
+    listed: list[dict[str, Any]] = []
     with open_source(source) as real, open_target(target) as synthetic:
         for found in model.invariants:
             claim = found.kind.claim(found.rule, model.schema)
             excess = synthetic.tally(claim).share - real.tally(claim).share
             listed.append({**_said(found), "excess": excess, "unkept": unkept.get(id(found))})
-    listed.sort(key=lambda rule: -float(rule["excess"] or 0))
+    listed.sort(key=lambda rule: -rule["excess"])
     return {
         "worst_excess": listed[0]["excess"] if listed else None,
-        "above": [rule for rule in listed if float(rule["excess"] or 0) > _MOST_BROKEN],
+        "above": [rule for rule in listed if rule["excess"] > _MOST_BROKEN],
         "excesses": listed,
     }
 
