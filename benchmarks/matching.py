@@ -13,7 +13,9 @@ count as met:
 - dependency: the last column is in the closure of the others under found dependencies, equalities,
   computed columns (arithmetic too), the declared unique keys, and the keys that lead to the
   columns that these rules speak of;
-- running: more columns, if the one that the found rule sets is among the known ones;
+- running: more columns, if the one that the found rule sets is among the known ones; or the same
+  column that runs, which a known rule lists behind owners and what sorts their rows, for the same
+  owners or more of their columns, however the rows are sorted and whatever is added up;
 - one_open: contiguous periods of the same owner that start or end in the column;
 - unique: fewer columns, found or declared unique;
 - presence, constant, exclusive: a dependency among the same columns; for presence a chain of found
@@ -169,26 +171,29 @@ def _is_met(known: KnownRule, rule: FoundRule) -> bool:
     if what in _EQUIVALENT[known.kind]:
         return rule.columns == asked
     special = _SPECIAL.get((known.kind, what))
-    return special is not None and special(rule, asked)
+    return special is not None and special(rule, known.columns)
 
 
-def _are_ends(rule: FoundRule, asked: Columns) -> bool:
-    return frozenset(rule.terms) == asked
+def _are_ends(rule: FoundRule, asked: tuple[str, ...]) -> bool:
+    return set(rule.terms) == set(asked)
 
 
-def _runs(rule: FoundRule, asked: Columns) -> bool:
-    return asked <= rule.columns and bool(rule.targets & asked)
+def _runs(rule: FoundRule, asked: tuple[str, ...]) -> bool:
+    rest = [column for column in asked if column not in rule.owners]
+    if rule.columns >= set(asked):
+        return not rule.targets.isdisjoint(asked)
+    return 0 < len(rest) < len(asked) and rest[:2][-1] in rule.targets
 
 
-def _follow_on(rule: FoundRule, asked: Columns) -> bool:
-    return rule.owners < asked <= rule.columns
+def _follow_on(rule: FoundRule, asked: tuple[str, ...]) -> bool:
+    return rule.owners < set(asked) <= rule.columns
 
 
-def _is_within(rule: FoundRule, asked: Columns) -> bool:
-    return rule.columns <= asked
+def _is_within(rule: FoundRule, asked: tuple[str, ...]) -> bool:
+    return rule.columns <= set(asked)
 
 
-_SPECIAL: Mapping[tuple[str, str], Callable[[FoundRule, Columns], bool]] = {
+_SPECIAL: Mapping[tuple[str, str], Callable[[FoundRule, tuple[str, ...]], bool]] = {
     ("order", "contiguous"): _are_ends,
     ("order", "disjoint"): _are_ends,
     ("running", "running"): _runs,

@@ -150,7 +150,22 @@ def test_running_may_speak_of_more_columns_if_it_sets_one_that_is_asked_for() ->
     assert is_met("running", "owner n", rule)
     assert is_met("running", "owner time n", rule)
     assert not is_met("running", "owner time", rule)
-    assert not is_met("running", "owner n other", rule)
+
+
+def test_what_runs_for_the_same_owners_may_be_sorted_by_another_column() -> None:
+    rule = FoundRule(
+        "running",
+        "rising",
+        frozenset({"owner", "x", "time"}),
+        ("x", "time"),
+        frozenset({"owner"}),
+        frozenset({"x"}),
+    )
+    assert is_met("running", "owner number x", rule)
+    assert is_met("running", "owner number x added", rule)
+    assert not is_met("running", "owner x number", rule)
+    assert not is_met("running", "other number x", rule)
+    assert not is_met("running", "number x", rule)
 
 
 def test_a_count_speaks_of_the_key_and_a_latest_value_not_of_its_order() -> None:
