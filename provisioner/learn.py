@@ -71,6 +71,15 @@ class Learning:
         return self.kind in _PATIENT if self.refine is None else self.refine
 
 
+@dataclass(frozen=True, slots=True)
+class Discovered:
+    """The rules that nobody declared, of a schema, and how long finding them took."""
+
+    schema: Schema
+    rules: tuple[Found, ...]
+    seconds: float
+
+
 def learn(source: Source, learning: Learning, listen: Listener = silent) -> DatabaseModel:
     """Learns everything about a source that may leave it.
 
@@ -79,47 +88,68 @@ def learn(source: Source, learning: Learning, listen: Listener = silent) -> Data
         UnreadableTable: a table may not be read, and `skip_unreadable` was not asked for.
         WrongRequest: a table named as a unit does not exist, or an undeclared key cannot be one.
     """
+    sample = _sampled(source, learning, listen)
+    facts = Reading(
+        sample.schema,
+        sample.ddl,
+        source.identity,
+        source.profile(sample.schema, sample.split),
+        sample.split.paths,
+        sample.training,
+    )
+    day = learning.as_of or datetime.now(UTC).date()
+    rules = _found(source, sample, learning, listen).rules if learning.invariants else ()
+    return replace(_fitted(facts, learning, listen), as_of=day, invariants=rules)
+
+
+def discover(source: Source, learning: Learning, listen: Listener = silent) -> Discovered:
+    """The rules that `learn` would find, without fitting anything; raises what `learn` raises."""
+    return _found(source, _sampled(source, learning, listen), learning, listen)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """What is read of a source, and the rows of the units to learn from."""
+
+    schema: Schema
+    ddl: tuple[DdlItem, ...]
+    split: Split
+    training: Mapping[TableName, Training]
+
+
+def _sampled(source: Source, learning: Learning, listen: Listener) -> _Sample:
     schema, ddl = _wanted(source, learning, listen)
     schema = _with_kept(with_undeclared(schema, learning.keys, source), source)
     schema = _with_asked(schema, source, learning, listen)
     paths = _paths(schema, source.sizes(), learning)
     listen(Stated(_cost(schema, source.sizes())))
     split = Split(paths, number(learning.seed, "holdout"), shares=_shares(schema, source, paths))
-    training = _read(source, schema, split, listen)
-    facts = Reading(
-        schema,
-        ddl,
-        source.identity,
-        source.profile(schema, split),
-        paths,
-        training,
-    )
-    day = learning.as_of or datetime.now(UTC).date()
-    rules = _rules(source, facts, learning, listen) if learning.invariants else ()
-    return replace(_fitted(facts, learning, listen), as_of=day, invariants=rules)
+    return _Sample(schema, ddl, split, _read(source, schema, split, listen))
 
 
-def _rules(
-    source: Source, facts: Reading, learning: Learning, listen: Listener
-) -> tuple[Found, ...]:
+def _found(source: Source, sample: _Sample, learning: Learning, listen: Listener) -> Discovered:
     """The rules that all rows keep though nobody declared them."""
     began = time.monotonic()
-    library = Library(facts.schema, facts.training, Support(learning.k))
-    listen(StageStarted("discover", len(facts.schema.tables), "tables"))
+    library = Library(sample.schema, sample.training, Support(learning.k))
+    listen(StageStarted("discover", len(sample.schema.tables), "tables"))
     found: list[Found] = []
-    for table in facts.schema.tables:
+    for table in sample.schema.tables:
         found.extend(verified(library, proposed(library, table), source.tally))
         listen(Advanced("discover", 1, str(table.name)))
     asked = tuple(
-        verified(library, totals(facts.schema, learning.wishes), source.tally, asked=True)
+        verified(library, totals(sample.schema, learning.wishes), source.tally, asked=True)
     )
     for one in asked:
         if one.broken.value != 0:
-            listen(Stated(f"{one.rule.table}: {one.words}: rows of the source break it"))
+            few = one.broken.value or f"fewer than {learning.k}"
+            text = f"{few} of {one.spoken.value} rows of the source break it"
+            listen(Stated(f"{one.rule.table}: {one.words}: {text}"))
     for words in unmet(found, learning.wishes):
         listen(Stated(f"no such rule was found: {words}"))
-    listen(StageFinished("discover", len(found), time.monotonic() - began))
-    return (*asked, *granted(found, learning.wishes))
+    seconds = time.monotonic() - began
+    listen(StageFinished("discover", len(found), seconds))
+    rules = (*asked, *granted(found, learning.wishes))
+    return Discovered(sample.schema, rules, seconds)
 
 
 def _with_asked(schema: Schema, source: Source, learning: Learning, listen: Listener) -> Schema:

@@ -1,0 +1,283 @@
+"""Whether rules that were found say what a rule that is known says, by their columns.
+
+A known rule is met by a found one of an equivalent kind (`_EQUIVALENT`) that speaks of the same
+set of columns, whatever its form, constants and words. Columns are named schema.table.column, those
+of rows that a key leads to by the table that they are in. A found rule about siblings (periods,
+running) speaks of the columns of its key as well, one about how many children there are
+(cardinality) of those alone, a count of the child's key, and the column by which children are
+sorted for the latest is left out, as in the known rules. Beyond the same set, these and no others
+count as met:
+
+- order: a chain of found orders and equalities through all columns, in either direction; periods
+  whose start and end are the columns;
+- dependency: the last column is in the closure of the others under found dependencies, equalities,
+  computed columns (arithmetic too), the declared unique keys, and the keys that lead to the
+  columns that these rules speak of;
+- running: more columns, if the one that the found rule sets is among the known ones; or the same
+  column that runs, which a known rule lists behind owners and what sorts their rows, for the same
+  owners or more of their columns, however the rows are sorted and whatever is added up;
+- one_open: contiguous periods of the same owner that start or end in the column;
+- unique: fewer columns, found or declared unique;
+- presence, constant, exclusive: a dependency among the same columns; for presence a chain of found
+  rules of the form "together" as well.
+
+Columns are not told apart by the key that leads to them, so that two keys to one table may make a
+closure larger than it is.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, permutations
+
+from connectors.invariants import Invariant, Term, foreign_key, key_named
+from connectors.schema import Schema, TableName
+from generators.invariants import invariant_kinds
+from generators.orientation import BELOW
+
+Columns = frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRule:
+    """A rule that somebody wrote down, with the kind and the columns that it is about."""
+
+    kind: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRule:
+    """A found rule by qualified columns.
+
+    Attributes:
+        columns: all that count when it is compared.
+        terms: those of its terms, in order.
+        owners: those of its key, in the child.
+        targets: those that may be set to keep it.
+        led: those of rows above with the columns of the key that leads to them.
+    """
+
+    kind: str
+    form: str
+    columns: Columns
+    terms: tuple[str, ...]
+    owners: Columns = frozenset()
+    targets: Columns = frozenset()
+    led: tuple[tuple[Columns, str], ...] = ()
+
+
+Uniques = tuple[tuple[Columns, Columns], ...]
+"""The columns of each declared unique key, and all columns of its table."""
+Support = frozenset[FoundRule]
+"""Found rules that together say what a known rule says; none where the schema says it."""
+
+
+def support(known: KnownRule, found: Iterable[FoundRule], uniques: Uniques) -> Support | None:
+    """The found rules by which a known one is met; None where they do not meet it."""
+    rules = tuple(found)
+    for rule in rules:
+        if _is_met(known, rule):
+            return frozenset({rule})
+    implied = _IMPLIED.get(known.kind)
+    return implied(known, rules, uniques) if implied else None
+
+
+def qualified(rule: Invariant, schema: Schema) -> FoundRule:
+    """A found rule by qualified columns."""
+    terms = tuple(_named(_home(rule, term, schema), term.column) for term in rule.terms)
+    owners = frozenset[str]()
+    if rule.key is not None:
+        key = key_named(schema.table(rule.key[0]), rule.key[1])
+        owners = frozenset(_named(key.table, column) for column in key.columns)
+    kind = invariant_kinds().get(rule.kind)
+    targets = kind.targets(rule) if kind else rule.columns
+    return FoundRule(
+        rule.kind,
+        rule.form,
+        _compared(rule, terms, owners),
+        terms,
+        owners,
+        frozenset(_named(rule.table, column) for column in targets),
+        tuple(_led(rule, schema)),
+    )
+
+
+def declared_uniques(schema: Schema) -> Uniques:
+    """The unique keys of a schema that hold of all rows."""
+    return tuple(
+        (
+            frozenset(_named(table.name, c) for c in unique.columns),
+            frozenset(_named(table.name, c.name) for c in table.columns),
+        )
+        for table in schema.tables
+        for unique in table.uniques
+        if unique.whole
+    )
+
+
+def _named(table: TableName, column: str) -> str:
+    return f"{table}.{column}"
+
+
+def _home(rule: Invariant, term: Term, schema: Schema) -> TableName:
+    if term.keys == BELOW and rule.key is not None:
+        return rule.key[0]
+    return foreign_key(schema, rule.table, term.keys).parent if term.keys else rule.table
+
+
+def _compared(rule: Invariant, terms: tuple[str, ...], owners: Columns) -> Columns:
+    if rule.kind == "cardinality":
+        return owners or frozenset(terms)
+    if rule.kind == "aggregate":
+        below = terms[1:2] if rule.form == "latest" else terms[1:]
+        return frozenset(terms[:1]).union(below or owners)
+    if rule.kind == "inclusion" and rule.other is not None:
+        return frozenset(terms) | {_named(*rule.other)}
+    return frozenset(terms) | owners if rule.kind in ("periods", "running") else frozenset(terms)
+
+
+def _led(rule: Invariant, schema: Schema) -> Iterator[tuple[Columns, str]]:
+    for term in rule.terms:
+        if term.keys and term.keys != BELOW:
+            key = foreign_key(schema, rule.table, term.keys)
+            leading = frozenset(_named(key.table, column) for column in key.columns)
+            yield leading, _named(key.parent, term.column)
+
+
+_EQUIVALENT: Mapping[str, frozenset[str]] = {
+    "order": frozenset({"order", "arithmetic", "equality", "computed"}),
+    "equality": frozenset({"equality", "computed", "arithmetic"}),
+    "path": frozenset({"equality"}),
+    "arithmetic": frozenset({"arithmetic", "computed"}),
+    "dependency": frozenset(),
+    "aggregate": frozenset({"aggregate"}),
+    "running": frozenset(),
+    "contiguous": frozenset({"contiguous"}),
+    "disjoint": frozenset({"disjoint", "contiguous"}),
+    "one_open": frozenset({"one open", "exactly one open"}),
+    "unique": frozenset(),
+    "inclusion": frozenset({"inclusion"}),
+    "presence": frozenset({"presence", "constant", "dependency"}),
+    "constant": frozenset({"presence", "constant", "dependency"}),
+    "exclusive": frozenset({"presence", "constant", "dependency"}),
+    "cardinality": frozenset({"cardinality"}),
+}
+"""Kinds, or forms of periods, that say what a known rule says if they speak of its columns."""
+
+
+def _is_met(known: KnownRule, rule: FoundRule) -> bool:
+    """Whether a rule of an equivalent kind speaks of the same columns; or more or fewer may do."""
+    what, asked = rule.form if rule.kind == "periods" else rule.kind, frozenset(known.columns)
+    if what in _EQUIVALENT[known.kind]:
+        return rule.columns == asked
+    special = _SPECIAL.get((known.kind, what))
+    return special is not None and special(rule, known.columns)
+
+
+def _are_ends(rule: FoundRule, asked: tuple[str, ...]) -> bool:
+    return set(rule.terms) == set(asked)
+
+
+def _runs(rule: FoundRule, asked: tuple[str, ...]) -> bool:
+    rest = [column for column in asked if column not in rule.owners]
+    if rule.columns >= set(asked):
+        return not rule.targets.isdisjoint(asked)
+    return 0 < len(rest) < len(asked) and rest[:2][-1] in rule.targets
+
+
+def _follow_on(rule: FoundRule, asked: tuple[str, ...]) -> bool:
+    return rule.owners < set(asked) <= rule.columns
+
+
+def _is_within(rule: FoundRule, asked: tuple[str, ...]) -> bool:
+    return rule.columns <= set(asked)
+
+
+_SPECIAL: Mapping[tuple[str, str], Callable[[FoundRule, tuple[str, ...]], bool]] = {
+    ("order", "contiguous"): _are_ends,
+    ("order", "disjoint"): _are_ends,
+    ("running", "running"): _runs,
+    ("one_open", "contiguous"): _follow_on,
+    ("unique", "unique"): _is_within,
+}
+
+
+def _in_order(known: KnownRule, rules: Sequence[FoundRule], _: Uniques) -> Support | None:
+    steps = [(r.terms, r) for r in rules if r.kind in ("order", "equality") and len(r.terms) == 2]
+    steps += [(r.terms[::-1], r) for r in rules if r.kind == "equality" and len(r.terms) == 2]
+    return _chain(known.columns, [(low, high, rule) for (low, high), rule in steps])
+
+
+def _together(known: KnownRule, rules: Sequence[FoundRule], _: Uniques) -> Support | None:
+    linked = [r for r in rules if r.kind == "presence" and r.form == "together"]
+    steps = [(one, two, rule) for rule in linked for one, two in permutations(rule.terms, 2)]
+    return _chain(known.columns, steps)
+
+
+_Step = tuple[str, str, FoundRule]
+
+
+def _chain(columns: Sequence[str], steps: Sequence[_Step]) -> Support | None:
+    """The rules of a way through all columns, in any order."""
+    if len(columns) < 2:
+        return None
+    for order in permutations(columns):
+        ways = [_way(one, two, steps) for one, two in pairwise(order)]
+        if all(way is not None for way in ways):
+            return frozenset(rule for way in ways if way for rule in way)
+    return None
+
+
+def _way(start: str, end: str, steps: Sequence[_Step]) -> tuple[FoundRule, ...] | None:
+    """The rules of a shortest way from one column to another."""
+    ways: dict[str, tuple[FoundRule, ...]] = {start: ()}
+    edge = [start]
+    while edge and end not in ways:
+        fresh = [(high, (*ways[low], rule)) for low, high, rule in steps if low in edge]
+        edge = [column for column, _ in fresh if column not in ways]
+        for column, way in fresh:
+            ways.setdefault(column, way)
+    return ways.get(end)
+
+
+def _determined(known: KnownRule, rules: Sequence[FoundRule], uniques: Uniques) -> Support | None:
+    *given, last = known.columns
+    facts: list[tuple[Columns, Columns, FoundRule | None]]
+    facts = [(key, every, None) for key, every in uniques]
+    facts += [(one, frozenset({two}), rule) for rule in rules for one, two in _says(rule)]
+    reasons: dict[str, Support] = {column: frozenset() for column in given}
+    while last not in reasons:
+        before = len(reasons)
+        for needs, gives, rule in facts:
+            if needs <= reasons.keys() and not gives <= reasons.keys():
+                why = frozenset({rule} if rule else ()).union(*(reasons[c] for c in needs))
+                for column in gives:
+                    reasons.setdefault(column, why)
+        if len(reasons) == before:
+            return None
+    return reasons[last]
+
+
+def _says(rule: FoundRule) -> Iterator[tuple[Columns, str]]:
+    """Columns that determine another by a rule."""
+    if rule.kind == "dependency":
+        yield frozenset(rule.terms[:-1]), rule.terms[-1]
+    elif rule.kind == "equality":
+        yield from ((frozenset({one}), two) for one, two in permutations(rule.terms, 2))
+    elif rule.kind in ("computed", "arithmetic") and len(rule.columns) > 1:
+        yield from ((rule.columns - {target}, target) for target in rule.targets)
+    else:
+        return
+    yield from rule.led
+
+
+def _declared(known: KnownRule, _: Sequence[FoundRule], uniques: Uniques) -> Support | None:
+    return frozenset() if any(key <= set(known.columns) for key, _ in uniques) else None
+
+
+_IMPLIED: Mapping[str, Callable[[KnownRule, Sequence[FoundRule], Uniques], Support | None]] = {
+    "order": _in_order,
+    "dependency": _determined,
+    "unique": _declared,
+    "presence": _together,
+}

@@ -1,0 +1,214 @@
+"""A known rule is met by found rules that speak of the same columns, or that imply it."""
+
+from benchmarks.matching import (
+    FoundRule,
+    KnownRule,
+    declared_uniques,
+    qualified,
+    support,
+)
+from connectors.datatypes import DataType, Kind
+from connectors.invariants import Invariant, Term
+from connectors.schema import Column, ForeignKey, Schema, Table, TableName, Unique
+
+PARENT, CHILD = TableName("s", "parent"), TableName("s", "child")
+KEY = ForeignKey("up", CHILD, ("parent_id",), PARENT, ("id",))
+
+
+def table(name: TableName, columns: str, *keys: ForeignKey) -> Table:
+    whole = DataType(Kind.INTEGER, "integer")
+    held = tuple(Column(column, whole) for column in columns.split())
+    return Table(name, held, foreign_keys=keys, uniques=(Unique("pk", ("id",), primary=True),))
+
+
+SCHEMA = Schema((table(PARENT, "id total city n"), table(CHILD, "id parent_id day line x", KEY)))
+UNIQUES = declared_uniques(SCHEMA)
+
+
+def found(kind: str, form: str, *terms: Term | str, **more: object) -> FoundRule:
+    """A rule of the child by columns, of the parent where said."""
+    named = tuple(Term(t) if isinstance(t, str) else t for t in terms)
+    place = more.pop("table", CHILD)
+    assert isinstance(place, TableName)
+    return qualified(Invariant(kind, form, place, named, **more), SCHEMA)  # type: ignore[arg-type]
+
+
+def is_met(kind: str, columns: str, *rules: FoundRule) -> bool:
+    return support(KnownRule(kind, tuple(columns.split())), rules, UNIQUES) is not None
+
+
+def test_a_term_of_a_row_above_is_named_by_the_table_that_it_is_in() -> None:
+    rule = found("equality", "=", "x", Term("total", ("up",)))
+    assert rule.columns == {"s.child.x", "s.parent.total"}
+    assert is_met("equality", "s.parent.total s.child.x", rule)
+    assert not is_met("equality", "s.parent.city s.child.x", rule)
+
+
+def test_a_kind_is_met_by_its_equivalents_alone() -> None:
+    equal, below = found("equality", "=", "x", "day"), found("order", "<=", "x", "day")
+    computed = found("computed", "f", "x", "day")
+    asked = "s.child.x s.child.day"
+    assert is_met("path", asked, equal)
+    assert not is_met("path", asked, computed)
+    assert is_met("arithmetic", asked, computed)
+    assert not is_met("arithmetic", asked, equal)
+    assert is_met("order", asked, equal)
+    assert not is_met("equality", asked, below)
+
+
+def test_an_order_is_met_by_a_chain_that_does_not_turn_round() -> None:
+    one, two = found("order", "<=", "x", "day"), found("order", "<", "day", "line")
+    equal, back = found("equality", "=", "line", "day"), found("order", "<=", "line", "day")
+    asked = "s.child.x s.child.line"
+    assert is_met("order", asked, one, two)
+    assert is_met("order", "s.child.line s.child.x", one, two)
+    assert is_met("order", asked, one, equal)
+    assert not is_met("order", asked, one, back)
+    assert not is_met("order", asked, one)
+
+
+def test_an_order_of_three_columns_takes_all_of_them() -> None:
+    one, two = found("order", "<=", "x", "day"), found("order", "<", "day", "line")
+    asked = "s.child.x s.child.line s.child.day"
+    known = KnownRule("order", tuple(asked.split()))
+    assert support(known, (one, two), UNIQUES) == frozenset({one, two})
+    assert not is_met("order", asked, two)
+
+
+def test_equality_is_met_by_no_chain() -> None:
+    one, two = found("equality", "=", "x", "day"), found("equality", "=", "day", "line")
+    assert not is_met("equality", "s.child.x s.child.line", one, two)
+
+
+def test_a_dependency_is_met_by_the_closure_of_what_was_found() -> None:
+    one, two = found("dependency", "->", "x", "day"), found("dependency", "->", "day", "line")
+    known = KnownRule("dependency", ("s.child.x", "s.child.line"))
+    assert support(known, (one, two), UNIQUES) == frozenset({one, two})
+    assert is_met("dependency", "s.child.x s.child.id s.child.line", one, two)
+    assert not is_met("dependency", "s.child.line s.child.x", one, two)
+    assert not is_met("dependency", "s.child.x s.child.line", one)
+
+
+def test_a_wide_dependency_asks_for_all_its_columns() -> None:
+    wide = found("dependency", "->", "x", "line", "day")
+    assert is_met("dependency", "s.child.line s.child.x s.child.day", wide)
+    assert not is_met("dependency", "s.child.x s.child.day", wide)
+
+
+def test_a_declared_key_determines_its_row_without_any_found_rule() -> None:
+    known = KnownRule("dependency", ("s.child.id", "s.child.x"))
+    assert support(known, (), UNIQUES) == frozenset()
+
+
+def test_a_key_determines_what_equals_a_column_above() -> None:
+    rule = found("equality", "=", "x", Term("city", ("up",)))
+    assert is_met("dependency", "s.child.parent_id s.child.x", rule)
+    assert not is_met("dependency", "s.child.day s.child.x", rule)
+
+
+def test_what_is_computed_is_determined_by_the_rest_of_the_rule() -> None:
+    rule = FoundRule(
+        "arithmetic",
+        "product",
+        frozenset({"a", "b", "c"}),
+        ("a", "b", "c"),
+        targets=frozenset({"a"}),
+    )
+    assert is_met("dependency", "b c a", rule)
+    assert not is_met("dependency", "a b c", rule)
+
+
+def test_periods_speak_of_their_owner_too() -> None:
+    key = CHILD, "up"
+    follow = found("periods", "contiguous", "day", "line", key=key)
+    apart, is_open = (
+        found("periods", "disjoint", "day", "line", key=key),
+        found("periods", "one open", "line", key=key),
+    )
+    whole = "s.child.parent_id s.child.day s.child.line"
+    assert is_met("contiguous", whole, follow)
+    assert not is_met("contiguous", whole, apart)
+    assert is_met("disjoint", whole, follow)
+    assert is_met("disjoint", whole, apart)
+    assert not is_met("disjoint", "s.child.day s.child.line", apart)
+    assert is_met("order", "s.child.day s.child.line", apart)
+    assert is_met("one_open", "s.child.parent_id s.child.line", is_open)
+    assert is_met("one_open", "s.child.parent_id s.child.line", follow)
+    assert not is_met("one_open", "s.child.parent_id s.child.line", apart)
+    assert not is_met("one_open", "s.child.id s.child.line", follow)
+
+
+def test_running_may_speak_of_more_columns_if_it_sets_one_that_is_asked_for() -> None:
+    rule = FoundRule(
+        "running",
+        "rows",
+        frozenset({"owner", "n", "time"}),
+        ("n", "time"),
+        frozenset({"owner"}),
+        frozenset({"n"}),
+    )
+    assert is_met("running", "owner n", rule)
+    assert is_met("running", "owner time n", rule)
+    assert not is_met("running", "owner time", rule)
+
+
+def test_what_runs_for_the_same_owners_may_be_sorted_by_another_column() -> None:
+    rule = FoundRule(
+        "running",
+        "rising",
+        frozenset({"owner", "x", "time"}),
+        ("x", "time"),
+        frozenset({"owner"}),
+        frozenset({"x"}),
+    )
+    assert is_met("running", "owner number x", rule)
+    assert is_met("running", "owner number x added", rule)
+    assert not is_met("running", "owner x number", rule)
+    assert not is_met("running", "other number x", rule)
+    assert not is_met("running", "number x", rule)
+
+
+def test_a_count_speaks_of_the_key_and_a_latest_value_not_of_its_order() -> None:
+    below, key = ("<-",), (CHILD, "up")
+    count = found("aggregate", "count", "n", key=key, table=PARENT)
+    latest = found(
+        "aggregate", "latest", "n", Term("x", below), Term("day", below), key=key, table=PARENT
+    )
+    assert is_met("aggregate", "s.parent.n s.child.parent_id", count)
+    assert is_met("aggregate", "s.parent.n s.child.x", latest)
+    assert not is_met("aggregate", "s.parent.n s.child.day", latest)
+
+
+def test_a_number_of_children_is_known_by_the_key() -> None:
+    rule = found("cardinality", "1 to 4", "total", key=(CHILD, "up"), table=PARENT)
+    assert is_met("cardinality", "s.child.parent_id", rule)
+    assert not is_met("cardinality", "s.parent.total", rule)
+
+
+def test_an_inclusion_speaks_of_the_column_that_it_leads_to() -> None:
+    rule = found("inclusion", "in", "x", other=(PARENT, "total"))
+    assert is_met("inclusion", "s.child.x s.parent.total", rule)
+    assert not is_met("inclusion", "s.child.x s.parent.id", rule)
+
+
+def test_what_is_unique_in_fewer_columns_is_so_in_more() -> None:
+    rule = found("unique", "unique", "x", "day")
+    assert is_met("unique", "s.child.day s.child.x s.child.line", rule)
+    assert not is_met("unique", "s.child.x", rule)
+    assert is_met("unique", "s.child.id s.child.line")
+
+
+def test_presence_is_met_by_a_chain_of_columns_filled_together() -> None:
+    one, two = found("presence", "together", "x", "day"), found("presence", "together", "day", "n")
+    other = found("presence", "not both", "day", "n")
+    assert is_met("presence", "s.child.x s.child.n", one, two)
+    assert is_met("presence", "s.child.n s.child.x s.child.day", one, two)
+    assert not is_met("presence", "s.child.x s.child.n", one, other)
+    assert not is_met("exclusive", "s.child.x s.child.n", one, two)
+
+
+def test_presence_and_constants_are_met_by_a_dependency_among_their_columns() -> None:
+    rule = found("dependency", "->", "x", "day")
+    for kind in ("presence", "constant", "exclusive"):
+        assert is_met(kind, "s.child.day s.child.x", rule)
+        assert not is_met(kind, "s.child.day s.child.x s.child.line", rule)
