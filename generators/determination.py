@@ -103,7 +103,7 @@ def joint(codes: Sequence[Ints]) -> Ints:
             top = int(found.max(initial=0)) + 1
         found = np.where((found < 0) | (more < 0), -1, found * base + more)
         top *= base
-    return _dense(found) if top > 1 << 40 else found
+    return _dense(found) if top > 1 << 36 else found
 
 
 def _dense(codes: Ints) -> Ints:

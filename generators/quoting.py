@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.datatypes import DataType, Kind, arrow_type, endless
+from connectors.datatypes import TIMES, DataType, Kind, arrow_type, endless
 from connectors.invariants import Term
 from connectors.schema import Column
 from generators.columns import Sample, choose
@@ -44,6 +44,8 @@ class Listing:
 def listing(view: View, term: Term) -> Listing | None:
     """A column of the rows with few values that k units share each; None for any other."""
     codes = view.codes(term)
+    if view.table.column(term.column).datatype.kind in TIMES:
+        return None  # a moment is no label
     size = int(codes.max(initial=-1)) + 1
     if not 1 < size <= _MOST_VALUES:
         return None

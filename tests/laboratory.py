@@ -59,6 +59,13 @@ class Laboratory:
         training = {**self.library.training, name: Training(rows, known.units)}
         return Laboratory(self.url, Library(self.library.schema, training, self.library.support))
 
+    def emptied(self, table: str) -> "Laboratory":
+        """The same database without the rows of a table; nothing is stored."""
+        name = TableName("public", table)
+        bare = Training(self.library.training[name].rows[:0], np.empty(0, np.int64))
+        training = {**self.library.training, name: bare}
+        return Laboratory(self.url, Library(self.library.schema, training, self.library.support))
+
     def remade(
         self,
         rule: Invariant,

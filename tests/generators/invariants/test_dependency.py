@@ -99,6 +99,14 @@ def test_values_never_seen_before_lead_to_the_same_in_every_shard(
     assert len(drawn[0].unique()) > 20
 
 
+def test_no_row_is_no_trouble(laboratory: Callable[[str], Any]) -> None:
+    place = laboratory(SHOP)
+    empty = place.emptied("orders")
+    for rule in place.found("dependency", "orders").values():
+        assert not len(empty.remade(rule, rule.terms[-1].column))
+    assert not list(Dependency.propose(empty.view("orders")))
+
+
 def test_no_value_of_a_personal_column_is_kept(laboratory: Callable[[str], Any]) -> None:
     place = laboratory(
         """CREATE TABLE visits (id int PRIMARY KEY, ward text NOT NULL, last_name text NOT NULL);
