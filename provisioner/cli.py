@@ -318,11 +318,23 @@ def plan(file: Path, output: str, **request: Any) -> int:
 @_size
 @_as_of("Day that the rows shall look like; times move by whole weeks.")
 @_acknowledge
+@click.option(
+    "--workers", type=click.IntRange(1, 1_000), help="Processes that load; by size and processors."
+)
+@click.option("--ray", metavar="ADDRESS|local", help="Load on a Ray cluster.")
 @click.option("--no-verify", is_flag=True, help="Do not check the target at the end.")
 @click.option("--abort", is_flag=True, help="Take back a load into a schema that was there.")
 @_output
 def provision(
-    file: Path, target: str, output: str, *, no_verify: bool, abort: bool, **request: Any
+    file: Path,
+    target: str,
+    output: str,
+    *,
+    workers: int | None,
+    ray: str | None,
+    no_verify: bool,
+    abort: bool,
+    **request: Any,
 ) -> int:
     """Fill a database without rows and verify it.
 
@@ -333,6 +345,7 @@ def provision(
     from provisioner import documents, rendering
     from provisioner.load import load
     from provisioner.verify import verify as verified
+    from provisioner.workers.crews import Workers
 
     if abort:
         return _aborted(target, output)
@@ -343,7 +356,8 @@ def provision(
     try:
         with _listening(output, _totals(planned)) as listen, open_target(target) as opened:
             with _keeping("shards already committed stay; run the same command to resume"):
-                loaded = load(model, planned, opened, listen, given)
+                crew = Workers(target, workers, ray)
+                loaded = load(model, planned, opened, listen, given, crew)
             with _keeping("the load is complete; run `provisioner verify` to check it"):
                 report = None if no_verify else verified(model, opened, listen)
     except Infeasible as found:
