@@ -21,12 +21,13 @@ import click
 
 from provisioner.complaints import DEBUG, Complaint, complaint, wants_json
 from provisioner.errors import Infeasible, Stopped
-from provisioner.events import Listener, silent
+from provisioner.events import Listener, Stated, silent
 from provisioner.replacing import why_not_written
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from connectors.engines import Target
     from connectors.schema import TableName
     from generators.model import DatabaseModel
     from provisioner.config import Config
@@ -323,6 +324,7 @@ def plan(file: Path, output: str, **request: Any) -> int:
 )
 @click.option("--ray", metavar="ADDRESS|local", help="Load on a Ray cluster.")
 @click.option("--no-verify", is_flag=True, help="Do not check the target at the end.")
+@click.option("--truncate", is_flag=True, help="Empty what an earlier load filled; start over.")
 @click.option("--abort", is_flag=True, help="Take back a load into a schema that was there.")
 @_output
 def provision(
@@ -333,6 +335,7 @@ def provision(
     workers: int | None,
     ray: str | None,
     no_verify: bool,
+    truncate: bool,
     abort: bool,
     **request: Any,
 ) -> int:
@@ -355,6 +358,8 @@ def provision(
     report = None
     try:
         with _listening(output, _totals(planned)) as listen, open_target(target) as opened:
+            if truncate:
+                _emptied(model, planned, opened, listen)
             with _keeping("shards already committed stay; run the same command to resume"):
                 crew = Workers(target, workers, ray)
                 loaded = load(model, planned, opened, listen, given, crew)
@@ -422,6 +427,13 @@ def doctor(source: str | None, target: str | None, output: str) -> int:
     found = diagnose(source, target)
     _answer(output, lambda: rendering.diagnosed(found), lambda: documents.diagnosis_document(found))
     return DONE if found.passed else FOUND
+
+
+def _emptied(model: "DatabaseModel", planned: "Plan", target: "Target", listen: Listener) -> None:
+    from provisioner.migrated import start_over
+
+    emptied = start_over(model, planned, target)
+    listen(Stated(f"tables emptied to start over: {len(emptied)}"))
 
 
 def _aborted(target: str, output: str) -> int:

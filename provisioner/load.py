@@ -11,7 +11,6 @@ from connectors.prefetch import ahead
 from connectors.schema import TableName
 from generators.model import DatabaseModel
 from provisioner.admission import admit
-from provisioner.errors import SameDatabase
 from provisioner.events import (
     Advanced,
     Listener,
@@ -23,7 +22,7 @@ from provisioner.events import (
 from provisioner.given import Given
 from provisioner.kept import planned_keys
 from provisioner.ledger import before_rows, remaining_shards, remaining_steps, same_plan
-from provisioner.migrated import adopt, is_migrated, settled
+from provisioner.migrated import adopt, is_migrated, refuse_source, settled
 from provisioner.pilot import pilot
 from provisioner.plan import Plan
 from provisioner.report import Finding, unmatched
@@ -75,10 +74,7 @@ def load(
         DeadWorker: two workers died on the same shard.
     """
     began = time.monotonic()
-    if target.identity == model.identity:
-        raise SameDatabase(
-            "the target is the database that the model was learned from; name a test database"
-        )
+    refuse_source(model, target)
     ledger = target.ledger()
     kept = planned_keys(model, target, plan) if ledger is None or not ledger.finished else {}
     made = given or {}

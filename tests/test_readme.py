@@ -43,6 +43,7 @@ def test_the_commands_of_the_readme_run_in_their_order(
         "provision",
         "provision",
         "provision",
+        "provision",
     ]
     for command in commands:
         done = subprocess.run(

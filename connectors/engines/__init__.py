@@ -212,11 +212,12 @@ class Target(Reader, Writer, Protocol):
         """
         ...
 
-    def abandon(self, filled: Sequence[Table]) -> None:
-        """Takes back a load into an adopted schema, in one transaction.
+    def abandon(self, filled: Sequence[Table], missing: Sequence[DdlItem] = ()) -> None:
+        """Takes back a load, in one transaction.
 
-        Empties the tables that it filled, creates again what it dropped, puts sequences back where
-        they stood and removes the ledger.
+        Empties the tables that it filled, creates again what it dropped, or what it had still to
+        create in a schema of its own (`missing`), puts sequences back where an adopted schema had
+        them and removes the ledger.
         """
         ...
 

@@ -206,7 +206,7 @@ class PostgresqlTarget(PostgresqlReader):
                     [(i.number, i.kind, i.schema, i.name, i.statement) for i in dropped],
                 )
 
-    def abandon(self, filled: Sequence[Table]) -> None:
+    def abandon(self, filled: Sequence[Table], missing: Sequence[DdlItem] = ()) -> None:
         """See `Target`."""
         ledger = self.ledger()
         found = (ledger.dropped if ledger else None) or ()
@@ -217,7 +217,7 @@ class PostgresqlTarget(PostgresqlReader):
             if filled:
                 names = sql.SQL(", ").join(map(relation, filled))
                 self.session.execute(sql.SQL("TRUNCATE {}").format(names))
-            for item in restored(pending, again):
+            for item in (*restored(pending, again), *missing):
                 self._run(item)
             put_back(self.session)
             self.session.execute("DROP SCHEMA provisioner CASCADE")
