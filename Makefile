@@ -13,15 +13,17 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	    { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11" >&2; exit 1; }
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	.venv/bin/python -m pip install --quiet -c constraints.txt -e '.[dev,ray]'
 	touch $@
 
 test: setup
 	.venv/bin/pytest $(ARGS)
 
-# Three hundred random schemas, and failing ones made small: about fifteen minutes.
+# Three hundred random schemas, and failing ones made small, then runs and workers killed at random:
+# about twenty minutes.
 soak: setup
-	PROVISIONER_SOAK=1 .venv/bin/pytest tests/provisioner/test_random_schemas.py $(ARGS)
+	PROVISIONER_SOAK=1 .venv/bin/pytest tests/provisioner/test_random_schemas.py \
+	    tests/provisioner/test_workers.py $(ARGS)
 
 demo: setup
 	.venv/bin/provisioner demo

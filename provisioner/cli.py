@@ -21,12 +21,13 @@ import click
 
 from provisioner.complaints import DEBUG, Complaint, complaint, wants_json
 from provisioner.errors import Infeasible, Stopped
-from provisioner.events import Listener, silent
+from provisioner.events import Listener, Stated, silent
 from provisioner.replacing import why_not_written
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from connectors.engines import Target
     from connectors.schema import TableName
     from generators.model import DatabaseModel
     from provisioner.config import Config
@@ -318,11 +319,25 @@ def plan(file: Path, output: str, **request: Any) -> int:
 @_size
 @_as_of("Day that the rows shall look like; times move by whole weeks.")
 @_acknowledge
+@click.option(
+    "--workers", type=click.IntRange(1, 1_000), help="Processes that load; by size and processors."
+)
+@click.option("--ray", metavar="ADDRESS|local", help="Load on a Ray cluster.")
 @click.option("--no-verify", is_flag=True, help="Do not check the target at the end.")
+@click.option("--truncate", is_flag=True, help="Empty what an earlier load filled; start over.")
 @click.option("--abort", is_flag=True, help="Take back a load into a schema that was there.")
 @_output
 def provision(
-    file: Path, target: str, output: str, *, no_verify: bool, abort: bool, **request: Any
+    file: Path,
+    target: str,
+    output: str,
+    *,
+    workers: int | None,
+    ray: str | None,
+    no_verify: bool,
+    truncate: bool,
+    abort: bool,
+    **request: Any,
 ) -> int:
     """Fill a database without rows and verify it.
 
@@ -333,6 +348,7 @@ def provision(
     from provisioner import documents, rendering
     from provisioner.load import load
     from provisioner.verify import verify as verified
+    from provisioner.workers.crews import Workers
 
     if abort:
         return _aborted(target, output)
@@ -342,8 +358,11 @@ def provision(
     report = None
     try:
         with _listening(output, _totals(planned)) as listen, open_target(target) as opened:
+            if truncate:
+                _emptied(model, planned, opened, listen)
             with _keeping("shards already committed stay; run the same command to resume"):
-                loaded = load(model, planned, opened, listen, given)
+                crew = Workers(target, workers, ray)
+                loaded = load(model, planned, opened, listen, given, crew)
             with _keeping("the load is complete; run `provisioner verify` to check it"):
                 report = None if no_verify else verified(model, opened, listen)
     except Infeasible as found:
@@ -408,6 +427,13 @@ def doctor(source: str | None, target: str | None, output: str) -> int:
     found = diagnose(source, target)
     _answer(output, lambda: rendering.diagnosed(found), lambda: documents.diagnosis_document(found))
     return DONE if found.passed else FOUND
+
+
+def _emptied(model: "DatabaseModel", planned: "Plan", target: "Target", listen: Listener) -> None:
+    from provisioner.migrated import start_over
+
+    emptied = start_over(model, planned, target)
+    listen(Stated(f"tables emptied to start over: {len(emptied)}"))
 
 
 def _aborted(target: str, output: str) -> int:

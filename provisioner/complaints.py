@@ -50,7 +50,11 @@ def _told(error: BaseException) -> tuple[str, int]:
     if isinstance(error, OSError):
         place = f": {error.filename}" if error.filename else ""
         return f"error: {error.strerror or 'input or output failed'}{place}", COULD_NOT
+    return f"error: {bug(error)}", COULD_NOT
+
+
+def bug(error: BaseException) -> str:
+    """Where an error arose that nobody foresaw, without its text, which may hold values."""
     spot = traceback.extract_tb(error.__traceback__)[-1]
     said = f"{type(error).__name__} in {Path(spot.filename).name}, line {spot.lineno}"
-    advice = f"run again with {DEBUG}=1 to see where it comes from, and report it"
-    return f"error: a bug: {said}; {advice}", COULD_NOT
+    return f"a bug: {said}; run again with {DEBUG}=1 to see where it comes from, and report it"

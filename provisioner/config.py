@@ -263,6 +263,8 @@ class Config(_Section):
         acknowledge: hashes of findings that shall not stop a run.
         scenarios: predicates that so many rows shall satisfy.
         edge_cases: share of rows, as a number or in percent, that hold values at the edge.
+        workers: how many load the rows.
+        ray: address of the Ray cluster that they are on.
     """
 
     source: str | None = Field(default=None, repr=False)
@@ -276,6 +278,8 @@ class Config(_Section):
     tables: dict[str, TableSection] = {}
     scenarios: tuple[ScenarioSection, ...] = ()
     edge_cases: Share | None = None
+    workers: Annotated[int, Ge(1), Le(1_000)] | None = None
+    ray: str | None = None
     _places: Places = PrivateAttr(default_factory=Places)
 
     @property
@@ -306,8 +310,8 @@ class Config(_Section):
             urls["source"] = lambda: self.url("source", environment)
         if self.target is not None:
             urls["target"] = lambda: self.url("target", environment)
-        numbers = {"k": self.k, "scale": self.scale}
-        return {**urls, **{name: n for name, n in numbers.items() if n is not None}}
+        plain = {"k": self.k, "scale": self.scale, "workers": self.workers, "ray": self.ray}
+        return {**urls, **{name: said for name, said in plain.items() if said is not None}}
 
     def as_yaml(self) -> str:
         """A file that says the same; variables that were resolved when reading are gone."""

@@ -8,6 +8,9 @@ ProvisionerError
 ├── Infeasible         the pilot found what stops a load before its first row
 ├── DifferentSchema    the target's tables are not those that the model writes
 ├── Stopped            a run was interrupted; its text says what was kept
+├── DeadWorker         a worker was killed; twice on the same shard, where it ends a run
+├── BrokenWorker       a worker met a bug
+├── MissingRay         the library that runs workers on a cluster is not installed
 └── Unprovable         verify found no plan to verify against
 """
 
@@ -58,6 +61,18 @@ class DifferentSchema(ProvisionerError):
 
 class Stopped(ProvisionerError):
     """The run was interrupted."""
+
+
+class DeadWorker(ProvisionerError):
+    """A worker went without a word; it ends a run where a second one does on the same shard."""
+
+
+class BrokenWorker(ProvisionerError):
+    """A worker met an error that nobody foresaw."""
+
+
+class MissingRay(ProvisionerError):
+    """Ray is asked for and not installed, or does not answer."""
 
 
 class Unprovable(ProvisionerError):

@@ -1,17 +1,16 @@
 """Fills a target with the rows of a plan; killed anywhere, the same call completes it."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from connectors.batch import Batch
 from connectors.ddl import Section
-from connectors.engines import Mark, Target
+from connectors.engines import Ledger, Mark, Target
 from connectors.prefetch import ahead
 from connectors.schema import TableName
 from generators.model import DatabaseModel
 from provisioner.admission import admit
-from provisioner.errors import SameDatabase
 from provisioner.events import (
     Advanced,
     Listener,
@@ -23,13 +22,14 @@ from provisioner.events import (
 from provisioner.given import Given
 from provisioner.kept import planned_keys
 from provisioner.ledger import before_rows, remaining_shards, remaining_steps, same_plan
-from provisioner.migrated import adopt, is_migrated, settled
+from provisioner.migrated import adopt, is_migrated, refuse_source, settled
 from provisioner.pilot import pilot
 from provisioner.plan import Plan
 from provisioner.report import Finding, unmatched
 from provisioner.synthesize import Synthesizer
-
-_AHEAD = 2
+from provisioner.workers.crews import Workers, crew_of, is_alone
+from provisioner.workers.rota import shared_out
+from provisioner.workers.shards import AHEAD, Assignment, at_shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +53,15 @@ def load(
     target: Target,
     listen: Listener = silent,
     given: Mapping[TableName, Given] | None = None,
+    workers: Workers | None = None,
 ) -> Loaded:
     """Creates the schema, loads all shards, then indexes, keys, sequences and statistics.
 
     Before the first row is written, a pilot has the target judge some rows of each table; where a
     constraint turns out not to be met, the target is left as it was. A schema that is already there
     is used, and ends as it was. A transaction holds one shard with its mark, or one step with its
-    mark, so a run that was stopped anywhere is resumed by the next one with the same plan.
+    mark, so a run that was stopped anywhere is resumed by the next one with the same plan. Without
+    `workers`, shards are loaded one after the other in this process; the rows are the same.
 
     Raises:
         SameDatabase: the target is the database that the model was learned from.
@@ -69,57 +71,96 @@ def load(
         ForeignLoad: the target holds a load of another plan.
         WrongConfig: `given`, the hand-made rows, do not fit, or are not those of the plan.
         Infeasible: the pilot found an error that the plan does not acknowledge.
+        DeadWorker: two workers died on the same shard.
     """
     began = time.monotonic()
-    if target.identity == model.identity:
-        raise SameDatabase(
-            "the target is the database that the model was learned from; name a test database"
-        )
+    refuse_source(model, target)
     ledger = target.ledger()
     kept = planned_keys(model, target, plan) if ledger is None or not ledger.finished else {}
-    synthesizer = Synthesizer(model, plan, kept, given)
+    made = given or {}
+    synthesizer = Synthesizer(model, plan, kept, made)
     if ledger is None or not ledger.finished:
-        admit(model, plan, synthesizer.placing, given or {})
-    findings = [f for f in plan.findings if f.acknowledged]
+        admit(model, plan, synthesizer.placing, made)
     if ledger is None:
-
-        def judge() -> None:
-            findings.extend(pilot(model, plan, synthesizer, target, listen))
-            findings.extend(unmatched((*plan.findings, *findings), plan.acknowledged, "drop it"))
-
-        _begin(model, plan, target, judge, listen)
+        findings = _begin(synthesizer, target, listen)
     else:
-        same_plan(plan, ledger)
-        done = "the target holds this load already, finished; nothing is written again"
-        listen(Stated(done if ledger.finished else "resuming a load of the same plan"))
+        findings = _resume(plan, ledger, listen)
     marks = list(remaining_shards(plan, ledger))
-    rows = _rows(synthesizer, target, marks, listen)
+    if workers is None or is_alone(workers, plan, marks):
+        loaded = _here(synthesizer, target, marks, listen)
+    else:
+        loaded = _shared(workers, Assignment(workers.url, model, plan, kept, made), marks, listen)
+    rows = _counted(loaded, plan, marks, listen)
     _steps(model, plan, target, listen)
     return Loaded(rows, time.monotonic() - began, tuple(findings))
 
 
-def _begin(
-    model: DatabaseModel, plan: Plan, target: Target, judge: Callable[[], None], listen: Listener
-) -> None:
+def _acknowledged(plan: Plan) -> list[Finding]:
+    return [finding for finding in plan.findings if finding.acknowledged]
+
+
+def _begin(synthesizer: Synthesizer, target: Target, listen: Listener) -> list[Finding]:
+    """Creates schema and ledger, or uses the schema there; what was found and acknowledged."""
+    model, plan = synthesizer.model, synthesizer.plan
+    findings = _acknowledged(plan)
+
+    def judge() -> None:
+        findings.extend(pilot(model, plan, synthesizer, target, listen))
+        findings.extend(unmatched((*plan.findings, *findings), plan.acknowledged, "drop it"))
+
     found = target.schema()
     if is_migrated(model.schema, found):
         adopt(model, plan, target, found, judge, listen)
-        return
+        return findings
     first = [i for i in model.ddl if i.section is Section.PRE_DATA]
     target.begin(plan.fingerprint, plan.as_json(), [*first, *before_rows(model, plan)], judge)
+    return findings
 
 
-def _rows(synthesizer: Synthesizer, target: Target, marks: list[Mark], listen: Listener) -> int:
+def _resume(plan: Plan, ledger: Ledger, listen: Listener) -> list[Finding]:
+    same_plan(plan, ledger)
+    done = "the target holds this load already, finished; nothing is written again"
+    listen(Stated(done if ledger.finished else "resuming a load of the same plan"))
+    return _acknowledged(plan)
+
+
+def _counted(loaded: Iterator[int], plan: Plan, marks: Sequence[Mark], listen: Listener) -> int:
+    """Loads shards, each of which yields its number of rows, and tells of the beginning and end."""
     began = time.monotonic()
-    total = sum(synthesizer.plan.written(m.tree, m.shard) for m in marks)
+    total = sum(plan.written(m.tree, m.shard) for m in marks)
     listen(StageStarted("load", total, "rows"))
-    written = 0
-    schema = synthesizer.model.schema
-    drawn = ((mark, list(synthesizer.shard(mark.tree, mark.shard))) for mark in marks)
-    for mark, batches in ahead(drawn, _AHEAD):
-        written += target.write(_told(batches, listen), schema, mark)
+    written = sum(loaded)
     listen(StageFinished("load", written, time.monotonic() - began))
     return written
+
+
+def _here(
+    synthesizer: Synthesizer, target: Target, marks: Sequence[Mark], listen: Listener
+) -> Iterator[int]:
+    """Loads shards in this process; the next ones are drawn while one is written."""
+    plan = synthesizer.plan
+    for mark, batches in ahead(_drawn(synthesizer, marks), AHEAD):
+        with at_shard(plan, mark):
+            yield target.write(_told(batches, listen), synthesizer.model.schema, mark)
+
+
+def _drawn(synthesizer: Synthesizer, marks: Sequence[Mark]) -> Iterator[tuple[Mark, list[Batch]]]:
+    for mark in marks:
+        with at_shard(synthesizer.plan, mark):
+            batches = list(synthesizer.shard(mark.tree, mark.shard))
+        yield mark, batches
+
+
+def _shared(
+    workers: Workers, assignment: Assignment, marks: Sequence[Mark], listen: Listener
+) -> Iterator[int]:
+    """Has workers load shards; told of by table once the target holds a shard."""
+    with crew_of(workers, assignment, marks) as (crew, size):
+        listen(Stated(f"shards to load: {len(marks)}; workers: {size}"))
+        for done in shared_out(crew, size, assignment.plan, marks):
+            for table, rows in done.rows:
+                listen(Advanced("load", rows, str(table)))
+            yield sum(rows for _, rows in done.rows)
 
 
 def _told(batches: list[Batch], listen: Listener) -> Iterator[Batch]:

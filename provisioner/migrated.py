@@ -4,11 +4,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from connectors.datatypes import DataType
+from connectors.ddl import DdlItem
 from connectors.engines import Target
+from connectors.errors import ForeignLoad
 from connectors.schema import Column, Schema, Sequence, Table, TableName
 from generators.model import DatabaseModel, TableModel
-from provisioner.errors import DifferentSchema, WrongRequest
+from provisioner.errors import DifferentSchema, SameDatabase, WrongRequest
 from provisioner.events import Listener, Stated
+from provisioner.ledger import remaining_steps
 from provisioner.plan import Plan, read_plan
 
 _NAMED = 8
@@ -67,6 +70,49 @@ def take_back(target: Target) -> tuple[TableName, ...]:
     filled = _filled(read_plan(ledger.plan), target.schema())
     target.abandon(filled)
     return tuple(table.name for table in filled)
+
+
+def start_over(model: DatabaseModel, plan: Plan, target: Target) -> tuple[TableName, ...]:
+    """Empties the tables that an earlier load filled, whatever its plan, and forgets that load.
+
+    The schema stays, with all that an unfinished load had still to create. Returns the tables that
+    are empty now; none where no load was begun.
+
+    Raises:
+        SameDatabase: the target is the database that the model was learned from.
+        ForeignLoad: the load is unfinished, and its model another, so that it is not known what
+            the schema lacks.
+        WrongRequest: triggers shall fire, which a schema that is there already is not made for.
+    """
+    refuse_source(model, target)
+    ledger = target.ledger()
+    if ledger is None:
+        return ()
+    if plan.fire:
+        raise WrongRequest("triggers that fire need an empty database; name one, or drop this one")
+    earlier, missing = read_plan(ledger.plan), tuple[DdlItem, ...]()
+    if ledger.dropped is None and not ledger.finished:
+        if earlier.model != plan.model:
+            raise ForeignLoad(
+                "the target holds an unfinished load of another model; finish it first, or name an "
+                "empty database"
+            )
+        missing = tuple(remaining_steps(model, earlier, ledger))
+    filled = _filled(earlier, target.schema())
+    target.abandon(filled, missing)
+    return tuple(table.name for table in filled)
+
+
+def refuse_source(model: DatabaseModel, target: Target) -> None:
+    """Makes sure that a target is not what the model was learned from.
+
+    Raises:
+        SameDatabase: it is.
+    """
+    if target.identity == model.identity:
+        raise SameDatabase(
+            "the target is the database that the model was learned from; name a test database"
+        )
 
 
 def settled(plan: Plan, model: DatabaseModel, found: Schema) -> Schema:

@@ -25,11 +25,11 @@ LINES = [line for block in BLOCKS for line in block.splitlines()]
 def test_the_commands_of_the_readme_run_in_their_order(
     new_database: Callable[[], str], tmp_path: Path
 ) -> None:
-    source, target, migrated = new_database(), new_database(), new_database()
+    source, target, migrated, wide = (new_database() for _ in range(4))
     build_airline(source, passengers=300, flights=1_000)
     _migrate(source, migrated)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    urls = {"SOURCE": source, "TARGET": target, "MIGRATED": migrated}
+    urls = {"SOURCE": source, "TARGET": target, "MIGRATED": migrated, "WIDE": wide}
     environment = {**os.environ, **urls, "PATH": path}
     commands = [line for line in LINES if line.startswith("provisioner ")]
     assert [c.split()[1] for c in commands] == [
@@ -40,6 +40,8 @@ def test_the_commands_of_the_readme_run_in_their_order(
         "plan",
         "provision",
         "verify",
+        "provision",
+        "provision",
         "provision",
         "provision",
     ]

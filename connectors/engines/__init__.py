@@ -1,8 +1,9 @@
 """The protocols of a database engine: one folder here per product, named after its dialect.
 
 A `Reader` reads, a `Source` is a reader and nothing more, a `Target` is a reader that also
-writes. No method takes SQL text. Each folder has a module `engine` with `open_source(url)` and
-`open_target(url)`, which are context managers, and `server_facts(url)`.
+writes, and a `Writer` adds rows beside it. No method takes SQL text. Each folder has a module
+`engine` with `open_source(url)`, `open_target(url)` and `open_writer(url, fingerprint)`, which are
+context managers, and `server_facts(url)`.
 """
 
 import importlib
@@ -156,7 +157,19 @@ def nothing() -> None:
     """Does nothing."""
 
 
-class Target(Reader, Protocol):
+class Writer(Protocol):
+    """Adds shards to a load that was begun; several of them may do so at a time."""
+
+    def write(self, batches: Iterator[Batch], schema: Schema, mark: Mark) -> int:
+        """Commits a shard's rows and its mark together; returns the number of rows.
+
+        A shard whose mark is there already is not written again, and one that another session is
+        writing is waited for.
+        """
+        ...
+
+
+class Target(Reader, Writer, Protocol):
     """Fills a test database."""
 
     def ledger(self) -> Ledger | None:
@@ -204,16 +217,13 @@ class Target(Reader, Protocol):
         """
         ...
 
-    def abandon(self, filled: Sequence[Table]) -> None:
-        """Takes back a load into an adopted schema, in one transaction.
+    def abandon(self, filled: Sequence[Table], missing: Sequence[DdlItem] = ()) -> None:
+        """Takes back a load, in one transaction.
 
-        Empties the tables that it filled, creates again what it dropped, puts sequences back where
-        they stood and removes the ledger.
+        Empties the tables that it filled, creates again what it dropped, or what it had still to
+        create in a schema of its own (`missing`), puts sequences back where an adopted schema had
+        them and removes the ledger.
         """
-        ...
-
-    def write(self, batches: Iterator[Batch], schema: Schema, mark: Mark) -> int:
-        """Commits a shard's rows and its mark together; returns the number of rows."""
         ...
 
     def finish_step(self, item: DdlItem) -> None:
@@ -241,6 +251,10 @@ class Engine(Protocol):
         """A target, locked against a second run; closing it releases the lock."""
         ...
 
+    def open_writer(self, url: str, fingerprint: str) -> AbstractContextManager[Writer]:
+        """A writer for the load of a plan; no other run begins before it is closed."""
+        ...
+
     def server_facts(self, url: str) -> ServerFacts:
         """What the server and the database offer to the URL's role."""
         ...
@@ -254,6 +268,11 @@ def open_source(url: str) -> AbstractContextManager[Source]:
 def open_target(url: str) -> AbstractContextManager[Target]:
     """Opens the test database of a URL for writing; see `connectors.errors`."""
     return _engine(url).open_target(url)
+
+
+def open_writer(url: str, fingerprint: str) -> AbstractContextManager[Writer]:
+    """Joins the load of the plan with this fingerprint, which somebody else's target has begun."""
+    return _engine(url).open_writer(url, fingerprint)
 
 
 def server_facts(url: str) -> ServerFacts:

@@ -182,9 +182,8 @@ def test_a_refused_row_names_the_constraint_and_quotes_no_value(database: str) -
 def test_a_shard_is_not_written_twice(database: str) -> None:
     with open_target(database) as target:
         schema = begun(target)
-        target.write(iter([batch(0)]), schema, Mark(0, 0))
-        with pytest.raises(RefusedRow):
-            target.write(iter([batch(0)]), schema, Mark(0, 0))
+        assert target.write(iter([batch(0)]), schema, Mark(0, 0)) == ROWS
+        assert target.write(iter([batch(0)]), schema, Mark(0, 0)) == 0
         assert target.rows(schema.table(NAME)) == ROWS
 
 

@@ -20,10 +20,10 @@ from connectors.engines.postgresql.sending import send
 from connectors.engines.postgresql.sequences import advance, put_back, record
 from connectors.engines.postgresql.suspension import locked, restored, suspended
 from connectors.engines.postgresql.units import relation
-from connectors.errors import BusyTarget, NotEmptyTarget, RefusedRow
+from connectors.errors import BusyTarget, ForeignLoad, NotEmptyTarget, RefusedRow
 from connectors.schema import Schema, Table, TableName
 
-_LOCK = 0x70726F76
+_LOCK, _WRITERS = 0x70726F76, 0x70726F77
 _ATTEMPTS = 10
 _PAUSE = 0.1
 _LEDGER = """
@@ -63,9 +63,22 @@ def filling(url: str) -> Iterator["PostgresqlTarget"]:
         target = PostgresqlTarget(url, connection)
         if not target.is_locked():
             raise BusyTarget("another run is filling this target; wait for it or stop it")
-        target.session.execute("SET client_min_messages = warning")
-        for setting in SETTINGS:
-            target.session.execute(setting.encode())
+        target.settle_in()
+        with closing(target):
+            yield target
+
+
+@contextmanager
+def joining(url: str, fingerprint: str) -> Iterator["PostgresqlTarget"]:
+    """A writer in a session of its own, for the load that holds the lock.
+
+    Raises:
+        ForeignLoad: the target holds no load of the plan with this fingerprint.
+    """
+    with connected(url) as connection:
+        target = PostgresqlTarget(url, connection)
+        target.settle_in()
+        target.join(fingerprint)
         with closing(target):
             yield target
 
@@ -73,17 +86,43 @@ def filling(url: str) -> Iterator["PostgresqlTarget"]:
 class PostgresqlTarget(PostgresqlReader):
     """See `connectors.engines.Target`."""
 
+    def settle_in(self) -> None:
+        """Makes the session read statements as pg_dump means them."""
+        self.session.execute("SET client_min_messages = warning")
+        for setting in SETTINGS:
+            self.session.execute(setting.encode())
+
     def is_locked(self) -> bool:
         """Locks the target for as long as the session lasts; False where another run holds it.
 
-        A run that has just ended holds its lock until the server has seen its session go.
+        A run that has just ended holds its lock until the server has seen its sessions go, those
+        of its writers too: these share a second lock, which is free while there are none.
         """
-        query = sql.SQL("SELECT pg_catalog.pg_try_advisory_lock({})").format(sql.Literal(_LOCK))
         for attempt in range(_ATTEMPTS):
             time.sleep(_PAUSE if attempt else 0)
-            if self.one(query, "locking the target")[0]:
-                return True
+            if self._on("pg_try_advisory_lock", _LOCK) and self._on(
+                "pg_try_advisory_lock", _WRITERS
+            ):
+                return self._on("pg_advisory_unlock", _WRITERS)
         return False
+
+    def join(self, fingerprint: str) -> None:
+        """Shares the lock of writers for as long as the session lasts.
+
+        Raises:
+            ForeignLoad: the target holds no load of the plan with this fingerprint.
+        """
+        self._on("pg_advisory_lock_shared", _WRITERS)
+        ledger = self.ledger()
+        if ledger is None or ledger.fingerprint != fingerprint:
+            raise ForeignLoad("the load that this worker belongs to is gone; begin it again")
+
+    def _on(self, function: str, lock: int) -> bool:
+        """Calls a function on an advisory lock."""
+        query = sql.SQL("SELECT {}({})").format(
+            sql.Identifier("pg_catalog", function), sql.Literal(lock)
+        )
+        return bool(self.one(query, "locking the target")[0])
 
     def ledger(self) -> Ledger | None:
         """See `Target`."""
@@ -167,7 +206,7 @@ class PostgresqlTarget(PostgresqlReader):
                     [(i.number, i.kind, i.schema, i.name, i.statement) for i in dropped],
                 )
 
-    def abandon(self, filled: Sequence[Table]) -> None:
+    def abandon(self, filled: Sequence[Table], missing: Sequence[DdlItem] = ()) -> None:
         """See `Target`."""
         ledger = self.ledger()
         found = (ledger.dropped if ledger else None) or ()
@@ -178,7 +217,7 @@ class PostgresqlTarget(PostgresqlReader):
             if filled:
                 names = sql.SQL(", ").join(map(relation, filled))
                 self.session.execute(sql.SQL("TRUNCATE {}").format(names))
-            for item in restored(pending, again):
+            for item in (*restored(pending, again), *missing):
                 self._run(item)
             put_back(self.session)
             self.session.execute("DROP SCHEMA provisioner CASCADE")
@@ -209,6 +248,8 @@ class PostgresqlTarget(PostgresqlReader):
         """See `Target`."""
         rows = 0
         with self._transaction():
+            if not self._is_free(mark):
+                return 0
             # Triggers that fire may name things as sessions of their own database do.
             self.session.execute("SET LOCAL search_path TO DEFAULT")
             for batch in batches:
@@ -216,10 +257,20 @@ class PostgresqlTarget(PostgresqlReader):
                 rows += batch.rows.num_rows
             with told("marking a shard"):
                 self.session.execute(
-                    "INSERT INTO provisioner.shard (tree, shard, rows) VALUES (%s, %s, %s)",
-                    (mark.tree, mark.shard, rows),
+                    "UPDATE provisioner.shard SET rows = %s WHERE tree = %s AND shard = %s",
+                    (rows, mark.tree, mark.shard),
                 )
         return rows
+
+    def _is_free(self, mark: Mark) -> bool:
+        """Takes a shard before its rows are sent, once no other session is about to commit it."""
+        with told("marking a shard"):
+            taken = self.session.execute(
+                "INSERT INTO provisioner.shard (tree, shard, rows) VALUES (%s, %s, 0)"
+                " ON CONFLICT DO NOTHING",
+                (mark.tree, mark.shard),
+            )
+        return taken.rowcount == 1
 
     def finish_step(self, item: DdlItem) -> None:
         """See `Target`."""

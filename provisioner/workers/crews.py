@@ -1,0 +1,68 @@
+"""Chooses who loads the shards of a plan: nobody else, processes, or a Ray cluster."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+
+from connectors.engines import Mark
+from provisioner.plan import Plan
+from provisioner.workers.cluster import Cluster
+from provisioner.workers.processes import Processes
+from provisioner.workers.rota import Crew
+from provisioner.workers.shards import Assignment
+
+_WORTH_A_START = 500_000
+"""Rows that are worth another start: it takes about as long as drawing half as many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Who shall load the shards of a plan.
+
+    Attributes:
+        url: the target's, which each of them connects to.
+        count: how many; None for as many as there are processors and work for.
+        ray: address of a Ray cluster, or `local` for one that is gone at the end; None for
+            processes of this machine.
+    """
+
+    url: str = field(repr=False)
+    count: int | None = None
+    ray: str | None = None
+
+
+def is_alone(workers: Workers, plan: Plan, marks: Sequence[Mark]) -> bool:
+    """Whether the process that asks may as well load all itself."""
+    return not marks or (workers.ray is None and headcount(workers, plan, marks) == 1)
+
+
+def headcount(workers: Workers, plan: Plan, marks: Sequence[Mark], most: int | None = None) -> int:
+    """How many workers load these shards, `most` at most.
+
+    Triggers that fire see rows in their order, so one loads all.
+    """
+    if plan.fire:
+        return 1
+    count = workers.count
+    if count is None:
+        rows = sum(plan.written(mark.tree, mark.shard) for mark in marks)
+        count = min(most or len(os.sched_getaffinity(0)), rows // _WORTH_A_START)
+    return max(1, min(count, most or count, len(marks)))
+
+
+@contextmanager
+def crew_of(
+    workers: Workers, assignment: Assignment, marks: Sequence[Mark]
+) -> Iterator[tuple[Crew, int]]:
+    """A crew that has hired nobody yet, and how many it shall hire; they are gone at the end.
+
+    Raises:
+        MissingRay: a cluster is asked for that is not there.
+    """
+    if workers.ray is None:
+        with closing(Processes(assignment)) as processes:
+            yield processes, headcount(workers, assignment.plan, marks)
+        return
+    with closing(Cluster(assignment, workers.ray)) as cluster:
+        yield cluster, headcount(workers, assignment.plan, marks, cluster.processors)

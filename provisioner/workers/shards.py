@@ -1,0 +1,112 @@
+"""Draws and loads one shard after the other in a session of one's own."""
+
+import os
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Lock
+
+from connectors.engines import Mark, open_writer
+from connectors.errors import ConnectorError
+from connectors.schema import TableName
+from generators.errors import GeneratorError
+from generators.model import DatabaseModel
+from provisioner.complaints import DEBUG, bug
+from provisioner.errors import BrokenWorker, ProvisionerError
+from provisioner.given import Given
+from provisioner.kept import Keys
+from provisioner.plan import Plan
+from provisioner.synthesize import Synthesizer
+
+AHEAD = 2
+"""Shards that a worker has at a time: one that is written, and one that is drawn meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """All that a worker must know, but for the numbers of its shards.
+
+    Attributes:
+        url: the target's; it travels through pipes alone.
+        kept: the key values of the tables whose rows stay.
+        given: the rows made by hand.
+    """
+
+    url: str = field(repr=False)
+    model: DatabaseModel
+    plan: Plan
+    kept: Keys
+    given: Mapping[TableName, Given]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A shard that the target holds now, with its rows by table."""
+
+    mark: Mark
+    rows: tuple[tuple[TableName, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A worker that met an error, or is gone."""
+
+    error: Exception
+
+
+Load = Callable[[Mark], Done | Failed]
+
+
+@contextmanager
+def shard_loader(assignment: Assignment) -> Iterator[Load]:
+    """A function that loads a shard; called from `AHEAD` threads, one draws while another writes.
+
+    Raises:
+        ConnectorError: the target does not let the worker in.
+    """
+    plan = assignment.plan
+    synthesizer = Synthesizer(assignment.model, plan, assignment.kept, assignment.given)
+    drawing, writing = Lock(), Lock()
+    with open_writer(assignment.url, plan.fingerprint) as writer:
+
+        def load(mark: Mark) -> Done:
+            with drawing:
+                batches = list(synthesizer.shard(mark.tree, mark.shard))
+            with writing:
+                writer.write(iter(batches), synthesizer.schema, mark)
+            return Done(mark, tuple((b.table, b.rows.num_rows) for b in batches))
+
+        def tried(mark: Mark) -> Done | Failed:
+            try:
+                with at_shard(plan, mark):
+                    return load(mark)
+            except Exception as error:  # noqa: BLE001 - told by the process that people look at
+                return Failed(portable(error))
+
+        yield tried
+
+
+@contextmanager
+def at_shard(plan: Plan, mark: Mark) -> Iterator[None]:
+    """Has our own errors name the shard at which they arose."""
+    try:
+        yield
+    except (ConnectorError, GeneratorError, ProvisionerError) as error:
+        error.args = (f"{place_of(plan, mark)}: {error}",)
+        raise
+
+
+def place_of(plan: Plan, mark: Mark) -> str:
+    """A shard by its numbers in the ledger, and by the table of its roots."""
+    return f"shard {mark.shard} of tree {mark.tree} ({plan.trees[mark.tree].tables[0]})"
+
+
+def portable(error: Exception) -> Exception:
+    """An error that another process can be told: one of ours, or the place of a bug."""
+    if isinstance(error, ConnectorError | GeneratorError | ProvisionerError):
+        return error
+    found = BrokenWorker(bug(error))
+    if os.environ.get(DEBUG):
+        found.add_note("".join(traceback.format_exception(error)))
+    return found
