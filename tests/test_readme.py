@@ -81,7 +81,7 @@ select (array['order', 'customer', 'page'])[1 + n % 3], 1 + n % 400 from generat
 def test_the_configuration_of_the_readme_does_what_it_says(
     new_database: Callable[[], str], tmp_path: Path
 ) -> None:
-    text, _ = YAML
+    text, _, _ = YAML
     source, target = new_database(), new_database()
     with psycopg.connect(source) as connection:
         connection.execute(CONFIGURED)
@@ -150,7 +150,7 @@ from generate_series(1, 3000) n;
 def test_the_scenarios_of_the_readme_are_enacted(
     new_database: Callable[[], str], tmp_path: Path
 ) -> None:
-    _, text = YAML
+    _, text, _ = YAML
     source, target = new_database(), new_database()
     with psycopg.connect(source) as connection:
         connection.execute(STAGED)
@@ -174,6 +174,34 @@ def test_the_scenarios_of_the_readme_are_enacted(
     assert found[:3] == (60, 500, 60)
     # Three times the fifth that are refunds, as far as so many rows tell of a share.
     assert abs(found[3] - 3 * 600) <= 3 * 5 * (3000 * 0.2 * 0.8 * 2) ** 0.5
+
+
+def test_the_rules_of_the_readme_are_dropped_relaxed_and_added(
+    new_database: Callable[[], str], tmp_path: Path
+) -> None:
+    _, _, text = YAML
+    source, target = new_database(), new_database()
+    with psycopg.connect(source) as connection:
+        connection.execute((ROOT / "tests" / "databases" / "rules.sql").read_bytes())
+    (tmp_path / "provisioner.yaml").write_text(text)
+    environment = {**os.environ, "PROVISIONER_SOURCE": source, "PROVISIONER_TARGET": target}
+    command = str(Path(sys.executable).parent / "provisioner")
+    told = ""
+    for arguments in (["learn", "-o", "m"], ["show", "m"], ["provision", "m"], ["verify", "m"]):
+        done = subprocess.run(
+            [command, *arguments], cwd=tmp_path, env=environment, capture_output=True, check=False
+        )
+        assert done.returncode == 0, (arguments, done.stderr.decode()[-2000:])
+        told += done.stdout.decode() + done.stderr.decode()
+    assert "no such rule was found" not in told
+    with psycopg.connect(target) as connection:
+        [found] = connection.execute(
+            "select count(*) filter (where quantity * price >= 700),"
+            " count(*) filter (where amount <> quantity * price), (select count(*) from orders as o"
+            "  where subtotal <> (select sum(amount) from lines where order_id = o.id)) from lines"
+        )
+    assert (found[0], found[2]) == (0, 0)
+    assert found[1] > 1000
 
 
 def _migrate(source: str, target: str) -> None:
