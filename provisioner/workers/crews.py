@@ -22,7 +22,7 @@ class Workers:
 
     Attributes:
         url: the target's, which each of them connects to.
-        count: how many; None for as many as there are processors and work for.
+        count: how many; None for as many as there is room and work for.
         ray: address of a Ray cluster, or `local` for one that is gone at the end; None for
             processes of this machine.
     """
@@ -40,14 +40,15 @@ def is_alone(workers: Workers, plan: Plan, marks: Sequence[Mark]) -> bool:
 def headcount(workers: Workers, plan: Plan, marks: Sequence[Mark], most: int | None = None) -> int:
     """How many workers load these shards, `most` at most.
 
-    Triggers that fire see rows in their order, so one loads all.
+    Without a wish it is one for each processor here but one, since a worker draws and writes at a
+    time, and the server may be here too. Triggers that fire see rows in order, so one loads all.
     """
     if plan.fire:
         return 1
     count = workers.count
     if count is None:
         rows = sum(plan.written(mark.tree, mark.shard) for mark in marks)
-        count = min(most or len(os.sched_getaffinity(0)), rows // _WORTH_A_START)
+        count = min(most or len(os.sched_getaffinity(0)) - 1, rows // _WORTH_A_START)
     return max(1, min(count, most or count, len(marks)))
 
 
