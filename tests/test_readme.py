@@ -42,6 +42,7 @@ def test_the_commands_of_the_readme_run_in_their_order(
         "verify",
         "provision",
         "provision",
+        "learn",
     ]
     for command in commands:
         done = subprocess.run(
