@@ -57,26 +57,22 @@ class Facts:
     """The source with its owners, links, references, clusters and descents.
 
     Attributes:
-        kind: which table generator models the rows.
         links: per foreign key, the position of each training row's parent; -1 for none.
         references: per table, its keys that are not its owner.
         clusters: per table, how often its rows are referenced, and the cluster of each.
         descents: per key of a table to itself, how rows lie below each other.
-        refine: whether drawn histories are held against learned ones.
     """
 
     source: Reading
     support: Support
-    kind: str
     owners: Owners
     links: Mapping[tuple[TableName, str], Ints]
     references: Mapping[TableName, tuple[Reference, ...]] = field(default_factory=dict)
     clusters: Mapping[TableName, tuple[Clusters, Codes]] = field(default_factory=dict)
     descents: Mapping[ForeignKey, Descent] = field(default_factory=dict)
-    refine: bool = False
 
 
-def gathered(source: Reading, support: Support, kind: str) -> Facts:
+def gathered(source: Reading, support: Support) -> Facts:
     """All that is known of foreign keys before any table is fitted."""
     owners = choose_owners(source.schema, source.profile, source.paths, support.k)
     links = {
@@ -85,7 +81,7 @@ def gathered(source: Reading, support: Support, kind: str) -> Facts:
         )
         for f in source.schema.foreign_keys
     }
-    facts = Facts(source, support, kind, owners, links)
+    facts = Facts(source, support, owners, links)
     modes = {t.name: _modes(facts, t) for t in source.schema.tables}
     clusters = {t.name: _clusters(facts, t.name, modes) for t in source.schema.tables}
     selves = (f for found in modes.values() for f, mode in found.items() if mode is Mode.SELF)

@@ -14,13 +14,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from generators.dependence import Table
+from generators.effort import LAYERS, UNITS, WIDTH
 
 Ints = npt.NDArray[np.int64]
 Weights = dict[str, Tensor]
 
-WIDTH = 8
-UNITS = 64
-LAYERS = 2
 _WAVES = 12
 _IMPOSSIBLE = -1e9
 

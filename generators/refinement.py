@@ -21,6 +21,8 @@ from generators.tables import TableGenerator
 _FEWEST_OWNERS = 300
 _MOST_ROWS = 200_000
 """Rows of the owners that are drawn for; others add little but time."""
+_SECONDS = 6e-5
+"""Per row and feature, for all that is drawn of it."""
 
 
 def refined(
@@ -50,6 +52,11 @@ def refined(
         turns = take_turns(part, rng)
         drawn.append(lives(history, base, (turns.context, turns.codes), starts).binned)
     return fit_referee(real.binned, drawn, real.widths, course.units[kept][starts], support)
+
+
+def refining_seconds(rows: int, features: int) -> float:
+    """What `refined` takes for so many rows: a bound for one core, from counts alone."""
+    return _SECONDS * min(rows, _MOST_ROWS) * features
 
 
 def _some(course: Course) -> slice:

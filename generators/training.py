@@ -1,7 +1,9 @@
 """Trains the layers of a network on a table's rows, until rows held out no longer gain."""
 
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,10 +12,8 @@ import torch
 from torch import Tensor
 
 from generators.dependence import Table
+from generators.effort import LAYERS, UNITS, Effort, effort
 from generators.layers import (
-    LAYERS,
-    UNITS,
-    WIDTH,
     Plan,
     Weights,
     exported,
@@ -21,25 +21,18 @@ from generators.layers import (
     log_probabilities,
 )
 from generators.randomness import stream
+from generators.tables import UNHURRIED, Epoch, Terms
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_MOST_EPOCHS = (25, 16)
-"""Where rows are many for what is to be learned, and where they are few; so are pairs below."""
 _DECAY = (0.01, 1.0)
-"""Weight decay (Loshchilov and Hutter 2019), which counts most where rows are few."""
+"""Weight decay (Loshchilov and Hutter 2019) where rows are many for what is to be learned, and
+where they are few, when it counts most; so are pairs below."""
 _DROPOUT = (0.1, 0.2)
 _HIDDEN = (0.0, 0.1)
 """Share of the inputs that a row of training does not show, against learning rows by heart."""
-_CROWDED = 2.5
-"""Weights per row in the first layer of a target from which on rows are few."""
-_FEWEST_EPOCHS = 6
-_MOST_WORK = 4e11
-"""Multiplications of forward passes in training: some two minutes of one core."""
-_BATCHES = 64
-"""Batches per epoch that are aimed at; a batch is a power of two of 128 to 1024 rows."""
 _PATIENCE = 4
 """Epochs without a gain on the rows held out, after which training ends."""
 _RATE = 5e-3
@@ -66,8 +59,7 @@ class Trained:
 class _Lesson:
     """What is trained on: codes (rows, columns) and each row's outputs (targets, rows), or -1.
 
-    `before` (targets, inputs) says which inputs are known in the usual order, and `crowding`, from
-    0 to 1, how few rows there are for what is to be learned.
+    `before` (targets, inputs) says which inputs are known in the usual order.
     """
 
     plan: Plan
@@ -76,67 +68,84 @@ class _Lesson:
     before: Tensor
     contexts: int
     chance: torch.Generator
-    crowding: float = 0.0
-
-    def between(self, ends: tuple[float, float]) -> float:
-        """A value between two ends, by how crowded it is."""
-        return ends[0] + self.crowding * (ends[1] - ends[0])
+    effort: Effort
 
 
-def work(table: Table, inputs: Ints) -> float:
-    """Multiplications of a forward pass over one row."""
-    targets, asked = inputs.shape
-    outputs = max((int((m > 0).sum()) for m in table.masses[table.contexts :]), default=0)
-    return float(targets * UNITS * (asked * WIDTH + LAYERS * UNITS + outputs))
-
-
-def trained(table: Table, ranks: Ints, inputs: Ints, held: Bools) -> Trained:
+def trained(
+    table: Table, ranks: Ints, inputs: Ints, held: Bools, terms: Terms = UNHURRIED
+) -> Trained:
     """Trains on the rows that are not `held`, and keeps the weights that suit the others best.
 
-    The result depends on the data, and on a CPU on nothing else; training takes the number of
-    epochs, not the clock, for its measure. Runs on a GPU where there is one.
+    The result depends on the data, and on a CPU on nothing else unless time is up: training takes
+    the number of epochs, not the clock, for its measure.
 
     Args:
         table: what is learned from.
         ranks: per column, its place in the usual order; -1 for the context.
         inputs: of shape (targets, inputs): the columns that each target asks.
         held: which rows are held out.
+        terms: who watches, until when, and where to train.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    usual = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device(terms.device or usual)
     rng = stream(0, "network")
-    rows, visits = _affordable(work(table, inputs), np.flatnonzero(~held), rng)
+    known = np.flatnonzero(~held)
+    planned = effort(len(known), (len(inputs), inputs.shape[1], _most_codes(table)))
+    rows = _some(known, planned.rows, rng)
     plan = Plan.of(table, inputs).on(device)
     before = torch.from_numpy(ranks[inputs] < ranks[table.contexts :, None]).to(device)
     lesson, exam = (
-        _lesson(table, plan, part, before, torch.Generator(device))
+        _lesson(table, plan, part, (before, torch.Generator(device)), planned)
         for part in (rows, np.flatnonzero(held))
     )
-    crowded = inputs.shape[1] * WIDTH * UNITS / max(1, len(rows)) / _CROWDED
-    lesson = replace(lesson, crowding=min(1.0, crowded))
-    most = round(lesson.between(_MOST_EPOCHS))
-    epochs = int(np.clip(visits // max(1, len(rows)), _FEWEST_EPOCHS, most))
     weights = {n: w.to(device).requires_grad_() for n, w in initial(plan, rng).items()}
-    best, found, curve = 0, weights, np.empty(0)
-    for average in _averages(lesson, weights, epochs, rng):
-        curve = np.append(curve, _loss(exam, average))
-        if curve[-1] <= curve.min():
-            best, found = len(curve), {n: w.clone() for n, w in average.items()}
-        if len(curve) - best >= _PATIENCE:
-            break
+    with _one_thread():
+        found, curve = _best(lesson, exam, weights, terms, rng)
     return Trained(exported(plan, found), curve)
 
 
-def _affordable(cost: float, rows: Ints, rng: np.random.Generator) -> tuple[Ints, int]:
-    """The rows to train on, fewer where the work would be too much, and how many visits to rows."""
-    visits = int(_MOST_WORK / cost)
-    most = max(1000, visits // _FEWEST_EPOCHS)
-    if len(rows) > most:
-        rows = np.sort(rng.choice(rows, most, replace=False))
-    return rows, visits
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Several would sum in an order of their own each time, and wait for one another when busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _most_codes(table: Table) -> int:
+    """The most codes with support that a target has."""
+    return max((int((m > 0).sum()) for m in table.masses[table.contexts :]), default=0)
+
+
+def _some(rows: Ints, most: int, rng: np.random.Generator) -> Ints:
+    return rows if len(rows) <= most else np.sort(rng.choice(rows, most, replace=False))
+
+
+def _best(
+    lesson: _Lesson, exam: _Lesson, weights: Weights, terms: Terms, rng: np.random.Generator
+) -> tuple[Weights, Floats]:
+    """The weights after the best epoch, and what each was worth."""
+    began, epochs = time.monotonic(), lesson.effort.epochs
+    best, found, curve = 0, weights, np.empty(0)
+    for average in _averages(lesson, weights, rng):
+        curve = np.append(curve, _loss(exam, average))
+        if curve[-1] <= curve.min():
+            best, found = len(curve), {n: w.clone() for n, w in average.items()}
+        done = len(curve) == epochs or len(curve) - best >= _PATIENCE
+        late = not done and terms.late()
+        left = (time.monotonic() - began) / len(curve) * (epochs - len(curve))
+        told = tuple(map(float, curve))
+        terms.watch(Epoch(len(lesson.before), told, epochs, left, done or late, late))
+        if done or late:
+            break
+    return found, curve
 
 
 def _lesson(
-    table: Table, plan: Plan, rows: Ints, before: Tensor, chance: torch.Generator
+    table: Table, plan: Plan, rows: Ints, how: tuple[Tensor, torch.Generator], planned: Effort
 ) -> _Lesson:
     outputs = np.empty((len(table.features) - table.contexts, len(rows)), np.int64)
     for j, mass in enumerate(table.masses[table.contexts :]):
@@ -144,19 +153,15 @@ def _lesson(
         outputs[j] = place[table.codes[table.contexts + j, rows]]
     codes = torch.from_numpy(table.codes[:, rows].T.astype(np.int64))
     on = plan.inputs.device
-    return _Lesson(
-        plan, codes.to(on), torch.from_numpy(outputs).to(on), before, table.contexts, chance
-    )
+    told = torch.from_numpy(outputs).to(on)
+    return _Lesson(plan, codes.to(on), told, how[0], table.contexts, how[1], planned)
 
 
-def _averages(
-    lesson: _Lesson, weights: Weights, epochs: int, rng: np.random.Generator
-) -> Iterator[Weights]:
+def _averages(lesson: _Lesson, weights: Weights, rng: np.random.Generator) -> Iterator[Weights]:
     """The running average of the weights after each epoch."""
-    count = len(lesson.codes)
-    size = 1 << int(np.clip(np.rint(np.log2(max(1, count) / _BATCHES)), 7, 10))
+    count, size, epochs = len(lesson.codes), lesson.effort.batch, lesson.effort.epochs
     steps = -(-count // size)
-    decay = lesson.between(_DECAY)
+    decay = lesson.effort.between(_DECAY)
     optimizer = torch.optim.AdamW(list(weights.values()), lr=_RATE, weight_decay=decay)
     rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=epochs * steps)
     average = {name: w.detach().clone() for name, w in weights.items()}
@@ -184,7 +189,7 @@ def _batch_loss(lesson: _Lesson, weights: Weights, rows: Tensor) -> Tensor:
     targets = len(lesson.before)
     shape = (LAYERS, targets, len(rows), UNITS)
     on, chance = rows.device, lesson.chance
-    dropped, hidden = lesson.between(_DROPOUT), lesson.between(_HIDDEN)
+    dropped, hidden = (lesson.effort.between(ends) for ends in (_DROPOUT, _HIDDEN))
     kept = (torch.rand(shape, generator=chance, device=on) >= dropped).float() / (1 - dropped)
     chosen = torch.rand((len(rows), 1, 1), generator=chance, device=on) < _SHUFFLED
     known = torch.where(chosen, _shuffled(lesson, len(rows), chance), lesson.before)

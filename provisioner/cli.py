@@ -12,16 +12,17 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from provisioner.complaints import DEBUG, Complaint, complaint, wants_json
 from provisioner.errors import Infeasible, Stopped
-from provisioner.events import Listener, Stated, silent
+from provisioner.events import Listener, Stated
 from provisioner.replacing import why_not_written
 
 if TYPE_CHECKING:
@@ -115,6 +116,26 @@ def _day(_context: click.Context, _option: click.Parameter, text: str | None) ->
         return None if text is None else date.fromisoformat(text)
     except ValueError:
         raise click.BadParameter(f"{text!r} is no day; expected one such as 2026-01-31") from None
+
+
+def _duration(
+    context: click.Context, option: click.Parameter, value: str | timedelta | None
+) -> timedelta | None:
+    """How long something may take, as the configuration reads it."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from provisioner.config import Duration
+
+    if value is None:
+        return None
+    chosen = context.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE
+    if chosen and context.params["table_model"] != "auto":
+        raise click.BadParameter("it counts for --table-model auto alone; add that, or drop it")
+    try:
+        return TypeAdapter(Duration).validate_python(value)
+    except ValidationError:
+        told = f"{value!r} found; expected a duration of at most 30 days, such as 90s, 5m or 1h30m"
+        raise click.BadParameter(told) from None
 
 
 def _as_of(text: str) -> Callable[[Command], Command]:
@@ -238,12 +259,22 @@ def describe(source: str, output: str, *, distinct: bool) -> int:
     "--k", type=click.IntRange(1), default=11, show_default=True, help="Units behind each value."
 )
 @click.option(
-    "--table-model", type=click.Choice(["trees", "network", "auto", "independent"]), default="trees"
+    "--table-model",
+    type=click.Choice(["trees", "network", "auto", "independent"]),
+    default="trees",
+    is_eager=True,
 )
 @click.option(
     "--refine/--no-refine",
     default=None,
     help="Choose each owner's rows among several drawn; by default with network and auto.",
+)
+@click.option(
+    "--budget",
+    type=click.UNPROCESSED,
+    metavar="DURATION",
+    callback=_duration,
+    help="How long auto may train networks, such as 90s, 5m or 1h; chosen by size without it.",
 )
 @click.option("--unit", multiple=True, metavar="TABLE", help="Whose data it is; repeatable.")
 @_as_of("Day that the source's rows stand for; today without it.")
@@ -255,14 +286,17 @@ def learn(config: "Config", source: str, model: Path, output: str, **learning: A
     from connectors.engines import open_source
     from generators.archive import fingerprint, write_archive
     from provisioner.apply import to_learning
-    from provisioner.learn import Learning
-    from provisioner.learn import learn as learned
+    from provisioner.learn import Learning, models
 
     units = learning.pop("unit")
     chosen = Learning(kind=learning.pop("table_model"), **learning)
     with _listening(output) as listen, open_source(source) as opened:
-        found = learned(opened, to_learning(config, opened, chosen, units), listen)
-    write_archive(found, model)
+        better = models(opened, to_learning(config, opened, chosen, units), listen)
+        found = next(better)
+        write_archive(found, model)
+        with _keeping(f"{model} is there and can be used, with trees for every table"):
+            for found in better:
+                write_archive(found, model)
     rows = sum(table.rows.value for table in found.tables.values())
     facts = {"file": str(model), "fingerprint": fingerprint(model), "k": found.k}
     _answer(
@@ -527,9 +561,11 @@ def _keeping(kept: str) -> Iterator[None]:
 
 @contextmanager
 def _listening(output: str, totals: Mapping[str, int] | None = None) -> Iterator[Listener]:
-    """Progress on stderr: bars on a terminal, else lines; none beside a JSON document."""
+    """Progress on stderr: bars on a terminal, else lines; objects beside a JSON document."""
     if output == "json":
-        yield silent
+        from provisioner.documents import as_line, event_document
+
+        yield lambda event: click.echo(as_line(event_document(event)), err=True)
         return
     from rich.console import Console
 

@@ -8,7 +8,7 @@ import difflib
 import os
 import re
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -22,6 +22,7 @@ from pydantic import (
     Field,
     PrivateAttr,
     StringConstraints,
+    TypeAdapter,
     ValidationError,
     field_serializer,
     model_validator,
@@ -50,6 +51,9 @@ _EXPECTED = {
     "string_pattern_mismatch": "expected twelve hexadecimal digits, the hash of a finding",
 }
 """What pydantic's kinds of errors mean, where its own words are about Python."""
+_SPAN: TypeAdapter[timedelta] = TypeAdapter(
+    Annotated[timedelta, Ge(timedelta(0)), Le(timedelta(days=30))]
+)
 _LATER = frozenset({"copy", "mask"})
 
 Rows = Annotated[int, Ge(0), Le(10**12)]
@@ -102,6 +106,18 @@ def _day(value: object) -> object:
         raise ValueError("expected a day such as 2026-01-31") from None
 
 
+def _duration(value: object) -> object:
+    """`90s`, `5m` or `1h30m` as ISO 8601 writes it, which pydantic reads."""
+    text = value.strip().upper() if isinstance(value, str) else value
+    plain = isinstance(text, str) and not text.startswith("P")
+    try:
+        return _SPAN.validate_python(f"PT{text}" if plain else text)
+    except ValidationError:
+        raise ValueError(
+            "expected a duration of at most 30 days, such as 90s, 5m or 1h30m"
+        ) from None
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
@@ -109,6 +125,7 @@ class _Section(BaseModel):
 
 
 Day = Annotated[date, BeforeValidator(_day)]
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
 
 
 class Place(_Section):
@@ -260,6 +277,7 @@ class Config(_Section):
         units: tables whose rows are the privacy units.
         rows: rows by table, and under `EACH_EMPTY` those of each table without any in the source.
         as_of: the day that the rows shall look like.
+        budget: how long `learn` may train networks.
         acknowledge: hashes of findings that shall not stop a run.
         scenarios: predicates that so many rows shall satisfy.
         edge_cases: share of rows, as a number or in percent, that hold values at the edge.
@@ -274,6 +292,7 @@ class Config(_Section):
     scale: Annotated[float, Gt(0), Le(1_000_000)] | None = None
     rows: dict[str, Rows] = {}
     as_of: Day | None = None
+    budget: Duration | None = None
     acknowledge: tuple[Hash, ...] = ()
     tables: dict[str, TableSection] = {}
     scenarios: tuple[ScenarioSection, ...] = ()
@@ -310,7 +329,13 @@ class Config(_Section):
             urls["source"] = lambda: self.url("source", environment)
         if self.target is not None:
             urls["target"] = lambda: self.url("target", environment)
-        plain = {"k": self.k, "scale": self.scale, "workers": self.workers, "ray": self.ray}
+        plain = {
+            "k": self.k,
+            "scale": self.scale,
+            "budget": self.budget,
+            "workers": self.workers,
+            "ray": self.ray,
+        }
         return {**urls, **{name: said for name, said in plain.items() if said is not None}}
 
     def as_yaml(self) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from provisioner.doctor import Diagnosis
+from provisioner.events import Event
 from provisioner.feasibility import Met
 from provisioner.load import Loaded
 from provisioner.plan import Plan
@@ -23,6 +24,11 @@ def as_text(document: object) -> str:
 def as_line(document: Mapping[str, Any]) -> str:
     """One JSON document in one line; values that JSON does not know as texts."""
     return json.dumps(document, default=str)
+
+
+def event_document(event: Event) -> Mapping[str, Any]:
+    """What happened, with the kind of event."""
+    return {"event": type(event).__name__, **asdict(event)}
 
 
 def plan_document(plan: Plan, met: tuple[Met, ...] = ()) -> Mapping[str, Any]:

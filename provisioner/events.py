@@ -38,7 +38,30 @@ class StageFinished:
     seconds: float
 
 
-Event = Stated | StageStarted | Advanced | StageFinished
+@dataclass(frozen=True, slots=True)
+class EpochFinished:
+    """A network saw all its rows once more.
+
+    Attributes:
+        place: its table.
+        columns: how many features it draws.
+        curve: nats per row held out after each epoch; the weights of the lowest are kept.
+        most: epochs that there will be unless training ends early.
+        seconds: about how long these will take from here on.
+        last: whether training has ended.
+        late: whether it ended because the budget was spent.
+    """
+
+    place: str
+    columns: int
+    curve: tuple[float, ...]
+    most: int
+    seconds: float
+    last: bool
+    late: bool
+
+
+Event = Stated | StageStarted | Advanced | StageFinished | EpochFinished
 Listener = Callable[[Event], None]
 
 

@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -16,15 +16,25 @@ from connectors.profile import Split, TableSize, UnitPath
 from connectors.schema import ForeignKey, Schema, Table, TableName
 from generators.discovery import proposed, verified
 from generators.facts import Reading, Training
-from generators.fit import fit_database
+from generators.fit import Fitted, Overrun, fit_database
 from generators.found import Found
 from generators.model import DatabaseModel, TableModel
 from generators.privacy.support import Support, dense
 from generators.privacy.units import unit_paths
 from generators.randomness import number
+from generators.schedule import Schedule
+from generators.tables import Epoch
 from generators.viewing import Library
 from provisioner.errors import WrongRequest
-from provisioner.events import Advanced, Listener, StageFinished, StageStarted, Stated, silent
+from provisioner.events import (
+    Advanced,
+    EpochFinished,
+    Listener,
+    StageFinished,
+    StageStarted,
+    Stated,
+    silent,
+)
 from provisioner.leaving import left_out
 from provisioner.undeclared import with_undeclared
 from provisioner.wishes import Wish, granted, totals, unmet, with_checks
@@ -51,6 +61,7 @@ class Learning:
         as_of: the day that the source's rows stand for; None for today.
         invariants: whether to find the rules that nobody declared.
         wishes: what a person says of those rules.
+        budget: how long "auto" may train and refine; None to choose by size.
     """
 
     k: int = 11
@@ -64,6 +75,7 @@ class Learning:
     as_of: date | None = None
     invariants: bool = True
     wishes: tuple[Wish, ...] = ()
+    budget: timedelta | None = None
 
     @property
     def refines(self) -> bool:
@@ -88,6 +100,17 @@ def learn(source: Source, learning: Learning, listen: Listener = silent) -> Data
         UnreadableTable: a table may not be read, and `skip_unreadable` was not asked for.
         WrongRequest: a table named as a unit does not exist, or an undeclared key cannot be one.
     """
+    *_, best = models(source, learning, listen)
+    return best
+
+
+def models(
+    source: Source, learning: Learning, listen: Listener = silent
+) -> Iterator[DatabaseModel]:
+    """Yields a model as soon as there is one, and of kind "auto" a better one at the end.
+
+    Raises what `learn` does.
+    """
     sample = _sampled(source, learning, listen)
     facts = Reading(
         sample.schema,
@@ -99,7 +122,8 @@ def learn(source: Source, learning: Learning, listen: Listener = silent) -> Data
     )
     day = learning.as_of or datetime.now(UTC).date()
     rules = _found(source, sample, learning, listen).rules if learning.invariants else ()
-    return replace(_fitted(facts, learning, listen), as_of=day, invariants=rules)
+    for model in _fitted(facts, learning, listen):
+        yield replace(model, as_of=day, invariants=rules)
 
 
 def discover(source: Source, learning: Learning, listen: Listener = silent) -> Discovered:
@@ -275,6 +299,35 @@ def _named(batch: pa.RecordBatch, expected: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(batch.columns, schema=expected)
 
 
+def _fitted(facts: Reading, learning: Learning, listen: Listener) -> Iterator[DatabaseModel]:
+    began, stage = time.monotonic(), "learn"
+    listen(StageStarted(stage, len(facts.schema.tables), "tables"))
+    for part in _parts(facts, learning, listen):
+        match part:
+            case TableModel():
+                listen(Advanced(stage, 1, str(part.name)))
+                if (told := _told_apart(part)) is not None:
+                    listen(Stated(told))
+            case Schedule():
+                listen(Stated(_planned(part, given=learning.budget is not None)))
+                began, stage = time.monotonic(), "networks"
+                listen(StageStarted(stage, len(part.tables), "tables"))
+            case Overrun():
+                listen(Stated(_overrun(part)))
+            case DatabaseModel():
+                listen(StageFinished(stage, len(part.tables), time.monotonic() - began))
+                yield part
+
+
+def _parts(facts: Reading, learning: Learning, listen: Listener) -> Iterator[Fitted]:
+    def watch(table: TableName, epoch: Epoch) -> None:
+        listen(EpochFinished(str(table), **asdict(epoch)))
+
+    budget = None if learning.budget is None else learning.budget.total_seconds()
+    support, refine = Support(learning.k), learning.refines
+    return fit_database(facts, support, learning.kind, refine=refine, budget=budget, watch=watch)
+
+
 def _told_apart(model: TableModel) -> str | None:
     """What choosing among several drawn histories gains, on owners held out."""
     referee = None if model.history is None else model.history.referee
@@ -287,15 +340,19 @@ def _told_apart(model: TableModel) -> str | None:
     )
 
 
-def _fitted(facts: Reading, learning: Learning, listen: Listener) -> DatabaseModel:
-    began = time.monotonic()
-    listen(StageStarted("learn", len(facts.schema.tables), "tables"))
-    refine = learning.refines
-    for part in fit_database(facts, Support(learning.k), learning.kind, refine=refine):
-        if isinstance(part, DatabaseModel):
-            listen(StageFinished("learn", len(part.tables), time.monotonic() - began))
-            return part
-        if (told := _told_apart(part)) is not None:
-            listen(Stated(told))
-        listen(Advanced("learn", 1, str(part.name)))
-    raise LookupError("fitting ended without a model")
+def _planned(schedule: Schedule, *, given: bool) -> str:
+    """What will be trained, before it is."""
+    every = len(schedule.tables) + len(schedule.left)
+    keep = f"; {', '.join(map(str, schedule.left))} keep trees" if schedule.left else ""
+    return (
+        f"every table has trees; networks for {len(schedule.tables)} of the {every} tables large "
+        f"enough for them may take {schedule.seconds:,.0f} s, and have {schedule.budget:,.0f} s, "
+        f"{'the budget' if given else 'chosen by size; --budget changes it'}{keep}"
+    )
+
+
+def _overrun(overrun: Overrun) -> str:
+    return (
+        "the budget is spent before all was trained that was planned, so that another run may "
+        f"learn another model; cut short or left with trees: {', '.join(map(str, overrun.tables))}"
+    )

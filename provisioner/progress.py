@@ -18,7 +18,15 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
-from provisioner.events import Advanced, Event, Listener, StageFinished, StageStarted, Stated
+from provisioner.events import (
+    Advanced,
+    EpochFinished,
+    Event,
+    Listener,
+    StageFinished,
+    StageStarted,
+    Stated,
+)
 
 Emit = Callable[[str], None]
 
@@ -50,8 +58,10 @@ class Lines:
             self._start(event)
         elif isinstance(event, Advanced):
             self._advance(event)
-        else:
+        elif isinstance(event, StageFinished):
             self._finish(event)
+        else:
+            self._train(event)
 
     def _start(self, event: StageStarted) -> None:
         self._unit = event.unit
@@ -77,9 +87,23 @@ class Lines:
         unit = "rows" if event.stage in _OF_ROWS else self._unit
         self._emit(f"{event.stage}: {amount_of(event.amount, unit, event.seconds)}")
 
+    def _train(self, event: EpochFinished) -> None:
+        """What to expect of a long training, and its curve at the end."""
+        if event.last:
+            curve = " ".join(f"{nats:.2f}" for nats in event.curve)
+            ended = "cut short after" if event.late else "in"
+            epochs = f"{ended} {len(event.curve)} epochs"
+            self._emit(f"{_network(event)} {epochs}, nats per row held out: {curve}")
+        elif len(event.curve) == 1 and event.seconds >= _WORTH_A_LINE:
+            self._emit(f"{_network(event)}, at most {event.seconds:.0f} s")
+
     def _table(self, stage: str, place: str) -> None:
         amount, seconds = self._amounts.pop(place), self._seconds.pop(place)
         self._emit(f"{stage}: {place} {amount_of(amount, 'rows', seconds)}")
+
+
+def _network(event: EpochFinished) -> str:
+    return f"network: {event.place}, {event.columns} columns"
 
 
 def amount_of(amount: int, unit: str, seconds: float) -> str:
@@ -104,6 +128,10 @@ class Bars:
             )
         elif isinstance(event, Advanced) and self._task is not None:
             self._progress.update(self._task, advance=event.amount, place=event.place)
+        elif isinstance(event, EpochFinished) and self._task is not None:
+            left = f"epoch {len(event.curve)} of {event.most}, {event.curve[-1]:.2f} nats"
+            place = f"{event.place} {left}, {event.seconds:.0f} s left"
+            self._progress.update(self._task, place=place)
         elif isinstance(event, StageFinished) and self._task is not None:
             self._progress.remove_task(self._task)
             self._task = None

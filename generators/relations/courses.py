@@ -26,7 +26,7 @@ from generators.relations.histories import (
     sums_before,
 )
 from generators.relations.walks import ADVANCE, ahead, before_first, company, so_far, steps_taken
-from generators.tables import Feature, Matrix, TableGenerator
+from generators.tables import Feature, Fitter, Matrix, TableGenerator
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -102,22 +102,20 @@ class Followed:
     target: Matrix
 
 
-def follow(
-    course: Course, pulse: Pulse | None, generator: type[TableGenerator], support: Support
-) -> Followed:
+def follow(course: Course, pulse: Pulse | None, fit: Fitter, support: Support) -> Followed:
     """Learns when rows come, and puts beside each what it has from its older siblings.
 
     Args:
         course: the rows.
         pulse: the table that they have as their beat.
-        generator: what models the times.
+        fit: learns the times.
         support: the rule of release.
     """
     untimed = History(course.target.features, _repeated(course), None, None, ())
     past = _past(course, untimed)
     history = untimed
     if course.time is not None:
-        clock = _clock(course, course.time, past, pulse, (generator, support))
+        clock = _clock(course, course.time, past, pulse, (fit, support))
         beat = (pulse.table, pulse.features) if pulse else (None, ())
         history = replace(
             untimed,
@@ -136,7 +134,7 @@ def with_chooser(
     followed: Followed,
     codes: Matrix,
     units: Ints,
-    generator: type[TableGenerator],
+    fit: Fitter,
     support: Support,
 ) -> Followed:
     """The same with what draws how features repeat others, where some do and others do not.
@@ -145,7 +143,7 @@ def with_chooser(
         followed: what was learned so far.
         codes: what all features are.
         units: the rows' privacy units.
-        generator: what models the rows.
+        fit: learns how features repeat others.
         support: the rule of release.
     """
     history, drawn = followed.history, followed.target
@@ -153,7 +151,7 @@ def with_chooser(
         return followed
     features = tuple(drawn.features[i] for i in history.choices)
     target = Matrix(features, drawn.codes[:, history.choices])
-    chooser = generator.fit(followed.context, target, units, support)
+    chooser = fit(followed.context, target, units, support)
     return replace(followed, history=replace(history, chooser=chooser))
 
 
@@ -221,9 +219,9 @@ def _clock(
     time: FittedColumn,
     past: Matrix,
     pulse: Pulse | None,
-    how: tuple[type[TableGenerator], Support],
+    how: tuple[Fitter, Support],
 ) -> Clock:
-    generator, support = how
+    fit, support = how
     position = positions(course.owners)
     later, first = np.flatnonzero(position > 0), np.flatnonzero(position == 0)
     before = course.ticks[later - 1]
@@ -244,16 +242,16 @@ def _clock(
         start,
         _calendar(course, time, first if len(told) < support.k else told, how),
         since_previous,
-        generator.fit(joined(parts, len(later)), going, course.units[later], support),
+        fit(joined(parts, len(later)), going, course.units[later], support),
         limits,
     )
 
 
 def _walk(
-    course: Course, past: Matrix, pulse: Pulse, how: tuple[type[TableGenerator], Support]
+    course: Course, past: Matrix, pulse: Pulse, how: tuple[Fitter, Support]
 ) -> TableGenerator:
     """How many beats further each row lies, given the one before and the next."""
-    generator, support = how
+    fit, support = how
     position, owners = positions(course.owners), course.owners
     places = np.full(len(owners), -1) if course.places is None else course.places
     start = before_first(pulse.beat, owners)
@@ -262,16 +260,14 @@ def _walk(
     known = [course.timely, past, ahead(pulse.beat, pulse.features, owners, state)]
     target = Matrix((ADVANCE,), steps_taken(places, before)[:, None])
     told = np.flatnonzero((places >= 0) & ((position > 0) | (before < pulse.beat.block(owners)[0])))
-    return generator.fit(
+    return fit(
         _rows(joined(known, len(owners)), told), _rows(target, told), course.units[told], support
     )
 
 
-def _start(
-    course: Course, first: Ints, how: tuple[type[TableGenerator], Support]
-) -> tuple[Start | None, Ints]:
+def _start(course: Course, first: Ints, how: tuple[Fitter, Support]) -> tuple[Start | None, Ints]:
     """What first times are counted from, and the first rows for which that is not known."""
-    generator, support = how
+    fit, support = how
     origin = choose_start(course.ticks, first, course.origins)
     if origin is None:
         return None, first
@@ -279,17 +275,17 @@ def _start(
     since = course.ticks[told] - origin.ticks[told]
     spans = fit_span("@since start", since, course.units[told], support)
     codes = Matrix((spans.feature,), spans.encode(pa.array(since))[:, None])
-    model = generator.fit(_rows(course.timely, told), codes, course.units[told], support)
+    model = fit(_rows(course.timely, told), codes, course.units[told], support)
     return Start(origin.name, spans, model), first[~origin.known[first]]
 
 
 def _calendar(
-    course: Course, time: FittedColumn, rows: Ints, how: tuple[type[TableGenerator], Support]
+    course: Course, time: FittedColumn, rows: Ints, how: tuple[Fitter, Support]
 ) -> TableGenerator:
-    generator, support = how
+    fit, support = how
     codes = time.encode(moments(course.ticks[rows], time.column.datatype))
     target = Matrix((time.feature,), codes[:, None])
-    return generator.fit(_rows(course.timely, rows), target, course.units[rows], support)
+    return fit(_rows(course.timely, rows), target, course.units[rows], support)
 
 
 def _present(course: Course, history: History, pulse: Pulse | None) -> Codes:

@@ -5,7 +5,7 @@ Each file ends in a line such as `generator: type[TableGenerator] = Trees`.
 
 import importlib
 import pkgutil
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, Protocol, Self
@@ -48,6 +48,48 @@ class Matrix:
         return np.asarray(self.codes[:, names.index(name)])
 
 
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """How the training of one network stands.
+
+    Attributes:
+        columns: how many features it draws.
+        curve: nats per row held out, after each epoch so far; the weights of the lowest are kept.
+        most: epochs that there will be unless training ends early.
+        seconds: about how long these will take from here on.
+        last: whether training has ended.
+        late: whether it ended because time was up.
+    """
+
+    columns: int
+    curve: tuple[float, ...]
+    most: int
+    seconds: float
+    last: bool
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms a generator learns.
+
+    Attributes:
+        watch: told of each epoch of training.
+        late: whether time is up; asked before training and after each epoch.
+        device: where networks are trained, as torch names it; None for a GPU where there is one.
+        trees: the chain of trees learned from the same rows; None to learn it.
+    """
+
+    watch: Callable[[Epoch], None] = lambda _: None
+    late: Callable[[], bool] = lambda: False
+    device: str | None = None
+    trees: "TableGenerator | None" = None
+
+
+UNHURRIED = Terms()
+"""Nobody watches, and there is all the time."""
+
+
 class TableGenerator(Protocol):
     """Models p(row | context) over codes."""
 
@@ -56,12 +98,24 @@ class TableGenerator(Protocol):
 
     @classmethod
     def fit(
-        cls, context: Matrix, target: Matrix, units: npt.NDArray[np.int64], support: Support
+        cls,
+        context: Matrix,
+        target: Matrix,
+        units: npt.NDArray[np.int64],
+        support: Support,
+        terms: Terms = UNHURRIED,
     ) -> Self:
         """Learns from rows whose context, codes and unit ids stand side by side.
 
         Either matrix may have no features, and there may be no rows.
         """
+        ...
+
+    @classmethod
+    def expected_seconds(
+        cls, rows: int, context: Sequence[Feature], target: Sequence[Feature]
+    ) -> float:
+        """What `fit` takes beyond a chain of trees: a bound for one core, from counts alone."""
         ...
 
     def log_prob(self, context: Codes, target: Codes) -> npt.NDArray[np.float64]:
@@ -96,6 +150,10 @@ class TableGenerator(Protocol):
     def restore(cls, state: Mapping[str, Any]) -> Self:
         """The generator whose `released()` held these values."""
         ...
+
+
+Fitter = Callable[[Matrix, Matrix, npt.NDArray[np.int64], Support], TableGenerator]
+"""What learns as `TableGenerator.fit` does, on terms of its own."""
 
 
 @cache

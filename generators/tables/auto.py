@@ -1,7 +1,7 @@
-"""Trees for every table, and networks where they are affordable and units held out prefer them."""
+"""Trees, or networks mixed with them where units held out prefer these."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -9,14 +9,18 @@ import numpy.typing as npt
 
 from generators.columns import Codes, State
 from generators.privacy.support import Support
-from generators.tables import Matrix, TableGenerator, table_generators
+from generators.tables import (
+    UNHURRIED,
+    Feature,
+    Matrix,
+    TableGenerator,
+    Terms,
+    table_generators,
+)
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_MOST_CELLS = 50_000_000
-"""Rows times features up to which networks are tried. A count and not a time decides, so that a
-busy machine learns the same model as an idle one."""
 _MARGIN = 0.05
 """Nats per row that networks have to gain on units held out, to be worth slower sampling."""
 _CHOSEN = "chosen"
@@ -34,15 +38,27 @@ class Auto:
     chosen: TableGenerator
 
     @classmethod
-    def fit(cls, context: Matrix, target: Matrix, units: Ints, support: Support) -> Self:
+    def fit(
+        cls,
+        context: Matrix,
+        target: Matrix,
+        units: Ints,
+        support: Support,
+        terms: Terms = UNHURRIED,
+    ) -> Self:
         """Learns networks mixed with trees, and falls back to the trees alone."""
         kinds = table_generators()
-        features = len(context.features) + len(target.features)
-        if len(units) * features <= _MOST_CELLS:
-            network = kinds["network"].fit(context, target, units, support)
-            if _gain(network) >= _MARGIN:
-                return cls(network)
-        return cls(kinds["trees"].fit(context, target, units, support))
+        trees = terms.trees or kinds["trees"].fit(context, target, units, support)
+        beside = replace(terms, trees=trees)
+        network = kinds["network"].fit(context, target, units, support, beside)
+        return cls(network if _gain(network) >= _MARGIN else trees)
+
+    @classmethod
+    def expected_seconds(
+        cls, rows: int, context: Sequence[Feature], target: Sequence[Feature]
+    ) -> float:
+        """What networks take, whether or not they are kept."""
+        return table_generators()["network"].expected_seconds(rows, context, target)
 
     def log_prob(self, context: Codes, target: Codes) -> Floats:
         """As the chosen model has it."""

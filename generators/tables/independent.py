@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from generators.columns import Codes, State
 from generators.privacy.support import Released, Support
-from generators.tables import Matrix, TableGenerator
+from generators.tables import UNHURRIED, Feature, Matrix, TableGenerator, Terms
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -34,15 +34,30 @@ class Independent:
     state: State
 
     @classmethod
-    def fit(cls, context: Matrix, target: Matrix, units: Ints, support: Support) -> Self:
+    def fit(
+        cls,
+        context: Matrix,
+        target: Matrix,
+        units: Ints,
+        support: Support,
+        terms: Terms = UNHURRIED,
+    ) -> Self:
         """Counts the codes of each feature; one with no supported code is drawn uniformly."""
-        del context  # the floor looks at no context
+        del context, terms  # the floor looks at no context, and takes no time
         state: State = {
             "names": support.declared([f.name for f in target.features]),
             "sizes": support.declared(np.array([f.size for f in target.features], np.int64)),
             "shares": _shares(target, units, support),
         }
         return cls._of(state)
+
+    @classmethod
+    def expected_seconds(
+        cls, rows: int, context: Sequence[Feature], target: Sequence[Feature]
+    ) -> float:
+        """None: nothing is trained."""
+        del rows, context, target
+        return 0.0
 
     def log_prob(self, context: Codes, target: Codes) -> Floats:
         """The sum of the features' log probabilities; minus infinity for a withheld code."""

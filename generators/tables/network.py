@@ -5,7 +5,7 @@ what a tree and what a network make of the codes before it; the network also tak
 later, so that evidence on any column is exact: given columns count as known before all others.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -14,10 +14,18 @@ import numpy.typing as npt
 
 from generators.columns import Codes, State
 from generators.dependence import Table, drawing_order, most_predecessors, mutual_information
+from generators.effort import effort
 from generators.fixedpoint import Networks, rounded
 from generators.privacy.support import Released, Support, distinct
 from generators.randomness import stream
-from generators.tables import Matrix, TableGenerator, table_generators
+from generators.tables import (
+    UNHURRIED,
+    Feature,
+    Matrix,
+    TableGenerator,
+    Terms,
+    table_generators,
+)
 from generators.tree import GRAINS, Tree, unpacked
 
 Bools = npt.NDArray[np.bool_]
@@ -32,6 +40,8 @@ _HELD_OUT = 0.1
 _FEWEST_ROWS = 500
 _FEWEST_HELD_OUT = 20
 """Units held out that can tell whether a network is better than a tree."""
+_SECONDS = 1e-6
+"""Per row, target and column that it asks, for trees on the rows not held out and what both say."""
 _PARTS = 64
 """A mixture's share is a whole multiple of 1 / _PARTS, and never 1: a tree rules nothing out."""
 _ROUNDS = 30
@@ -65,16 +75,35 @@ class Network:
     state: State
 
     @classmethod
-    def fit(cls, context: Matrix, target: Matrix, units: Ints, support: Support) -> Self:
+    def fit(
+        cls,
+        context: Matrix,
+        target: Matrix,
+        units: Ints,
+        support: Support,
+        terms: Terms = UNHURRIED,
+    ) -> Self:
         """Learns trees, and networks where at least 500 rows and enough units teach them.
 
         `network.held_out` of what is released says what both are worth on units held out, and
         `network.curve` how training went, in nats per row.
         """
-        base = table_generators()["trees"].fit(context, target, units, support)
+        base = terms.trees or table_generators()["trees"].fit(context, target, units, support)
         state = {_TREES + name: value for name, value in base.released().items()}
-        learned = _learned(context, target, units, support)
+        learned = {} if terms.late() else _learned(context, target, units, support, terms)
         return cls._of(base, {**state, **learned})
+
+    @classmethod
+    def expected_seconds(
+        cls, rows: int, context: Sequence[Feature], target: Sequence[Feature]
+    ) -> float:
+        """Of training to the last epoch, and of weighing networks against trees."""
+        columns = len(context) + len(target)
+        if rows < _FEWEST_ROWS or not target or columns < 2:
+            return 0.0
+        asked, codes = _asked(rows, columns), max(f.size for f in target)
+        weighing = _SECONDS * rows * len(target) * asked
+        return weighing + effort(rows, (len(target), asked, codes)).seconds
 
     def log_prob(self, context: Codes, target: Codes) -> Floats:
         """The log-likelihood of each row; minus infinity where a code was withheld."""
@@ -202,7 +231,7 @@ def _networks(sizes: Ints, parts: Mapping[str, Any]) -> Networks:
     return Networks.of(sizes, {name: parts[name] for name in fields})
 
 
-def _learned(context: Matrix, target: Matrix, units: Ints, support: Support) -> State:
+def _learned(context: Matrix, target: Matrix, units: Ints, support: Support, terms: Terms) -> State:
     """The networks' released state; empty where there is too little to learn from."""
     table = Table.of(context, target, units, support)
     held = _held_out(table.units)
@@ -215,7 +244,7 @@ def _learned(context: Matrix, target: Matrix, units: Ints, support: Support) -> 
     information = mutual_information(table)
     order = drawing_order(table, information)
     ranks = _ranks(order, table.contexts)
-    found = trained(table, ranks, _inputs(table, ranks, information), held)
+    found = trained(table, ranks, _inputs(table, ranks, information), held, terms)
     packed = rounded(found.weights)
     rest = [Matrix(m.features, m.codes[~held]) for m in (context, target)]
     trees = table_generators()["trees"].fit(rest[0], rest[1], units[~held], support)
@@ -247,8 +276,7 @@ def _ranks(order: Ints, contexts: int) -> Ints:
 
 def _inputs(table: Table, ranks: Ints, information: Floats) -> Ints:
     """The most informative columns before each target and after it, of shape (targets, inputs)."""
-    most = most_predecessors(len(table.units))
-    count = min(most + _MOST_FOLLOWERS, len(ranks) - 1)
+    most, count = most_predecessors(len(table.units)), _asked(len(table.units), len(ranks))
     found = np.empty((len(ranks) - table.contexts, count), np.int64)
     for j in range(table.contexts, len(ranks)):
         ranked = np.argsort(-information[:, j], kind="stable")
@@ -258,6 +286,11 @@ def _inputs(table: Table, ranks: Ints, information: Floats) -> Ints:
         first = [before[:most], after, before[most:]]
         found[j - table.contexts] = np.concatenate(first)[:count]
     return found
+
+
+def _asked(rows: int, columns: int) -> int:
+    """How many other columns each target asks."""
+    return min(most_predecessors(rows) + _MOST_FOLLOWERS, columns - 1)
 
 
 def _sizes(table: Table) -> Ints:

@@ -6,11 +6,12 @@ import sys
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 
 from generators.columns import Codes
 from generators.fixedpoint import Networks
 from generators.privacy.support import Support
-from generators.tables import Feature, Matrix
+from generators.tables import Epoch, Feature, Matrix, Terms
 from generators.tables.auto import Auto
 from generators.tables.network import Network
 
@@ -120,3 +121,47 @@ def test_neither_trees_nor_restored_networks_load_torch() -> None:
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def watched(late_after: int, device: str | None = None) -> tuple[Network, list[Epoch]]:
+    epochs: list[Epoch] = []
+    terms = Terms(epochs.append, lambda: len(epochs) >= late_after, device)
+    return Network.fit(nothing(), matrix(*columns()), np.arange(ROWS), Support(), terms), epochs
+
+
+def test_every_epoch_is_told_with_the_curve_and_the_time_left(model: Network) -> None:
+    again, epochs = watched(1000, "cuda" if torch.cuda.is_available() else "cpu")
+    curve = model.released()["network.curve"].value
+    assert [len(e.curve) for e in epochs] == list(range(1, len(curve) + 1))
+    assert epochs[-1].curve == tuple(curve)
+    assert [e.last for e in epochs] == [*[False] * (len(curve) - 1), True]
+    assert not any(e.late for e in epochs)
+    assert all(e.seconds >= 0 and e.columns == 3 and e.most >= len(curve) for e in epochs)
+    assert again.released().keys() == model.released().keys()
+
+
+def test_training_ends_when_time_is_up_and_keeps_the_best_so_far() -> None:
+    short, epochs = watched(2)
+    assert [(e.last, e.late) for e in epochs] == [(False, False), (False, False), (True, True)]
+    assert short.networks is not None
+    assert len(short.released()["network.curve"].value) == 3
+    assert np.isfinite(short.log_prob(nothing().codes, matrix(*columns()).codes)).all()
+
+
+def test_without_time_there_are_trees_alone() -> None:
+    without, epochs = watched(0)
+    assert (without.networks, epochs) == (None, [])
+
+
+def test_training_leaves_torch_as_many_threads_as_it_had() -> None:
+    torch.set_num_threads(2)
+    seen: list[int] = []
+    terms = Terms(lambda _: seen.append(torch.get_num_threads()))
+    Network.fit(nothing(), matrix(*columns()), np.arange(ROWS), Support(), terms)
+    assert (set(seen), torch.get_num_threads()) == ({1}, 2)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_training_happens_on_the_device_asked_for() -> None:
+    with pytest.raises((RuntimeError, AssertionError), match=r"(?i)cuda"):
+        watched(1000, "cuda")

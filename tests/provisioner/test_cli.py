@@ -455,7 +455,7 @@ def test_an_interrupt_before_anything_is_written_says_so(
     def interrupted(*_: object, **__: object) -> None:
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr("provisioner.learn.learn", interrupted)
+    monkeypatch.setattr("provisioner.learn.models", interrupted)
     code, _, err = told("learn", "--source", shop, "-o", tmp_path / "m")
     assert code == 130
     assert "stopped; nothing was written\n" in err

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -33,6 +34,7 @@ target: postgresql://${HOST}/staging
 k: 5
 units: [customers]
 scale: 2
+budget: 1h30m
 rows: {orders: 1000, "*": 200}
 acknowledge: [012345678901]
 tables:
@@ -68,6 +70,7 @@ def test_every_part_of_a_file_is_read() -> None:
     assert (config.k, config.scale, config.units) == (5, 2.0, ("customers",))
     assert config.rows == {"orders": 1000, EACH_EMPTY: 200}
     assert config.acknowledge == ("012345678901",)
+    assert config.budget == config.options({})["budget"] == timedelta(minutes=90)
     orders = config.tables["orders"]
     assert (orders.mode, orders.triggers) == (Mode.EMPTY, "fire")
     one, many = orders.keys
@@ -97,6 +100,8 @@ MISTAKES = [
     ("tables: {orders: {mode: copy}}", "this version has no mode copy yet"),
     ("tables: {orders: {mode: emty}}", "expected 'synthesize', 'empty', 'skip' or 'keep'"),
     ("tables: {o: {triggers: never}}", "line 1, table o, triggers: found 'never', expected 'fire'"),
+    ("budget: 5", "line 1, budget: found '5', expected a duration of at most 30"),
+    ("budget: P99D", "line 1, budget: found 'P99D', expected a duration of at most"),
     ("units: customers", "line 1, units: found 'customers', expected a list"),
     ("units:\n  - a\n  - [b]", "line 3, units.2: expected a text"),
     ("rows: {orders: -1}", "line 1, rows.orders: found '-1', expected greater"),
@@ -244,6 +249,7 @@ configs = st.builds(
     k=st.none() | st.integers(1, 10**6),
     units=st.lists(names, max_size=3).map(tuple),
     scale=st.none() | st.floats(1e-6, 1e6),
+    budget=st.none() | st.timedeltas(timedelta(0), timedelta(days=30)),
     rows=st.dictionaries(names, counts, max_size=3),
     acknowledge=st.lists(st.from_regex(r"[0-9a-f]{12}", fullmatch=True), max_size=3).map(tuple),
     tables=st.dictionaries(names, sections, max_size=3),
