@@ -12,18 +12,16 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
+from provisioner import options
 from provisioner.complaints import DEBUG, Complaint, complaint, wants_json
 from provisioner.errors import Infeasible, Stopped
 from provisioner.events import Listener, Stated
-from provisioner.replacing import why_not_written
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -37,9 +35,7 @@ if TYPE_CHECKING:
     from provisioner.report import Finding
 
 DONE, FOUND = 0, 1
-_LARGEST_SEED = 2**63 - 1
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 Renderables = Iterable["RenderableType"]
 
 
@@ -88,122 +84,6 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
-def _seed(command: Command) -> Command:
-    kind = click.IntRange(0, _LARGEST_SEED)
-    return click.option("--seed", type=kind, default=0, show_default=True)(command)
-
-
-def _size(command: Command) -> Command:
-    """The options that say how many rows to make, and which ones stay."""
-    kind = click.FloatRange(0, 1_000_000, min_open=True)
-    scale = click.option(
-        "--scale", type=kind, default=1.0, show_default=True, help="Factor on the rows learned."
-    )
-    rows = click.option(
-        "--rows",
-        multiple=True,
-        metavar="TABLE=N|N",
-        help="Rows of a root table, or of each empty one.",
-    )
-    text = "Rows that are in the target stay, and are referenced; repeatable."
-    keep = click.option("--keep", multiple=True, metavar="TABLE", help=text)
-    return scale(_seed(rows(keep(command))))
-
-
-def _day(_context: click.Context, _option: click.Parameter, text: str | None) -> date | None:
-    """A day as ISO 8601 writes it."""
-    try:
-        return None if text is None else date.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is no day; expected one such as 2026-01-31") from None
-
-
-def _duration(
-    context: click.Context, option: click.Parameter, value: str | timedelta | None
-) -> timedelta | None:
-    """How long something may take, as the configuration reads it."""
-    from pydantic import TypeAdapter, ValidationError
-
-    from provisioner.config import Duration
-
-    if value is None:
-        return None
-    chosen = context.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE
-    if chosen and context.params["table_model"] != "auto":
-        raise click.BadParameter("it counts for --table-model auto alone; add that, or drop it")
-    try:
-        return TypeAdapter(Duration).validate_python(value)
-    except ValidationError:
-        told = f"{value!r} found; expected a duration of at most 30 days, such as 90s, 5m or 1h30m"
-        raise click.BadParameter(told) from None
-
-
-def _as_of(text: str) -> Callable[[Command], Command]:
-    return click.option("--as-of", metavar="DATE", callback=_day, help=text)
-
-
-_acknowledge = click.option(
-    "--acknowledge",
-    multiple=True,
-    metavar="HASH",
-    help="Go on in spite of a finding; repeatable.",
-)
-
-
-def _output(command: Command) -> Command:
-    kind = click.Choice(["text", "json"])
-    return click.option(
-        "--output", type=kind, default="text", show_default=True, help="What goes to stdout."
-    )(command)
-
-
-def _database(side: str, *, required: bool = True) -> Callable[[Command], Command]:
-    """The option --source or --target, which the environment may give as well."""
-    return click.option(
-        f"--{side}",
-        envvar=f"PROVISIONER_{side.upper()}",
-        show_envvar=True,
-        required=required,
-        metavar="URL",
-        help="postgresql://user@host:port/database",
-    )
-
-
-def _configured(context: click.Context, _option: click.Parameter, path: Path | None) -> "Config":
-    """The configuration, whose words stand in for options that neither line nor shell gives."""
-    from provisioner.config import found_config
-
-    config = found_config(path)
-    required = {option.name for option in context.command.params if option.required}
-    context.default_map = {
-        name: value
-        for name, value in config.options(os.environ).items()
-        if not callable(value) or name in required
-    }
-    return config
-
-
-_config = click.option(
-    "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
-    callback=_configured,
-    is_eager=True,
-    help="What to do by default; ./provisioner.yaml where there is one.",
-)
-
-
-def _writable(_context: click.Context, _option: click.Parameter, path: Path) -> Path:
-    """Refuses a file that could not be written, before any work is done for it."""
-    why = why_not_written(path)
-    if why is not None:
-        raise click.BadParameter(why)
-    return path
-
-
-_archive = click.argument("file", type=click.Path(path_type=Path))
-_written = partial(click.option, "-o", "model", type=click.Path(path_type=Path), callback=_writable)
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="dbprovisioner", prog_name="provisioner")
 def commands() -> None:
@@ -212,12 +92,14 @@ def commands() -> None:
 
 @commands.command()
 @click.option("--scale", type=click.FloatRange(0, 100, min_open=True), default=1.0)
-@_written(default="demo.model", show_default=True, metavar="FILE", help="The model to write.")
+@options.written(
+    default="demo.model", show_default=True, metavar="FILE", help="The model to write."
+)
 @click.option("--passengers", type=click.IntRange(100), default=20_000, show_default=True)
 @click.option("--flights", type=click.IntRange(100), help="Of 336,776; all without it.")
 @click.option("--stay", is_flag=True, help="Keep the server up until Ctrl-C.")
-@_seed
-@_output
+@options.seed
+@options.output
 def demo(output: str, *, stay: bool, **sizes: Any) -> int:
     """Take the whole tour on an embedded server."""
     from provisioner import documents, rendering
@@ -236,9 +118,9 @@ def demo(output: str, *, stay: bool, **sizes: Any) -> int:
 
 
 @commands.command()
-@_database("source")
+@options.database("source")
 @click.option("--distinct", is_flag=True, help="Count distinct values too; reads more.")
-@_output
+@options.output
 def describe(source: str, output: str, *, distinct: bool) -> int:
     """List tables, owners, privacy units and personal columns."""
     from connectors.engines import open_source
@@ -252,9 +134,9 @@ def describe(source: str, output: str, *, distinct: bool) -> int:
 
 
 @commands.command()
-@_config
-@_database("source")
-@_written(required=True, metavar="FILE", help="The model to write.")
+@options.config
+@options.database("source")
+@options.written(required=True, metavar="FILE", help="The model to write.")
 @click.option(
     "--k", type=click.IntRange(1), default=11, show_default=True, help="Units behind each value."
 )
@@ -273,14 +155,14 @@ def describe(source: str, output: str, *, distinct: bool) -> int:
     "--budget",
     type=click.UNPROCESSED,
     metavar="DURATION",
-    callback=_duration,
+    callback=options.duration,
     help="How long auto may train networks, such as 90s, 5m or 1h; chosen by size without it.",
 )
 @click.option("--unit", multiple=True, metavar="TABLE", help="Whose data it is; repeatable.")
-@_as_of("Day that the source's rows stand for; today without it.")
+@options.as_of("Day that the source's rows stand for; today without it.")
 @click.option("--skip-unreadable", is_flag=True, help="Leave out tables the role may not read.")
-@_seed
-@_output
+@options.seed
+@options.output
 def learn(config: "Config", source: str, model: Path, output: str, **learning: Any) -> int:
     """Learn a source; write what may leave it to one file."""
     from connectors.engines import open_source
@@ -311,8 +193,8 @@ def learn(config: "Config", source: str, model: Path, output: str, **learning: A
 
 
 @commands.command()
-@_archive
-@_output
+@options.archive
+@options.output
 def show(file: Path, output: str) -> int:
     """Tell a reviewer what is inside a file."""
     from provisioner import rendering
@@ -324,13 +206,13 @@ def show(file: Path, output: str) -> int:
 
 
 @commands.command()
-@_archive
-@_config
-@_database("target", required=False)
-@_size
-@_as_of("Day that the rows shall look like; times move by whole weeks.")
-@_acknowledge
-@_output
+@options.archive
+@options.config
+@options.database("target", required=False)
+@options.size
+@options.as_of("Day that the rows shall look like; times move by whole weeks.")
+@options.acknowledge
+@options.output
 def plan(file: Path, output: str, **request: Any) -> int:
     """Say what would be written, and what cannot be met."""
     from provisioner import documents, rendering
@@ -347,12 +229,12 @@ def plan(file: Path, output: str, **request: Any) -> int:
 
 
 @commands.command()
-@_archive
-@_config
-@_database("target")
-@_size
-@_as_of("Day that the rows shall look like; times move by whole weeks.")
-@_acknowledge
+@options.archive
+@options.config
+@options.database("target")
+@options.size
+@options.as_of("Day that the rows shall look like; times move by whole weeks.")
+@options.acknowledge
 @click.option(
     "--workers", type=click.IntRange(1, 1_000), help="Processes that load; by size and processors."
 )
@@ -360,7 +242,7 @@ def plan(file: Path, output: str, **request: Any) -> int:
 @click.option("--no-verify", is_flag=True, help="Do not check the target at the end.")
 @click.option("--truncate", is_flag=True, help="Empty what an earlier load filled; start over.")
 @click.option("--abort", is_flag=True, help="Take back a load into a schema that was there.")
-@_output
+@options.output
 def provision(
     file: Path,
     target: str,
@@ -410,10 +292,10 @@ def provision(
 
 
 @commands.command()
-@_archive
-@_config
-@_database("target")
-@_output
+@options.archive
+@options.config
+@options.database("target")
+@options.output
 def verify(config: "Config", file: Path, target: str, output: str) -> int:  # noqa: ARG001 - its words are the options' defaults
     """Check integrity, row counts, marginals and leaks."""
     from connectors.engines import open_target
@@ -428,9 +310,9 @@ def verify(config: "Config", file: Path, target: str, output: str) -> int:  # no
 
 
 @commands.command("edge-cases")
-@_archive
-@_config
-@_database("target")
+@options.archive
+@options.config
+@options.database("target")
 def edge_cases(config: "Config", file: Path, target: str) -> int:
     """Tell the rows of a filled target that hold values at the edge, one as JSON per line."""
     from connectors.engines import open_target
@@ -450,9 +332,9 @@ def edge_cases(config: "Config", file: Path, target: str) -> int:
 
 
 @commands.command()
-@_database("source", required=False)
-@_database("target", required=False)
-@_output
+@options.database("source", required=False)
+@options.database("target", required=False)
+@options.output
 def doctor(source: str | None, target: str | None, output: str) -> int:
     """Say what this machine and these databases offer."""
     from provisioner import documents, rendering

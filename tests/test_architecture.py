@@ -24,7 +24,7 @@ SEEN_BY_GENERATORS = {
     )
 }
 HOMES = {
-    "click": r"provisioner/cli\.py",
+    "click": r"provisioner/(cli|options)\.py",
     "sqlalchemy": r"connectors/.*",
     "alembic": r"provisioner/drift\.py",
     "psycopg": r"connectors/(engines/.*|embedded\.py)",

@@ -1,0 +1,143 @@
+"""The options of the command line, each told once.
+
+They are decorators, so that a command lists what it takes above its function.
+"""
+# ruff: noqa: PLC0415 - imports inside functions are what keeps the start short
+
+import os
+from collections.abc import Callable
+from datetime import date, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from provisioner.replacing import why_not_written
+
+if TYPE_CHECKING:
+    from provisioner.config import Config
+
+_LARGEST_SEED = 2**63 - 1
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def seed(command: Command) -> Command:
+    """The option that tells one run from another."""
+    kind = click.IntRange(0, _LARGEST_SEED)
+    return click.option("--seed", type=kind, default=0, show_default=True)(command)
+
+
+def size(command: Command) -> Command:
+    """The options that say how many rows to make, and which ones stay."""
+    kind = click.FloatRange(0, 1_000_000, min_open=True)
+    scale = click.option(
+        "--scale", type=kind, default=1.0, show_default=True, help="Factor on the rows learned."
+    )
+    rows = click.option(
+        "--rows",
+        multiple=True,
+        metavar="TABLE=N|N",
+        help="Rows of a root table, or of each empty one.",
+    )
+    text = "Rows that are in the target stay, and are referenced; repeatable."
+    keep = click.option("--keep", multiple=True, metavar="TABLE", help=text)
+    return scale(seed(rows(keep(command))))
+
+
+def _day(_context: click.Context, _option: click.Parameter, text: str | None) -> date | None:
+    """A day as ISO 8601 writes it."""
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no day; expected one such as 2026-01-31") from None
+
+
+def duration(
+    context: click.Context, option: click.Parameter, value: str | timedelta | None
+) -> timedelta | None:
+    """How long something may take, as the configuration reads it."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from provisioner.config import Duration
+
+    if value is None:
+        return None
+    chosen = context.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE
+    if chosen and context.params["table_model"] != "auto":
+        raise click.BadParameter("it counts for --table-model auto alone; add that, or drop it")
+    try:
+        return TypeAdapter(Duration).validate_python(value)
+    except ValidationError:
+        told = f"{value!r} found; expected a duration of at most 30 days, such as 90s, 5m or 1h30m"
+        raise click.BadParameter(told) from None
+
+
+def as_of(text: str) -> Callable[[Command], Command]:
+    """The option that names a day; `text` says what for."""
+    return click.option("--as-of", metavar="DATE", callback=_day, help=text)
+
+
+acknowledge = click.option(
+    "--acknowledge",
+    multiple=True,
+    metavar="HASH",
+    help="Go on in spite of a finding; repeatable.",
+)
+
+
+def output(command: Command) -> Command:
+    """The option between words for people and JSON."""
+    kind = click.Choice(["text", "json"])
+    return click.option(
+        "--output", type=kind, default="text", show_default=True, help="What goes to stdout."
+    )(command)
+
+
+def database(side: str, *, required: bool = True) -> Callable[[Command], Command]:
+    """The option --source or --target, which the environment may give as well."""
+    return click.option(
+        f"--{side}",
+        envvar=f"PROVISIONER_{side.upper()}",
+        show_envvar=True,
+        required=required,
+        metavar="URL",
+        help="postgresql://user@host:port/database",
+    )
+
+
+def _configured(context: click.Context, _option: click.Parameter, path: Path | None) -> "Config":
+    """The configuration, whose words stand in for options that neither line nor shell gives."""
+    from provisioner.config import found_config
+
+    config = found_config(path)
+    required = {option.name for option in context.command.params if option.required}
+    context.default_map = {
+        name: value
+        for name, value in config.options(os.environ).items()
+        if not callable(value) or name in required
+    }
+    return config
+
+
+config = click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    callback=_configured,
+    is_eager=True,
+    help="What to do by default; ./provisioner.yaml where there is one.",
+)
+
+
+def _writable(_context: click.Context, _option: click.Parameter, path: Path) -> Path:
+    """Refuses a file that could not be written, before any work is done for it."""
+    why = why_not_written(path)
+    if why is not None:
+        raise click.BadParameter(why)
+    return path
+
+
+archive = click.argument("file", type=click.Path(path_type=Path))
+written = partial(click.option, "-o", "model", type=click.Path(path_type=Path), callback=_writable)
