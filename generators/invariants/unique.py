@@ -103,18 +103,20 @@ class Unique:
 
 
 def _usable(view: View) -> list[Column]:
-    """The columns without nulls that may tell rows apart: keys first, then those of most values."""
+    """The columns that may tell rows apart: keys first, then those of most values."""
     keys = {c for f in view.table.foreign_keys for c in f.columns}
     keys |= {c for u in view.table.uniques for c in u.columns}
     held = [c for c in view.table.written if c.datatype.kind in _NAMING]
     sizes = {c.name: int(view.codes(Term(c.name)).max(initial=-1)) + 1 for c in held}
-    useful = [c for c in held if sizes[c.name] > 1 and _is_filled(view, c)]
+    useful = [c for c in held if sizes[c.name] > 1 and _is_telling(view, c, sizes[c.name])]
     useful.sort(key=lambda c: (c.name not in keys, -sizes[c.name]))
     return useful[:_MOST_COLUMNS]
 
 
-def _is_filled(view: View, column: Column) -> bool:
-    return bool((view.codes(Term(column.name)) >= 0).all())
+def _is_telling(view: View, column: Column, values: int) -> bool:
+    """Whether a column is filled in all rows, or names by itself those in which it is."""
+    filled = int((view.codes(Term(column.name)) >= 0).sum())
+    return filled == view.rows or values >= (1 - MOST_BROKEN) * filled
 
 
 def _is_unique(view: View, names: tuple[str, ...], codes: Mapping[str, Ints]) -> bool:
@@ -161,7 +163,7 @@ def _tells(view: View, name: str) -> bool:
     column = view.table.column(name)
     numbers = view.numbers(Term(name))
     if numbers is None:
-        return view.rows >= 10 * _EXPECTED
+        return int((view.codes(Term(name)) >= 0).sum()) >= 10 * _EXPECTED
     there = numbers.values[numbers.known]
     unit = step_of(column.datatype) if column.datatype.kind in _WHOLE else _MINUTE
     width = float(there.max() - there.min()) / unit + 1
