@@ -76,9 +76,10 @@ class Orientation:
             if table == name and step.target[0] != name
         )
 
-    def targets(self, name: TableName) -> frozenset[str]:
-        """Columns of a table that are set to keep rules."""
-        return frozenset(s.target[1] for s in (*self.of(name), *self.late.get(name, ())))
+    def targets(self, name: TableName, most: Part = Part.BOUNDS) -> frozenset[str]:
+        """Columns of a table that are set to keep rules, by parts up to one."""
+        steps = (*self.of(name), *self.late.get(name, ()))
+        return frozenset(s.target[1] for s in steps if s.part <= most)
 
 
 def oriented(model: DatabaseModel) -> Orientation:
@@ -143,6 +144,8 @@ def _possible(
     rule = found.rule
     if (far := _out_of_sight(model, rule)) is not None:
         return [], far
+    if rule.kind == "dependency" and not any(map(len, found.known.values())):
+        return [], "fewer than k units share each of its entries: chance alone would be kept"
     nodes, steps = frozenset(_nodes(model, rule)), list[Step]()
     why = "none of its columns may be set: they are keys, or other rows lean on them"
     for column in _best_first(model, found):
@@ -166,7 +169,8 @@ def _best_first(model: DatabaseModel, found: Found) -> list[str]:
     Bounds keep their order, so that most of them push the same way.
     """
     rule, table = found.rule, model.tables[found.rule.table]
-    learned = {f.column.name for f in table.columns}
+    # Contacts stay inside the space reserved for invented ones, whatever a rule says.
+    learned = {f.column.name for f in table.columns if f.generator.reserved is None}
     if rule.kind in _CHOOSE_KEYS:
         learned |= chosen_keys(model, rule.table)
     learned -= model.schema.referenced(rule.table)

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from connectors.datatypes import arrow_type
 from connectors.invariants import Term, foreign_key, key_named, spoken
 from connectors.schema import ForeignKey, Schema, Table, TableName
 from generators.distinct import groups
@@ -41,7 +42,11 @@ class Library:
         return self._links[place]
 
     def column(self, name: TableName, term: Term) -> pa.Array:
-        """The values of a term for each row of a table."""
+        """The values of a term for each row of a table; null where the server computes them."""
+        rows = self.training[name].rows
+        if not term.keys and term.column not in rows.column_names:
+            datatype = self.schema.table(name).column(term.column).datatype
+            return pa.nulls(len(rows), arrow_type(datatype))
         if not term.keys:
             return stored(self.training[name], term.column)
         if (name, term) not in self._columns:

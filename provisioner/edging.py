@@ -9,6 +9,7 @@ from connectors.schema import Table
 from generators.distinct import patched
 from generators.edges import edges
 from generators.encoding import FittedColumn, empty
+from generators.invariants import Part
 from generators.randomness import identities
 from provisioner.freedom import fixed_columns
 from provisioner.job import Ints, Job, Values
@@ -81,7 +82,7 @@ def _kept(job: Job) -> set[str]:
     """Columns on which other rows, the server or an order of rows rely."""
     table, history = job.table, job.model.history
     kept = {c for key in table.foreign_keys for c in key.columns} | set(table.typed_columns)
-    kept |= job.setting.orientation.targets(table.name)
+    kept |= job.setting.orientation.targets(table.name, Part.MASKS)
     kept |= set(job.setting.model.schema.referenced(table.name))
     kept |= {c for key in job.setting.keeper(table.name).keys for c in key.columns}
     parts = job.setting.keeper(table.name).uniques.values()
