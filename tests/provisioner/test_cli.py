@@ -17,7 +17,9 @@ from psycopg import sql
 
 from generators.tables import table_generators
 from provisioner import load
-from provisioner.cli import commands, main
+from provisioner.cli import main
+from provisioner.commands import names
+from provisioner.commands.learn import learn
 
 HEAVY = ("torch", "pandas", "pyarrow", "sqlalchemy", "numpy", "rich", "pydantic", "psycopg")
 SHOP = """
@@ -70,7 +72,7 @@ def is_one_line(text: str) -> bool:
     return text.startswith("error: ") and text.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [[], *([name] for name in commands.commands)])
+@pytest.mark.parametrize("arguments", [[], *([name] for name in names())])
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     script = (
         "import sys; from provisioner.cli import main; code = main(sys.argv[1:]);"
@@ -88,7 +90,7 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
 
 
 def test_every_table_generator_can_be_chosen() -> None:
-    option = next(p for p in commands.commands["learn"].params if p.name == "table_model")
+    option = next(p for p in learn.params if p.name == "table_model")
     assert set(option.type.choices) == set(table_generators())  # type: ignore[attr-defined] # Choice
 
 
