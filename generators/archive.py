@@ -1,7 +1,8 @@
 """The model archive: a zip of JSON, DDL and safetensors; no pickle, ever.
 
 Members: `manifest.json` (format, product version, SHA-256 of each other member), `schema.json`,
-`ddl.json`, `model.json` (structure and small values) and `tensors.safetensors` (arrays).
+`ddl.json`, `model.json` (structure and small values), `tensors.safetensors` (arrays), and a file
+`rows/N.arrow` for each table whose rows travel.
 """
 
 import hashlib
@@ -26,14 +27,17 @@ from safetensors import SafetensorError
 from safetensors import numpy as tensors
 
 from connectors.ddl import DdlItem
-from connectors.schema import Schema
+from connectors.schema import Schema, TableName
+from generators.carried import Carried, carried_header, carried_members, restored_carried
 from generators.errors import BrokenArchive, NewerArchive, NotAnArchive
 from generators.found import found_states, restored_rules
 from generators.model import DatabaseModel
 from generators.privacy.support import Released
 from generators.states import restored_tables, table_states
 
-FORMAT = 1
+FORMAT = 2
+_WITHOUT_ROWS = 1
+"""The format of a file in which no rows travel, as older versions read it."""
 _MEMBERS = ("schema.json", "ddl.json", "model.json", "tensors.safetensors")
 _MOST_BYTES = 4 << 30
 _DAMAGE = (
@@ -58,14 +62,17 @@ def write_archive(model: DatabaseModel, path: Path) -> None:
     values, arrays = _parted(chain(table_states(model), found_states(model.invariants)))
     day = None if model.as_of is None else model.as_of.isoformat()
     header = {"identity": model.identity, "k": model.k, "as_of": day, "values": values}
+    if model.carried:
+        header["carried"] = carried_header(model.schema, model.carried)
     members = {
         "schema.json": _SCHEMA.dump_json(model.schema),
         "ddl.json": _DDL.dump_json(model.ddl),
         "model.json": json.dumps(header, sort_keys=True).encode(),
         "tensors.safetensors": tensors.save(arrays),
+        **dict(carried_members(model.schema, _released(model.carried))),
     }
     manifest = {
-        "format": FORMAT,
+        "format": FORMAT if model.carried else _WITHOUT_ROWS,
         "product": product_version(),
         "notice": "derived from personal data; see `provisioner show`",
         "members": {name: hashlib.sha256(data).hexdigest() for name, data in members.items()},
@@ -97,6 +104,7 @@ def read_archive(path: Path) -> DatabaseModel:
             int(header["k"]),
             _day(header.get("as_of")),
             restored_rules(values),
+            restored_carried(schema, header.get("carried", {}), members),
         )
     except _NONSENSE as error:
         raise BrokenArchive(
@@ -120,6 +128,13 @@ def product_version() -> str:
         return version("dbprovisioner")
     except PackageNotFoundError:
         return "0"
+
+
+def _released(carried: Mapping[TableName, Carried]) -> Mapping[TableName, Carried]:
+    for name, one in carried.items():
+        if not isinstance(one.rows, Released):
+            raise TypeError(f"rows of {name} were not released by generators.privacy.support")
+    return carried
 
 
 def _parted(
@@ -163,7 +178,7 @@ def _members(path: Path) -> dict[str, bytes]:
     manifest = _manifest(path)
     found = {}
     with _opened(path) as archive:
-        for name in _MEMBERS:
+        for name in (*_MEMBERS, *(n for n in manifest["members"] if n.startswith("rows/"))):
             found[name] = archive.read(name)
             if hashlib.sha256(found[name]).hexdigest() != manifest["members"].get(name):
                 raise BrokenArchive(

@@ -42,6 +42,8 @@ class Reading:
     Attributes:
         paths: each table's way to its privacy unit.
         training: each table's training rows.
+        copied: tables whose rows travel as they are; the training rows are all of them.
+        masked: tables whose rows travel masked.
     """
 
     schema: Schema
@@ -50,6 +52,8 @@ class Reading:
     profile: Profile
     paths: Mapping[TableName, UnitPath]
     training: Mapping[TableName, Training]
+    copied: frozenset[TableName] = frozenset()
+    masked: frozenset[TableName] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,8 @@ class Facts:
 
 def gathered(source: Reading, support: Support) -> Facts:
     """All that is known of foreign keys before any table is fitted."""
-    owners = choose_owners(source.schema, source.profile, source.paths, support.k)
+    carried = source.copied, source.masked
+    owners = choose_owners(source.schema, source.profile, source.paths, support.k, carried)
     links = {
         (f.table, f.name): parent_rows(
             source.training[f.table].rows, source.training[f.parent].rows, f
@@ -145,14 +150,38 @@ def _clusters(
         for f, m in found.items()
         if f.parent == name and m is Mode.CLUSTER
     ]
-    training = facts.source.training
+    training = facts.source.training[name]
     if not incoming:
-        return unclustered(facts.support), np.zeros(len(training[name].rows), np.int32)
-    links = np.concatenate([facts.links[f.table, f.name] for f in incoming])
-    units = np.concatenate([training[f.table].units for f in incoming])
-    known = links >= 0
+        return unclustered(facts.support), np.zeros(len(training.rows), np.int32)
     public = facts.source.paths[name].unit is None
-    return fit_clusters(training[name].units, links[known], units[known], public, facts.support)
+    return fit_clusters(training.units, *_referring(facts, incoming), public, facts.support)
+
+
+def popularity(facts: Facts, name: TableName) -> Codes:
+    """The cluster of each row of a table that belongs to nobody, for those who may see its rows.
+
+    Rows that fewer than k units refer to take clusters in the order in which they stand, so that
+    nobody learns which of them are referred to.
+    """
+    found = facts.clusters[name][1].copy()
+    incoming = [
+        r.key
+        for references in facts.references.values()
+        for r in references
+        if r.key.parent == name and r.mode is Mode.CLUSTER
+    ]
+    if incoming:
+        rare = ~facts.support.supported(*_referring(facts, incoming), len(found))
+        found[rare] = np.sort(found[rare])
+    return found
+
+
+def _referring(facts: Facts, incoming: list[ForeignKey]) -> tuple[Ints, Ints]:
+    """For each row that one of the keys leads from: the place that it leads to, and its unit."""
+    links = np.concatenate([facts.links[f.table, f.name] for f in incoming])
+    units = np.concatenate([facts.source.training[f.table].units for f in incoming])
+    known = links >= 0
+    return links[known], units[known]
 
 
 def _descent(facts: Facts, key: ForeignKey) -> Descent:

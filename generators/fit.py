@@ -6,11 +6,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
+import pyarrow as pa
+
 from connectors.schema import TableName
+from generators.carried import Carried
 from generators.drafts import Draft, draft
-from generators.facts import Facts, Reading, gathered
+from generators.facts import Facts, Reading, gathered, popularity
+from generators.layout import scatter
 from generators.model import DatabaseModel, TableModel
-from generators.privacy.support import Support
+from generators.privacy.support import Released, Support
 from generators.refinement import refining_seconds
 from generators.relations.owners import trees
 from generators.schedule import Estimate, Lesson, Schedule, improving, noting, schedule
@@ -130,4 +135,19 @@ def _estimate(facts: Facts, study: Study, lessons: list[Lesson], *, refine: bool
 
 def _database(facts: Facts, models: Mapping[TableName, TableModel]) -> DatabaseModel:
     source = facts.source
-    return DatabaseModel(source.schema, source.ddl, {**models}, source.identity, facts.support.k)
+    return DatabaseModel(
+        source.schema,
+        source.ddl,
+        {**models},
+        source.identity,
+        facts.support.k,
+        carried={name: Carried(_placed(facts, name)) for name in sorted(source.copied)},
+    )
+
+
+def _placed(facts: Facts, name: TableName) -> Released[pa.Table]:
+    """The rows of a copied table, each at an index that its clusters make as popular as it is."""
+    rows = facts.source.training[name].rows
+    order = np.argsort(popularity(facts, name), kind="stable")
+    places = scatter(np.arange(len(order)), len(order))
+    return facts.support.carried(rows.take(pa.array(order[np.argsort(places)])).combine_chunks())

@@ -6,6 +6,7 @@ from datetime import date
 
 from connectors.ddl import DdlItem
 from connectors.schema import ForeignKey, Schema, TableName
+from generators.carried import Carried
 from generators.encoding import FittedColumn
 from generators.found import Found
 from generators.keys import KeyGenerator
@@ -65,6 +66,7 @@ class DatabaseModel:
         k: distinct privacy units behind everything learned.
         as_of: the day that the source's rows stand for; None where the file does not say.
         invariants: the rules that its rows keep though nobody declared them.
+        carried: the tables whose rows travel.
     """
 
     schema: Schema
@@ -74,6 +76,7 @@ class DatabaseModel:
     k: int
     as_of: date | None = None
     invariants: tuple[Found, ...] = ()
+    carried: Mapping[TableName, Carried] = field(default_factory=dict)
 
     @property
     def owners(self) -> Owners:

@@ -1,10 +1,11 @@
 """A configuration brought to bear: what it says of a source's tables, and of a model's."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from connectors.engines import Reader
 from connectors.schema import ForeignKey, Schema, TableName
+from provisioner.carrying import Carrying
 from provisioner.config import EACH_EMPTY, ONE, Config, Key, Mode
 from provisioner.errors import WrongRequest
 from provisioner.learn import Learning
@@ -46,11 +47,21 @@ def to_learning(
         _table(config, ("units", number), name, known) for number, name in enumerate(config.units)
     )
     wishes = tuple(_wishes(config, schema))
-    return replace(chosen, units=named, keys=tuple(keys), skip=skip, wishes=wishes)
+    carrying = Carrying(
+        frozenset(_in_mode(config, Mode.COPY, known)),
+        chosen.carrying.acknowledged | set(config.acknowledge),
+    )
+    return replace(
+        chosen, units=named, keys=tuple(keys), skip=skip, wishes=wishes, carrying=carrying
+    )
 
 
 def to_request(
-    config: Config, known: Iterable[TableName], chosen: Request, rows: Sequence[str] = ()
+    config: Config,
+    known: Iterable[TableName],
+    chosen: Request,
+    rows: Sequence[str] = (),
+    carried: Collection[TableName] = (),
 ) -> Request:
     """What to make: what was chosen, with what the configuration says of tables and findings.
 
@@ -59,6 +70,7 @@ def to_request(
         known: the tables of the model.
         chosen: what the command line or a program says; it wins.
         rows: texts such as `orders=1000` or `200`, which win over the configuration's numbers.
+        carried: those of the tables whose rows are in the model.
 
     Raises:
         WrongConfig: a table does not fit the model.
@@ -66,6 +78,7 @@ def to_request(
     """
     names = tuple(known)
     _refuse_skipped(config, names)
+    _refuse_uncarried(config, names, carried)
     cold = cold_rows(rows) if any(text.isdecimal() for text in rows) else None
     sections = [
         (_table(config, ("tables", text), text, names), section)
@@ -142,6 +155,19 @@ def _refuse_skipped(config: Config, known: tuple[TableName, ...]) -> None:
             raise config.places.wrong(
                 ("tables", text, "mode"),
                 "the model holds this table; learn again with this file, or use mode empty",
+            )
+
+
+def _refuse_uncarried(
+    config: Config, known: tuple[TableName, ...], carried: Collection[TableName]
+) -> None:
+    """A model that was learned with the same configuration holds the rows that shall travel."""
+    for name in _in_mode(config, Mode.COPY, known):
+        if name not in carried:
+            spelled = next(t for t in config.tables if t in {str(name), name.name})
+            raise config.places.wrong(
+                ("tables", spelled, "mode"),
+                "the model holds no rows of this table; learn again with this file",
             )
 
 

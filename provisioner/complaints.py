@@ -8,9 +8,9 @@ from pathlib import Path
 
 from connectors.errors import ConnectorError
 from generators.errors import GeneratorError
-from provisioner.errors import ProvisionerError, Stopped, WrongRequest
+from provisioner.errors import NotPublic, ProvisionerError, Stopped, WrongRequest
 
-USAGE, COULD_NOT, STOPPED = 2, 3, 130
+FOUND, USAGE, COULD_NOT, STOPPED = 1, 2, 3, 130
 DEBUG = "PROVISIONER_DEBUG"
 
 
@@ -45,6 +45,8 @@ def _told(error: BaseException) -> tuple[str, int]:
         return f"stopped; {error}", STOPPED
     if isinstance(error, KeyboardInterrupt):
         return "stopped; nothing was written", STOPPED
+    if isinstance(error, NotPublic):
+        return f"error: {error}", FOUND
     if isinstance(error, ConnectorError | GeneratorError | ProvisionerError):
         return f"error: {error}", USAGE if isinstance(error, WrongRequest) else COULD_NOT
     if isinstance(error, OSError):

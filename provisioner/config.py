@@ -54,7 +54,7 @@ _EXPECTED = {
 _SPAN: TypeAdapter[timedelta] = TypeAdapter(
     Annotated[timedelta, Ge(timedelta(0)), Le(timedelta(days=30))]
 )
-_LATER = frozenset({"copy", "mask"})
+_LATER = frozenset({"mask"})
 
 Rows = Annotated[int, Ge(0), Le(10**12)]
 Names = Annotated[tuple[str, ...], Len(1)]
@@ -85,6 +85,8 @@ class Mode(StrEnum):
     """It is neither learned nor created."""
     KEEP = "keep"
     """The rows that a migrated target already holds stay."""
+    COPY = "copy"
+    """Its rows travel in the file as they are: they are public."""
 
 
 def _known_mode(value: object) -> object:

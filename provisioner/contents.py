@@ -43,7 +43,11 @@ class ColumnContents:
 
 @dataclass(frozen=True, slots=True)
 class TableContents:
-    """What was learned of one table; see `generators.model.TableModel`."""
+    """What was learned of one table; see `generators.model.TableModel`.
+
+    Attributes:
+        mode: what becomes of its rows; `copy` or `mask` where the file holds them.
+    """
 
     name: str
     rows: int
@@ -51,6 +55,7 @@ class TableContents:
     owner: str | None
     generator: str
     columns: tuple[ColumnContents, ...]
+    mode: str = "synthesize"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,7 @@ class Contents:
         ddl: how many statements of each kind travel.
         unmodelled: what travels in the statements but is not looked at, and why.
         not_promised: what a reviewer must not expect.
+        carried: what the file says of rows that are in it.
     """
 
     identity: str
@@ -95,6 +101,7 @@ class Contents:
     as_of: str | None = None
     invariants: tuple[RuleContents, ...] = ()
     not_promised: tuple[str, ...] = NOT_PROMISED
+    carried: tuple[str, ...] = ()
 
 
 def contents(model: DatabaseModel, fingerprint: str) -> Contents:
@@ -108,7 +115,15 @@ def contents(model: DatabaseModel, fingerprint: str) -> Contents:
         unmodelled=tuple(f"{u.kind} {u.name}: {u.why}" for u in model.schema.unmodelled),
         as_of=None if model.as_of is None else model.as_of.isoformat(),
         invariants=tuple(_rules(model)),
+        carried=tuple(_carried(model)),
     )
+
+
+def _carried(model: DatabaseModel) -> Iterator[str]:
+    """A sentence for each table whose rows are in the file."""
+    for name, one in sorted(model.carried.items()):
+        if one.masks is None:
+            yield f"The {one.count} rows of {name} travel as they are, declared public."
 
 
 def _rules(model: DatabaseModel) -> Iterator[RuleContents]:
@@ -133,6 +148,7 @@ def _table(model: DatabaseModel, table: Table) -> TableContents:
         owner=None if owner is None else str(owner.parent),
         generator=learned.generator.kind,
         columns=tuple(_columns(table, learned)),
+        mode=model.carried[table.name].mode if table.name in model.carried else "synthesize",
     )
 
 

@@ -45,6 +45,7 @@ def plan_document(plan: Plan, met: tuple[Met, ...] = ()) -> Mapping[str, Any]:
         "edge_cases": plan.edge_cases,
         "hand_made": {str(made.table): made.rows for made in plan.hand_made},
         "kept": {str(kept.table): kept.rows for kept in plan.kept},
+        "carried": {str(name): plan.layout(name).total for name in plan.carried},
         "trees": [
             {
                 "shards": tree.shards,

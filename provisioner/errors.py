@@ -4,6 +4,7 @@ ProvisionerError
 ├── WrongRequest       an option, table or number that does not fit
 ├── WrongFrame         a DataFrame that no table can hold, or that breaks a key given for it
 ├── WrongConfig        a configuration file that cannot be read or does not fit
+├── NotPublic          a table that shall be copied holds personal data
 ├── SameDatabase       the target is the database that the model was learned from
 ├── Infeasible         the pilot found what stops a load before its first row
 ├── DifferentSchema    the target's tables are not those that the model writes
@@ -33,6 +34,22 @@ class WrongFrame(ProvisionerError):
 
 class WrongConfig(ProvisionerError):
     """A configuration file that cannot be read, or does not fit the databases."""
+
+
+class NotPublic(ProvisionerError):
+    """Tables that shall be copied, and are not public by what is known.
+
+    Attributes:
+        findings: why, for each table; those too that somebody acknowledged.
+    """
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self.findings = tuple(findings)
+        told = "; ".join(f"{f.place}: {f.text} ({f.hash})" for f in findings if f.stops)
+        super().__init__(
+            f"nothing was learned, since rows shall travel that are not public: {told}; use mode "
+            "mask or synthesize, or acknowledge the finding by its hash: the rows are then public"
+        )
 
 
 class SameDatabase(ProvisionerError):

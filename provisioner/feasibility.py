@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from connectors.datatypes import Kind
@@ -20,6 +20,8 @@ class Way(StrEnum):
 
     CONSTRUCTION = "by construction"
     """No drawn row can break it: a key is a function of its row's index, a child has a parent."""
+    CARRYING = "as in the source"
+    """The rows are the source's own, which keep it unless masks undo that."""
     DRAWING = "by drawing again"
     """Rows that break it are drawn again, then moved to free values or mended."""
     SERVER = "by the server"
@@ -48,7 +50,7 @@ def constraints_met(model: DatabaseModel) -> tuple[Met, ...]:
     """Every declared constraint of every table, with the way it is met."""
     functions = callable_functions(model.schema)
     return tuple(
-        met
+        replace(met, way=Way.CARRYING, why="") if table.name in model.carried else met
         for table in model.schema.tables
         for met in _of_table(table, model.tables[table.name], keeper(table, functions))
     )

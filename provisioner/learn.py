@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -25,6 +25,7 @@ from generators.randomness import number
 from generators.schedule import Schedule
 from generators.tables import Epoch
 from generators.viewing import Library
+from provisioner.carrying import Carrying, check_keys, check_public, public
 from provisioner.errors import WrongRequest
 from provisioner.events import (
     Advanced,
@@ -62,6 +63,7 @@ class Learning:
         invariants: whether to find the rules that nobody declared.
         wishes: what a person says of those rules.
         budget: how long "auto" may train and refine; None to choose by size.
+        carrying: tables whose rows travel in the file.
     """
 
     k: int = 11
@@ -76,6 +78,7 @@ class Learning:
     invariants: bool = True
     wishes: tuple[Wish, ...] = ()
     budget: timedelta | None = None
+    carrying: Carrying = field(default_factory=Carrying)
 
     @property
     def refines(self) -> bool:
@@ -98,7 +101,9 @@ def learn(source: Source, learning: Learning, listen: Listener = silent) -> Data
     Raises:
         EmptyDatabase: the source has no tables.
         UnreadableTable: a table may not be read, and `skip_unreadable` was not asked for.
-        WrongRequest: a table named as a unit does not exist, or an undeclared key cannot be one.
+        WrongRequest: a table named as a unit does not exist, an undeclared key cannot be one, or
+            rows that shall travel refer to drawn ones.
+        NotPublic: a table that shall be copied is not public.
     """
     *_, best = models(source, learning, listen)
     return best
@@ -119,6 +124,7 @@ def models(
         source.profile(sample.schema, sample.split),
         sample.split.paths,
         sample.training,
+        learning.carrying.copied,
     )
     day = learning.as_of or datetime.now(UTC).date()
     rules = _found(source, sample, learning, listen).rules if learning.invariants else ()
@@ -145,10 +151,15 @@ def _sampled(source: Source, learning: Learning, listen: Listener) -> _Sample:
     schema, ddl = _wanted(source, learning, listen)
     schema = _with_kept(with_undeclared(schema, learning.keys, source), source)
     schema = _with_asked(schema, source, learning, listen)
-    paths = _paths(schema, source.sizes(), learning)
+    check_keys(schema, learning.carrying)
+    known = _paths(schema, source.sizes(), learning)
+    paths = public(known, learning.carrying.copied)
     listen(Stated(_cost(schema, source.sizes())))
-    split = Split(paths, number(learning.seed, "holdout"), shares=_shares(schema, source, paths))
-    return _Sample(schema, ddl, split, _read(source, schema, split, listen))
+    shares = {**_shares(schema, source, paths), **dict.fromkeys(learning.carrying.copied, 1.0)}
+    split = Split(paths, number(learning.seed, "holdout"), shares=shares)
+    training = _read(source, schema, split, listen)
+    check_public(schema, learning.carrying, known, training)
+    return _Sample(schema, ddl, split, training)
 
 
 def _found(source: Source, sample: _Sample, learning: Learning, listen: Listener) -> Discovered:

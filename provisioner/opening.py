@@ -46,7 +46,7 @@ def planned(
         acknowledged=acknowledged,
         as_of=asked["as_of"],
     )
-    request = to_request(config, model.tables, wanted, asked["rows"])
+    request = to_request(config, model.tables, wanted, asked["rows"], model.carried)
     if request.keep and target is None and config.target is not None:
         target = config.url("target", os.environ)
     request = measured(model, fingerprint, request)

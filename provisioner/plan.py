@@ -1,7 +1,7 @@
 """What will be written: tables, rows, order and shards, and what cannot be met."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from math import ceil
@@ -18,7 +18,7 @@ from generators.relations.references import Mode
 from generators.spans import overlap
 from provisioner.errors import WrongRequest
 from provisioner.keeping import callable_functions, keeper
-from provisioner.report import Finding, acknowledged, unmatched
+from provisioner.report import Finding, Severity, acknowledged, unmatched
 from provisioner.room import room_under_owner
 from provisioner.scenarios import Quota, Role, Scenario, quotas, read_by, roles
 from provisioner.shifting import Shift, shift_to
@@ -129,6 +129,7 @@ class Plan:
         hand_made: tables with rows made by hand, by name.
         scenarios: predicates, with the rows that shall satisfy them.
         edge_cases: share of the rows of each table that hold values at the edge.
+        carried: tables whose rows are in the model, by name.
     """
 
     model: str
@@ -144,6 +145,7 @@ class Plan:
     hand_made: tuple[HandMade, ...] = ()
     scenarios: tuple[Quota, ...] = ()
     edge_cases: float = 0.0
+    carried: tuple[TableName, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -163,6 +165,11 @@ class Plan:
     def keeps(self) -> frozenset[TableName]:
         """The tables whose rows stay."""
         return frozenset(kept.table for kept in self.kept)
+
+    @property
+    def stands(self) -> frozenset[TableName]:
+        """The tables whose rows are not drawn: those that stay, and those that the model holds."""
+        return self.keeps.union(self.carried)
 
     def written(self, tree: int, shard: int) -> int:
         """Rows to write in a shard."""
@@ -215,23 +222,22 @@ def plan(
         hand_made: the rows made by hand; a root table has at least as many.
 
     Raises:
-        WrongRequest: a scale that is not positive, a table that the model does not hold, a day that
-            times cannot move to, or a scenario that no rows can enact.
+        WrongRequest: a wrong scale, table or day, or a scenario that no rows can enact.
     """
     _check(model, request)
     _check_kept(request, kept, hand_made)
-    there = {one.table: one.rows for one in kept}
+    carried = _checked_carried(model, request, hand_made)
+    there, fixed = _rows_of(kept), _rows_of(hand_made)
     order = {name: place for place, name in enumerate(load_order(model.schema))}
     found = sorted(trees(model.schema, model.owners, model.rows), key=lambda tree: order[tree[0]])
-    fixed = {one.table: one.rows for one in hand_made}
     planned = tuple(_tree(model, tables, request, there, fixed) for tables in found)
     layouts = {n: lay for t in planned for n, lay in zip(t.tables, t.layouts, strict=True)}
-    shift, resting = shift_to(model, request.as_of, frozenset(there))
+    shift, resting = shift_to(model, request.as_of, _resting(model, carried).union(there))
     rows = {n: lay.total for n, lay in layouts.items()}
     _check_apart(model, request, shift, hand_made)
     asked = quotas(model, request.scenarios, rows)
     short = shortages(model, layouts, request.empty, frozenset(there))
-    found_all = (*short, *resting, *hopeless(model, asked, rows))
+    found_all = (*short, *resting, *hopeless(model, asked, rows), *_travelling(model, carried))
     findings = acknowledged(found_all, request.acknowledged)
     return Plan(
         model_fingerprint,
@@ -247,7 +253,28 @@ def plan(
         hand_made,
         asked,
         request.edge_cases,
+        carried,
     )
+
+
+def _resting(model: DatabaseModel, carried: tuple[TableName, ...]) -> frozenset[TableName]:
+    """The carried tables whose times stay, too: they are what they are in the source."""
+    return frozenset(name for name in carried if model.carried[name].mode == "copy")
+
+
+def _travelling(model: DatabaseModel, carried: tuple[TableName, ...]) -> Iterator[Finding]:
+    """What is not drawn, but as it was in the source."""
+    for name in carried:
+        one = model.carried[name]
+        text = f"{one.count} rows of the source travel in the file as they are, declared public"
+        if one.masks is not None:
+            text = f"{one.count} rows of the source travel in the file, {len(one.masks)} of their "
+            text += "columns masked"
+        yield Finding(one.mode, Severity.NOTE, str(name), text)
+
+
+def _rows_of(given: Iterable[Kept | HandMade]) -> Mapping[TableName, int]:
+    return {one.table: one.rows for one in given}
 
 
 def is_local(table: Table, model: TableModel, unique: Unique, ruled: frozenset[str]) -> bool:
@@ -309,6 +336,26 @@ def _check_kept(request: Request, kept: tuple[Kept, ...], hand_made: tuple[HandM
         raise WrongRequest("which rows are kept depends on the target; name it with --target")
 
 
+def _checked_carried(
+    model: DatabaseModel, request: Request, hand_made: tuple[HandMade, ...]
+) -> tuple[TableName, ...]:
+    """The tables whose rows the model holds; refused is what would change these."""
+    carried = tuple(sorted(model.carried.keys() - request.keep))
+    asked = {
+        "rows asked for": request.rows.keys(),
+        "mode empty asked for": request.empty,
+        "hand-made rows given for": {one.table for one in hand_made},
+        "a scenario on": {t for s in request.scenarios for t in (s.table, s.judged)},
+    }
+    for what, names in asked.items():
+        for name in sorted(names & set(carried)):
+            raise WrongRequest(
+                f"{what} {name}, whose rows travel in the file; drop that, or learn again without "
+                "its mode"
+            )
+    return carried
+
+
 def _check_apart(
     model: DatabaseModel, request: Request, shift: Shift | None, hand_made: tuple[HandMade, ...]
 ) -> None:
@@ -341,8 +388,9 @@ def _tree(
     totals[tables[0]] = max(totals[tables[0]], fixed.get(tables[0], 0))
     shards = min(max(1, ceil(sum(totals.values()) / _SHARD_ROWS)), max(1, totals[tables[0]]))
     read = read_by(model, request.scenarios)
+    drawn = [n for n in tables if n not in model.carried]
     if shards > 1 and not all(
-        _is_apart(model, n) and _is_alone(model, n, read.get(n, frozenset())) for n in tables
+        _is_apart(model, n) and _is_alone(model, n, read.get(n, frozenset())) for n in drawn
     ):
         shards = 1
     if fixed.get(tables[0], 0) * shards > totals[tables[0]]:
@@ -380,7 +428,10 @@ def _totals(
     request: Request,
     kept: Mapping[TableName, int],
 ) -> dict[TableName, int]:
-    """Rows of a tree's tables; under a kept table, as many per kept row as were learned."""
+    """Rows of a tree's tables; under a kept table, as many per kept row as were learned.
+
+    A carried table has its rows; what it owns is scaled.
+    """
     root = tables[0]
     learned = model.tables[root].rows.value
     factor = 1.0 if is_reference_data(model, tables) else request.scale
@@ -396,6 +447,10 @@ def _totals(
         rows, key = model.tables[name].rows.value, model.owners.get(name)
         if name in kept:
             totals[name], factors[name] = kept[name], kept[name] / max(1, rows)
+            continue
+        if name in model.carried:
+            totals[name] = model.carried[name].count
+            factors[name] = factor * totals[name] / max(1, rows)
             continue
         if key is not None:
             factors[name] = factors[key.parent]

@@ -42,7 +42,7 @@ def refereed(job: Job, cast: Cast, referee: Referee, rng: np.random.Generator) -
 
 def _is_kept(job: Job) -> bool:
     """Whether the owners are no drawn ones, so that their rows may well be other than learned."""
-    return job.owner is not None and job.owner.parent in job.setting.plan.keeps
+    return job.owner is not None and job.owner.parent in job.setting.plan.stands
 
 
 def _tilted(job: Job, odds: Floats, candidates: list[Turns], starts: Ints) -> Floats:

@@ -60,6 +60,8 @@ def listed(contents: Contents) -> Iterator[RenderableType]:
         yield Text(f"\n{table.name}", "bold")
         columns = ("column", "type", "generator", "codes", "personal", "withheld")
         yield _table(columns, map(_listed_column, table.columns))
+    for sentence in contents.carried:
+        yield Text(sentence, "yellow")
     if contents.invariants:
         yield Text("\nRules that nobody declared", "bold")
         yield _table(
@@ -108,7 +110,9 @@ def planned(
 
 def _planned(plan: Plan, name: TableName) -> str:
     made = next((f" ({one.rows} by hand)" for one in plan.hand_made if one.table == name), "")
-    return f"{name} (kept)" if name in plan.keeps else f"{name}{made}"
+    if name in plan.stands:
+        return f"{name} ({'kept' if name in plan.keeps else 'carried'})"
+    return f"{name}{made}"
 
 
 def provisioned(loaded: Loaded, report: Report | None) -> Iterator[RenderableType]:
@@ -191,7 +195,8 @@ def _described_column(column: ColumnDescription) -> tuple[str, ...]:
 
 
 def _listed(table: TableContents) -> tuple[str, ...]:
-    return table.name, f"{table.rows:,}", table.owner or "-", table.unit or "-", table.generator
+    kind = table.generator if table.mode == "synthesize" else table.mode
+    return table.name, f"{table.rows:,}", table.owner or "-", table.unit or "-", kind
 
 
 def _listed_column(column: ColumnContents) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ def covering_keys(model: DatabaseModel) -> frozenset[tuple[TableName, str]]:
         for key in table.foreign_keys
         for back in model.schema.table(key.parent).foreign_keys
         if back.parent == key.table and not key.self_reference and _needs_a_child(table, key, back)
-        if set(back.columns) <= set(key.parent_columns)
+        if set(back.columns) <= set(key.parent_columns) and back.table not in model.carried
     )
 
 
@@ -65,6 +65,8 @@ def _needs_a_child(table: Table, key: ForeignKey, back: ForeignKey) -> bool:
 
 def _drawn(model: DatabaseModel, name: TableName) -> list[Reference]:
     """The references whose values come from a table that is not drawn beside this one."""
+    if name in model.carried:
+        return []
     modes = (Mode.CLUSTER, Mode.UNIQUE)
     return [r for r in model.tables[name].references if r.mode in modes]
 
@@ -80,7 +82,11 @@ def _needs(
 
 def _is_made(model: DatabaseModel, reference: Reference) -> bool:
     """Whether a referenced key is no function of its row's index."""
-    return not set(reference.key.parent_columns) <= set(model.tables[reference.key.parent].keys)
+    parent = reference.key.parent
+    known = parent in model.carried or set(reference.key.parent_columns) <= set(
+        model.tables[parent].keys
+    )
+    return not known
 
 
 def _is_key_part(model: DatabaseModel, reference: Reference) -> bool:

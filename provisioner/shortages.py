@@ -38,7 +38,7 @@ def shortages(
     functions = callable_functions(model.schema)
     for table in model.schema.tables:
         fitted = model.tables[table.name]
-        if table.name in kept:
+        if table.name in kept or table.name in model.carried:
             continue
         yield from _orphaned(model, table.name, rows, kept)
         yield from _too_many_keys(model.schema, table, fitted, rows[table.name])

@@ -119,6 +119,23 @@ def kept_rows(
     return Drawn(job.indexes, job.parents, Rows(job.context, target), values)
 
 
+def carried_rows(
+    setting: Setting, name: TableName, shard: int, above: Mapping[TableName, Drawn]
+) -> Drawn:
+    """The rows of a carried table in a shard; what they own is drawn given what they hold."""
+    job = job_of(setting, name, shard, above)
+    found = setting.model.carried[name].rows.value
+    indexes = pa.array(job.indexes)
+    values = {c: found[c].combine_chunks().take(indexes) for c in found.column_names}
+    known = features(job.model)
+    codes = np.zeros((len(job.indexes), len(known)), np.int32)
+    if any(key.parent == name for key in setting.model.owners.values()):
+        evidence = {f.column.name: f.encode(values[f.column.name]) for f in job.model.columns}
+        rng = job.randomness("carried")
+        codes = job.model.generator.sample(job.context.codes, evidence, rng)
+    return Drawn(job.indexes, job.parents, Rows(job.context, Matrix(known, codes)), values)
+
+
 def _cast(job: Job, history: History) -> Cast:
     time, beat = None, _beat(job, history)
     if history.clock is not None:

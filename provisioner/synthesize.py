@@ -30,7 +30,7 @@ from provisioner.placing import Placing
 from provisioner.plan import Plan, TreePlan, most_children
 from provisioner.rings import covering_keys, late_references
 from provisioner.scenarios import Quota, with_roles
-from provisioner.succession import kept_rows
+from provisioner.succession import carried_rows, kept_rows
 from provisioner.values import key_values
 
 Ints = npt.NDArray[np.int64]
@@ -61,7 +61,7 @@ class Synthesizer:
         self._kept = kept or {}
         rows = {name: plan.layout(name).total for name in model.tables}
         most = {
-            name: None if name in plan.keeps else most_children(model, name, rows)
+            name: None if name in plan.stands else most_children(model, name, rows)
             for name in model.owners
         }
         self._setting = Setting(
@@ -79,7 +79,7 @@ class Synthesizer:
             oriented(model),
         )
         self._reachable: dict[tuple[TableName, tuple[str, ...]], Ints] = {}
-        self._whole: dict[TableName, Mapping[str, pa.Array]] = {}
+        self._whole: dict[TableName, dict[str, pa.Array]] = {}
         self._open: set[TableName] = set()
         self._keepers: dict[TableName, Keeper] = {}
         self._functions = callable_functions(model.schema)
@@ -98,7 +98,7 @@ class Synthesizer:
         drawn: dict[TableName, Drawn] = {}
         names = self._written(tree)
         late = [
-            n for n in names if n in self._setting.orientation.late and n not in self.plan.keeps
+            n for n in names if n in self._setting.orientation.late and n not in self.plan.stands
         ]
         for name in names:
             drawn[name] = self._draw(self._setting, name, shard, drawn)
@@ -181,6 +181,8 @@ class Synthesizer:
     def _draw(
         self, setting: Setting, name: TableName, shard: int, above: Mapping[TableName, Drawn]
     ) -> Drawn:
+        if name in self.plan.carried:
+            return carried_rows(setting, name, shard, above)
         if name not in self.plan.keeps:
             return draw_table(setting, name, shard, above)
         columns = tuple(self._kept[name].schema.names)
@@ -280,10 +282,20 @@ class Synthesizer:
         if table.column(column).generated is not None:
             of = partial(self._key, name, indexes=indexes)
             return computed(table, column, self._functions, of)
+        if name in self.plan.carried:
+            return self._carried(name, column).take(pa.array(indexes))
         if not self._is_indexed(name, column):
             return self._all(name)[column].take(pa.array(indexes))
         plain = self._plain_key(name, column, indexes)
         return self.placing.swapped(name, column, indexes, plain)
+
+    def _carried(self, name: TableName, column: str) -> pa.Array:
+        """A column of a carried table in one piece, kept since keys are asked for often."""
+        known = self._whole.setdefault(name, {})
+        if column not in known:
+            rows = self._setting.model.carried[name].rows.value
+            known[column] = rows[column].combine_chunks()
+        return known[column]
 
     def _plain_key(self, name: TableName, column: str, indexes: Ints) -> pa.Array:
         """What an indexed column holds, but for hand-made rows."""
@@ -298,6 +310,8 @@ class Synthesizer:
 
     def _is_indexed(self, name: TableName, column: str) -> bool:
         """Whether a column's values are a function of the row's index, and differ."""
+        if name in self.plan.stands:
+            return False
         model = self._setting.model.tables[name]
         mended = {c for rule in self.keeper(name).rules for c in rule.columns}
         return column in model.keys or any(
@@ -333,8 +347,8 @@ class Synthesizer:
         """One table of a shard, with nothing drawn beside it but what its rows depend on."""
         drawn: dict[TableName, Drawn] = {}
         for step in self._needed(name):
-            kept = step in self.plan.keeps
-            draw = self._draw if kept else draw_keys
+            stands = step in self.plan.stands
+            draw = self._draw if stands else draw_keys
             drawn[step] = draw(self._setting, step, shard, drawn)
         return drawn[name]
 

@@ -172,6 +172,7 @@ def _table(target: Target, table: Table, model: TableModel, plan: Plan) -> Table
     declared = (*table.foreign_keys, *table.computed_keys)
     keys = [f for f in declared if f.validated and f.declared]
     undeclared = [*(f for f in table.foreign_keys if not f.declared), *table.polymorphic]
+    drawn = table.name not in plan.carried
     dangling = {f.name: target.violations(table, f) for f in undeclared}
     excess = sum(_excess(target, table, f, model, dangling[f.name]) for f in undeclared)
     return TableReport(
@@ -181,8 +182,8 @@ def _table(target: Target, table: Table, model: TableModel, plan: Plan) -> Table
         _broken(target, table, keys) + excess,
         _broken(target, table, [u for u in table.uniques if u.columns or u.expressions]),
         _broken(target, table, [c for c in table.checks if c.validated or not c.declared]),
-        _marginals(target, table, model, plan.shift),
-        max(0, _leaks(target, table, model) - _outside(plan, table)),
+        _marginals(target, table, model, plan.shift) if drawn else {},
+        max(0, _leaks(target, table, model) - _outside(plan, table)) if drawn else 0,
         dangling,
     )
 

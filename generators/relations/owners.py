@@ -36,22 +36,31 @@ class _Candidate:
 
 
 def choose_owners(
-    schema: Schema, profile: Profile, paths: Mapping[TableName, UnitPath], k: int
+    schema: Schema,
+    profile: Profile,
+    paths: Mapping[TableName, UnitPath],
+    k: int,
+    carried: tuple[frozenset[TableName], frozenset[TableName]] = (frozenset(), frozenset()),
 ) -> Owners:
     """The owner key of each table that has one.
 
     A unit's table is a root. A key qualifies when every row has a parent, at least k parents
     have children, parents are entities rather than categories, and no check wants the key to come
     before or after another one. No row is drawn under one
-    whose own key is made of the row's.
+    whose own key is made of the row's. Of the tables carried, which are copied or masked, none has
+    an owner, since its rows are there, and a copied one owns nothing: which of its rows another
+    one refers to is learned row by row.
     """
+    copied, masked = carried
     support, made = Support(k), _made_of(schema)
     owners: dict[TableName, ForeignKey] = {}
     for table in sorted(schema.tables, key=lambda t: t.name):
-        if paths[table.name].unit == table.name:
+        if paths[table.name].unit == table.name or table.name in copied | masked:
             continue
         for candidate in sorted(_candidates(table, profile, paths, support), key=lambda c: c.rank):
             above = candidate.key.parent
+            if above in copied:
+                continue
             if table.name not in made[above] and table.name not in ancestors(above, owners):
                 owners[table.name] = candidate.key
                 break

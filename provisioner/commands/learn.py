@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 )
 @click.option("--unit", multiple=True, metavar="TABLE", help="Whose data it is; repeatable.")
 @options.as_of("Day that the source's rows stand for; today without it.")
+@options.acknowledge
 @click.option("--skip-unreadable", is_flag=True, help="Leave out tables the role may not read.")
 @options.seed
 @options.output
@@ -47,10 +48,12 @@ def learn(config: "Config", source: str, model: Path, output: str, **learning: A
     from connectors.engines import open_source
     from generators.archive import fingerprint, write_archive
     from provisioner.apply import to_learning
+    from provisioner.carrying import Carrying
     from provisioner.learn import Learning, models
 
     units = learning.pop("unit")
-    chosen = Learning(kind=learning.pop("table_model"), **learning)
+    carrying = Carrying(acknowledged=frozenset(learning.pop("acknowledge")))
+    chosen = Learning(kind=learning.pop("table_model"), carrying=carrying, **learning)
     with terminal.listening(output) as listen, open_source(source) as opened:
         better = models(opened, to_learning(config, opened, chosen, units), listen)
         found = next(better)

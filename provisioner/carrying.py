@@ -1,0 +1,105 @@
+"""Which tables' rows travel in the file, and what forbids it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import pyarrow.compute as pc
+
+from connectors.profile import UnitPath
+from connectors.schema import ForeignKey, Schema, Table, TableName
+from generators.columns import Sample
+from generators.facts import Training
+from generators.privacy.classify import semantic
+from provisioner.errors import NotPublic, WrongRequest
+from provisioner.report import Finding, Severity, acknowledged
+
+Paths = Mapping[TableName, UnitPath]
+
+
+@dataclass(frozen=True, slots=True)
+class Carrying:
+    """What shall travel as rows.
+
+    Attributes:
+        copied: tables whose rows travel as they are.
+        acknowledged: hashes of findings that shall not stop this.
+    """
+
+    copied: frozenset[TableName] = frozenset()
+    acknowledged: frozenset[str] = frozenset()
+
+    @property
+    def tables(self) -> frozenset[TableName]:
+        """All tables whose rows travel."""
+        return self.copied
+
+
+def public(paths: Paths, copied: frozenset[TableName]) -> Paths:
+    """The ways to privacy units, where copied tables belong to nobody and are read whole."""
+    nobody = {name: UnitPath(None, splits=False) for name in copied}
+    return {**paths, **nobody}
+
+
+def check_keys(schema: Schema, carrying: Carrying) -> None:
+    """Makes sure that rows which travel refer to no row that is drawn.
+
+    Raises:
+        WrongRequest: a key leads to a table whose rows do not travel.
+    """
+    for table in schema.tables:
+        for key in _every_key(table) if table.name in carrying.tables else ():
+            if key.parent not in carrying.tables:
+                raise WrongRequest(
+                    f"rows of {table.name} shall travel, and their key {key.name} leads to "
+                    f"{key.parent}, whose rows are drawn and have other keys; give {key.parent} "
+                    f"mode copy or mask too, or let {table.name} be drawn"
+                )
+
+
+def check_public(
+    schema: Schema,
+    carrying: Carrying,
+    paths: Paths,
+    training: Mapping[TableName, Training],
+) -> None:
+    """Makes sure that nothing personal is copied, unless somebody knows of it.
+
+    Args:
+        schema: what is read.
+        carrying: which of its tables are copied.
+        paths: each table's way to its privacy unit, copied or not.
+        training: the rows of each table.
+
+    Raises:
+        NotPublic: a copied table has personal columns, or belongs to a privacy unit.
+    """
+    found = (
+        Finding("personal-copy", Severity.ERROR, str(name), why)
+        for name in sorted(carrying.copied)
+        if (why := _why_not(schema.table(name), paths[name], training[name]))
+    )
+    findings = acknowledged(found, carrying.acknowledged)
+    if any(finding.stops for finding in findings):
+        raise NotPublic(findings)
+
+
+def _why_not(table: Table, path: UnitPath, training: Training) -> str:
+    """Why a table is not public; empty where nothing speaks against it."""
+    personal = [f"{column} ({kind})" for column, kind in _personal(table, training)]
+    reasons = [f"it holds personal columns: {', '.join(personal)}"] if personal else []
+    if path.unit is not None:
+        reasons.append(f"its rows belong to those of {path.unit}, a privacy unit")
+    return "; ".join(reasons)
+
+
+def _personal(table: Table, training: Training) -> Iterator[tuple[str, str]]:
+    for column in table.written:
+        values = training.rows[column.name].combine_chunks()
+        there = values.is_valid().to_numpy(zero_copy_only=False)
+        kind = semantic(table.name, column, Sample(pc.drop_null(values), training.units[there]))
+        if kind is not None:
+            yield column.name, kind
+
+
+def _every_key(table: Table) -> tuple[ForeignKey, ...]:
+    return (*table.foreign_keys, *table.polymorphic, *table.computed_keys)

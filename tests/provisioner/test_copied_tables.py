@@ -1,0 +1,225 @@
+"""Rows of copied tables travel as they are, and drawn rows refer to them as real ones do."""
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+import pytest
+
+from connectors.engines import open_source, open_target
+from connectors.schema import TableName
+from generators.archive import fingerprint, read_archive, write_archive
+from generators.errors import BrokenArchive
+from generators.model import DatabaseModel
+from provisioner.carrying import Carrying
+from provisioner.cli import main
+from provisioner.contents import contents
+from provisioner.errors import NotPublic, WrongRequest
+from provisioner.learn import Learning, learn
+from provisioner.load import load
+from provisioner.plan import Plan, Request, plan
+from provisioner.verify import verify
+
+SHOP = (Path(__file__).parents[1] / "databases" / "shop.sql").read_text("utf-8")
+COUNTRY, LABEL = TableName("shop", "country"), TableName("shop", "label")
+CUSTOMER, ORDERS = TableName("shop", "customer"), TableName("shop", "orders")
+COPIED = frozenset({COUNTRY, LABEL, TableName("shop", "product")})
+POPULAR = "select country, count(*)::float / sum(count(*)) over () from shop.customer group by 1"
+
+
+def query(url: str, order: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(url) as connection:
+        return connection.execute(order.encode()).fetchall()
+
+
+@pytest.fixture(scope="module")
+def shop(lasting_database: Callable[[], str]) -> str:
+    url = lasting_database()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(SHOP.encode())
+    return url
+
+
+@pytest.fixture(scope="module")
+def model(shop: str) -> DatabaseModel:
+    with open_source(shop) as source:
+        return learn(source, Learning(invariants=False, carrying=Carrying(COPIED)))
+
+
+@pytest.fixture(scope="module")
+def planned(model: DatabaseModel) -> Plan:
+    return plan(model, "copied", Request(scale=3.0))
+
+
+@pytest.fixture(scope="module")
+def filled(model: DatabaseModel, planned: Plan, lasting_database: Callable[[], str]) -> str:
+    url = lasting_database()
+    with open_target(url) as target:
+        load(model, planned, target)
+        report = verify(model, target)
+    assert report.passed, report.findings
+    return url
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        "select * from shop.country order by 1",
+        "select * from shop.label order by 1",
+        "select * from shop.product order by 1",
+    ],
+)
+def test_copied_rows_are_there_as_they_were_at_any_scale(
+    shop: str, filled: str, order: str
+) -> None:
+    assert query(filled, order) == query(shop, order)
+
+
+def test_all_else_is_scaled(shop: str, filled: str) -> None:
+    order = "select count(*) from shop.customer union all select count(*) from shop.product_label"
+    there, made = query(shop, order), query(filled, order)
+    assert [m for (m,) in made] == [3 * n for (n,) in there]
+
+
+def test_copied_rows_are_as_popular_as_in_the_source(shop: str, filled: str) -> None:
+    learned, drawn = dict(query(shop, POPULAR)), dict(query(filled, POPULAR))
+    distance = sum(abs(learned[c] - drawn.get(c, 0)) for c in learned) / 2
+    # 600 learned and 1,800 drawn customers over 12 countries: the mean total variation distance
+    # of two such samples of one distribution is below 0.5 * sqrt(12 * (1/600 + 1/1800)).
+    assert distance < 2 * 0.5 * (12 * (1 / 600 + 1 / 1800)) ** 0.5
+
+
+def test_which_rarely_referenced_row_is_popular_does_not_show(
+    new_database: Callable[[], str],
+) -> None:
+    """Two sources that differ in which of two rare rows is referenced give the same rows."""
+    files = []
+    for favourite in ("98", "99"):
+        url = new_database()
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(
+                """
+                create table kind (id int primary key, word text not null);
+                create table person (id int primary key, email text not null, kind_id int
+                    not null references kind);
+                insert into kind select n, 'kind ' || n from generate_series(1, 100) n;
+                insert into person select n, 'p' || n || '@mail.invalid',
+                    case when n <= 5 then 97 else 1 + n % 20 end
+                from generate_series(1, 600) n;
+                """.replace("97", favourite).encode()
+            )
+        kind = TableName("public", "kind")
+        with open_source(url) as source:
+            found = learn(source, Learning(carrying=Carrying(frozenset({kind}))))
+        files.append(found.carried[kind].rows.value)
+    assert files[0].equals(files[1])
+
+
+def test_a_copied_table_survives_its_file(model: DatabaseModel, tmp_path: Path) -> None:
+    path = tmp_path / "shop.model"
+    write_archive(model, path)
+    again = read_archive(path)
+    assert again.carried.keys() == COPIED
+    assert all(again.carried[n].rows.value.equals(model.carried[n].rows.value) for n in COPIED)
+
+
+def test_rows_of_another_shape_than_the_schema_are_told_as_damage(
+    model: DatabaseModel, tmp_path: Path
+) -> None:
+    path, forged = tmp_path / "shop.model", tmp_path / "forged.model"
+    write_archive(model, path)
+    number = [t.name for t in model.schema.tables].index(COUNTRY)
+    sink = pa.BufferOutputStream()
+    wrong = pa.table({"code": pa.array([1, 2])})
+    with pa.ipc.new_file(sink, wrong.schema) as file:
+        file.write_table(wrong)
+    _forge(path, forged, f"rows/{number}.arrow", sink.getvalue().to_pybytes())
+    with pytest.raises(BrokenArchive):
+        read_archive(forged)
+
+
+def _forge(path: Path, forged: Path, name: str, data: bytes) -> None:
+    """The same archive with another member, whose checksum fits."""
+    import hashlib
+
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(forged, "w") as new:
+        members = {n: old.read(n) for n in old.namelist()} | {name: data}
+        manifest = json.loads(members["manifest.json"])
+        manifest["members"][name] = hashlib.sha256(data).hexdigest()
+        members["manifest.json"] = json.dumps(manifest).encode()
+        for member, content in members.items():
+            new.writestr(member, content)
+
+
+def test_a_table_of_people_is_not_copied(shop: str) -> None:
+    asked = frozenset({CUSTOMER, COUNTRY})
+    with open_source(shop) as source, pytest.raises(NotPublic, match="email") as refused:
+        learn(source, Learning(invariants=False, carrying=Carrying(asked)))
+    assert [f.place for f in refused.value.findings] == ["shop.customer"]
+
+
+def test_a_table_that_belongs_to_people_is_not_copied(shop: str) -> None:
+    asked = frozenset({CUSTOMER, COUNTRY, ORDERS})
+    with open_source(shop) as source, pytest.raises(NotPublic) as refused:
+        learn(source, Learning(invariants=False, carrying=Carrying(asked)))
+    assert "shop.customer, a privacy unit" in refused.value.findings[1].text
+
+
+def test_a_table_that_somebody_says_is_public_is_copied(shop: str) -> None:
+    asked = frozenset({CUSTOMER, COUNTRY})
+    with open_source(shop) as source:
+        with pytest.raises(NotPublic) as refused:
+            learn(source, Learning(invariants=False, carrying=Carrying(asked)))
+        hashes = frozenset(f.hash for f in refused.value.findings)
+        found = learn(source, Learning(invariants=False, carrying=Carrying(asked, hashes)))
+    assert found.carried[CUSTOMER].count == 600
+
+
+def test_copied_rows_refer_to_no_drawn_ones(shop: str) -> None:
+    asked = Carrying(frozenset({TableName("shop", "product_label")}))
+    with (
+        open_source(shop) as source,
+        pytest.raises(WrongRequest, match=r"leads to shop\.(label|product), whose rows are drawn"),
+    ):
+        learn(source, Learning(invariants=False, carrying=asked))
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [Request(rows={COUNTRY: 5}), Request(empty=frozenset({COUNTRY}))],
+    ids=["rows", "empty"],
+)
+def test_nothing_changes_how_many_rows_travel(model: DatabaseModel, request_: Request) -> None:
+    with pytest.raises(WrongRequest, match="whose rows travel in the file"):
+        plan(model, "copied", request_)
+
+
+def test_a_reviewer_is_told_which_rows_travel(model: DatabaseModel, planned: Plan) -> None:
+    found = contents(model, "copied")
+    assert {t.name: t.mode for t in found.tables}["shop.country"] == "copy"
+    assert "The 12 rows of shop.country travel as they are, declared public." in found.carried
+    assert ("copy", "shop.country") in {(f.kind, f.place) for f in planned.findings}
+
+
+def test_the_command_line_copies_as_the_configuration_says(
+    shop: str, new_database: Callable[[], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, file, target = tmp_path / "p.yaml", tmp_path / "shop.model", new_database()
+    config.write_text("tables: {country: {mode: copy}}")
+    options = ["--config", str(config)]
+    assert main(["learn", "--source", shop, "-o", str(file), *options]) == 0
+    assert main(["provision", str(file), "--target", target, *options]) == 0
+    assert query(target, "select count(*) from shop.country where name like 'Country _'") == [(12,)]
+    capsys.readouterr()
+    assert main(["plan", str(file), "--output", "json", *options]) == 0
+    assert json.loads(capsys.readouterr().out)["carried"] == {"shop.country": 12}
+    config.write_text("tables: {label: {mode: copy}}")
+    assert main(["plan", str(file), *options]) == 3
+    assert "the model holds no rows of this table" in capsys.readouterr().err
+    config.write_text("tables: {country: {mode: copy}, customer: {mode: copy}}")
+    assert main(["learn", "--source", shop, "-o", str(file), *options]) == 1
+    assert fingerprint(file)
