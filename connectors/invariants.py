@@ -158,6 +158,11 @@ def literal(text: str) -> str:
     return plain if "\\" not in text else "E" + plain.replace("\\", "\\\\")
 
 
+def bounded(sql: str) -> str:
+    """A date or time in SQL, null where it is infinite: infinite ones cannot be subtracted."""
+    return f"CASE WHEN isfinite({sql}) THEN {sql} END"
+
+
 def _on(key: ForeignKey, below: str, above: str) -> str:
     pairs = zip(key.columns, key.parent_columns, strict=True)
     return " AND ".join(f"{below}.{quoted(c)} = {above}.{quoted(p)}" for c, p in pairs)

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
+import numpy as np
+
 from connectors.invariants import Claim, Invariant, Tally
 from connectors.schema import Table
 from generators.found import Found
-from generators.invariants import invariant_kinds
+from generators.invariants import InvariantKind, View, invariant_kinds
 from generators.privacy.support import Released, Support
 from generators.viewing import LearnedView, Library
 
@@ -17,7 +19,13 @@ def proposed(library: Library, table: Table) -> Iterator[Invariant]:
     """The rules that the training rows of a table keep."""
     view = LearnedView(library, table)
     for kind in invariant_kinds().values():
-        yield from kind.propose(view)
+        yield from sought(view, kind)
+
+
+def sought(view: View, kind: type[InvariantKind]) -> list[Invariant]:
+    """The rules of one kind that the training rows of a table keep."""
+    with np.errstate(all="ignore"):  # what is no number any more keeps no rule
+        return list(kind.propose(view))
 
 
 def verified(

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from connectors.datatypes import INFINITE, endless
 from connectors.invariants import literal
 from generators.magnitudes import finite
 
@@ -58,9 +59,24 @@ def _plain_time(values: pa.Array) -> pa.Array:
 
 
 def _age(values: Arrays, _: Texts) -> pa.Array:
+    """Whole years, none where less than one has gone by, in whatever direction."""
     late, early = (_plain_time(v).cast(pa.date32(), safe=False) for v in values)
-    before = pc.less(_within(late), _within(early))
-    return pc.subtract(pc.subtract(pc.year(late), pc.year(early)), before.cast(pa.int64()))
+    years = pc.subtract(pc.year(late), pc.year(early))
+    short = pc.less(_within(late), _within(early)).cast(pa.int64())
+    over = pc.greater(_within(late), _within(early)).cast(pa.int64())
+    forwards = pc.greater_equal(late, early)
+    return pc.if_else(forwards, pc.subtract(years, short), pc.add(years, over))
+
+
+def _date(values: Arrays, _: Texts) -> pa.Array:
+    """The day of a moment; infinite ones keep their sign."""
+    days = _plain_time(values[0]).cast(pa.date32(), safe=False)
+    past = pc.less(values[0].cast(pa.int64()), 0)
+    first, last = (pa.scalar(end, pa.int32()).cast(pa.date32()) for end in (-_NEVER, _NEVER))
+    return pc.if_else(endless(values[0]), pc.if_else(past, first, last), days)
+
+
+_NEVER = INFINITE[32]
 
 
 def _within(days: pa.Array) -> pa.Array:
@@ -151,9 +167,7 @@ EXPRESSIONS: Mapping[str, Expression] = {
         lambda o, k: _joined_sql([f"lower({_joined_sql(o, (k[0], ''))})"], ("", k[1])),
         lambda v, k: _joined([pc.utf8_lower(_joined(v, (k[0], "")))], ("", k[1])),
     ),
-    "date": Expression(
-        lambda o, _: f"{o[0]}::date", lambda v, _: _plain_time(v[0]).cast(pa.date32(), safe=False)
-    ),
+    "date": Expression(lambda o, _: f"{o[0]}::date", _date),
     "age": Expression(lambda o, _: f"extract(year from age({o[0]}, {o[1]}))", _age),
     "quotient": Expression(
         lambda o, k: f"div({o[0]}, {k[0]})",

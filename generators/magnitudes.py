@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.datatypes import NUMBERS, DataType, Kind, arrow_type, endless
+from connectors.datatypes import INFINITE, NUMBERS, DataType, Kind, arrow_type, endless
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -16,6 +16,10 @@ Ints = npt.NDArray[np.int64]
 
 DAY = 86_400_000_000
 """Microseconds."""
+LAST_DAY = int(np.iinfo(np.int64).max // DAY - 1)
+"""Where an infinite date stands; minus infinity is the negative of it."""
+_FIRST_DAY = -2_440_588
+"""The first day that PostgreSQL knows, 4714-11-24 BC (its manual, table 8.9)."""
 
 
 class Scale(StrEnum):
@@ -77,8 +81,7 @@ def magnitudes(values: pa.Array, scale: Scale) -> Magnitudes:
         return Magnitudes(scale, numbers, known & np.isfinite(numbers))
     if pa.types.is_date32(values.type):
         days = pc.fill_null(values.view(pa.int32()), 0).to_numpy(zero_copy_only=False)
-        far = np.iinfo(np.int64).max // DAY - 1
-        return Magnitudes(scale, np.clip(days.astype(np.int64), -far, far) * DAY, known)
+        return Magnitudes(scale, np.clip(days.astype(np.int64), -LAST_DAY, LAST_DAY) * DAY, known)
     counts = pc.fill_null(values.view(pa.int64()), 0).to_numpy(zero_copy_only=False)
     return Magnitudes(scale, counts, known)
 
@@ -88,21 +91,24 @@ def stored(numbers: Floats | Ints, known: Bools, datatype: DataType) -> pa.Array
 
     What lies beyond the type's range is cut to its last value.
     """
-    mask = ~known
+    mask, numbers = ~known, np.where(known, numbers, numbers.dtype.type(0))
     wanted = arrow_type(datatype)
     if datatype.kind is Kind.FLOAT:
         return pa.array(numbers.astype(np.float64), mask=mask).cast(wanted, safe=False)
     if datatype.kind is Kind.INTEGER:
-        ends = np.iinfo(wanted.to_pandas_dtype())
-        whole = np.clip(np.rint(numbers), ends.min, ends.max).astype(np.int64)
-        whole = np.clip(whole, ends.min, ends.max)
+        whole = _whole(numbers, np.iinfo(wanted.to_pandas_dtype()))
         return pa.array(whole, mask=mask).cast(wanted)
     if datatype.kind is Kind.DECIMAL:
         return _decimals(np.asarray(numbers, np.float64), mask, wanted)
-    whole = np.asarray(numbers).astype(np.int64)
-    if datatype.kind is Kind.DATE:
-        return pa.array((whole // DAY).astype(np.int32), mask=mask).view(wanted)
-    return pa.array(whole, mask=mask).view(wanted)
+    return _times(np.asarray(numbers).astype(np.int64), mask, datatype)
+
+
+def later(moments: Ints, spans: Ints) -> Ints:
+    """Moments so many microseconds later, no later than time lasts; infinite ones stay."""
+    end = LAST_DAY * DAY
+    there = np.clip(moments, -end, end)
+    room = -end - np.minimum(there, 0), end - np.maximum(there, 0)
+    return np.where(np.abs(there) == end, there, there + np.clip(spans, *room))
 
 
 def finite(values: pa.Array) -> Bools:
@@ -124,3 +130,29 @@ def _decimals(numbers: Floats, mask: Bools, wanted: pa.DataType) -> pa.Array:
     return pa.Array.from_buffers(pa.decimal128(38, places), len(whole), whole.buffers()).cast(
         wanted
     )
+
+
+def _whole(numbers: Floats | Ints, ends: "np.iinfo[np.int64]") -> Ints:
+    if numbers.dtype == np.int64:
+        return np.clip(numbers, ends.min, ends.max)
+    near = np.clip(np.rint(numbers), -_WORD, _WORD)
+    # A float next to the last word is the word beyond it, which a cast would turn into the first.
+    inside = np.minimum(near, np.nextafter(_WORD, 0)).astype(np.int64)
+    return np.clip(np.where(near < _WORD, inside, ends.max), ends.min, ends.max)
+
+
+_WORD = 2.0**63
+
+
+def _times(numbers: Ints, mask: Bools, datatype: DataType) -> pa.Array:
+    wanted = arrow_type(datatype)
+    if datatype.kind is Kind.TIME:
+        return pa.array(np.clip(numbers, 0, DAY), mask=mask).view(wanted)
+    if datatype.kind is Kind.INTERVAL:
+        return pa.array(numbers, mask=mask).view(wanted)
+    bits = wanted.bit_width
+    unit = DAY if datatype.kind is Kind.DATE else 1
+    cut = np.maximum(numbers // unit, _FIRST_DAY * (DAY // unit))
+    cut = np.where(numbers >= LAST_DAY * DAY, INFINITE[bits], cut)
+    cut = np.where(numbers <= -LAST_DAY * DAY, -INFINITE[bits], cut)
+    return pa.array(cut.astype(f"int{bits}"), mask=mask).view(wanted)

@@ -62,11 +62,23 @@ def quotable(view: View, term: Term) -> bool:
     if column.datatype.kind in _WORDLESS:
         return False
     values = view.values(term)
-    if endless(values).true_count:
+    if not bool(pc.all(_writable(values)).as_py()):
         return False
     if column.datatype.kind is not Kind.TEXT:
         return True
     return _told_by_value(view, column, values)
+
+
+def _writable(values: pa.Array) -> pa.Array:
+    """Which dates and moments lie in years that SQL writes as Arrow does; all else does."""
+    if not (pa.types.is_date32(values.type) or pa.types.is_timestamp(values.type)):
+        return pa.repeat(True, len(values))
+    far = endless(values)
+    years = pc.year(pc.if_else(far, None, values))
+    return pc.if_else(far, False, pc.and_(pc.greater(years, 0), pc.less(years, _LAST_YEAR)))
+
+
+_LAST_YEAR = 10_000
 
 
 def _told_by_value(view: View, column: Column, values: pa.Array) -> bool:
@@ -90,6 +102,8 @@ def as_text(values: pa.Array) -> pa.Array:
         return pa.array([v and v.hex() for v in values.to_pylist()], pa.string())
     if pa.types.is_duration(values.type):
         return values.view(pa.int64()).cast(pa.string())
+    if pa.types.is_time64(values.type):
+        return _clocks(values)
     return values.cast(pa.string())
 
 
@@ -99,11 +113,29 @@ def from_text(texts: pa.Array, datatype: DataType) -> pa.Array:
     if datatype.kind is Kind.UUID:
         return pa.array([t and bytes.fromhex(t) for t in texts.to_pylist()], wanted)
     if datatype.kind is Kind.TIME:
-        moments = pc.binary_join_element_wise("1970-01-01", texts, " ")
-        return moments.cast(pa.timestamp("us")).cast(wanted)
+        return _from_clocks(texts)
     if datatype.kind is Kind.INTERVAL:
         return texts.cast(pa.int64()).view(wanted)
     return texts.cast(wanted)
+
+
+def _clocks(values: pa.Array) -> pa.Array:
+    """Times of day as texts; midnight at the end of a day, too, which Arrow does not write."""
+    moments = values.cast(pa.int64()).dictionary_encode()
+    texts = [None if m is None else _clock(m) for m in moments.dictionary.to_pylist()]
+    return pa.array(texts, pa.string()).take(moments.indices)
+
+
+def _clock(moment: int) -> str:
+    seconds, micros = divmod(moment, 1_000_000)
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{micros:06}"
+
+
+def _from_clocks(texts: pa.Array) -> pa.Array:
+    parts = [None if t is None else t.replace(".", ":").split(":") for t in texts.to_pylist()]
+    units = (3_600_000_000, 60_000_000, 1_000_000, 1)
+    moments = [p and sum(int(n) * u for n, u in zip(p, units, strict=True)) for p in parts]
+    return pa.array(moments, pa.int64()).view(pa.time64("us"))
 
 
 def key_columns(view: View) -> frozenset[str]:

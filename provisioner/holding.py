@@ -72,7 +72,8 @@ def _realised(job: Job, scene: DrawnScene, step: Step, *, tight: bool) -> pa.Arr
         partial(_keys, job),
         tight,
     )
-    found = step.found.kind.realise(step.found.rule, step.found.known, drawing)
+    with np.errstate(all="ignore"):  # what is no number keeps no rule
+        found = step.found.kind.realise(step.found.rule, step.found.known, drawing)
     share = step.found.source_share if step.found.rule.relaxed else 0.0
     if not share:
         return found

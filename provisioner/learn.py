@@ -11,7 +11,8 @@ import pyarrow as pa
 from connectors.datatypes import arrow_type
 from connectors.ddl import DdlItem
 from connectors.engines import Source
-from connectors.errors import EmptyDatabase, UnreadableTable
+from connectors.errors import EmptyDatabase, RefusedRow, RefusedStatement, UnreadableTable
+from connectors.invariants import Claim, Tally
 from connectors.profile import Split, TableSize, UnitPath
 from connectors.schema import ForeignKey, Schema, Table, TableName
 from generators.discovery import proposed, verified
@@ -166,10 +167,18 @@ def _found(source: Source, sample: _Sample, learning: Learning, listen: Listener
     """The rules that all rows keep though nobody declared them."""
     began = time.monotonic()
     library = Library(sample.schema, sample.training, Support(learning.k))
+
+    def count(claim: Claim) -> Tally:
+        try:
+            return source.tally(claim)
+        except (RefusedRow, RefusedStatement) as problem:
+            listen(Stated(f"a rule is left out, since the source does not count it: {problem}"))
+            return Tally(0, 0)
+
     listen(StageStarted("discover", len(sample.schema.tables), "tables"))
     found: list[Found] = []
     for table in sample.schema.tables:
-        found.extend(verified(library, proposed(library, table), source.tally))
+        found.extend(verified(library, proposed(library, table), count))
         listen(Advanced("discover", 1, str(table.name)))
     asked = tuple(
         verified(library, totals(sample.schema, learning.wishes), source.tally, asked=True)

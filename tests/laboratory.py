@@ -9,10 +9,11 @@ import pyarrow as pa
 import pytest
 from psycopg import sql
 
+from connectors.datatypes import arrow_type
 from connectors.engines import open_source
 from connectors.invariants import Invariant, Tally, Term
 from connectors.schema import TableName
-from generators.discovery import verified
+from generators.discovery import sought, verified
 from generators.facts import Training
 from generators.invariants import Drawing, invariant_kinds
 from generators.privacy.support import Support
@@ -32,7 +33,7 @@ class Laboratory:
 
     def found(self, kind: str, table: str) -> dict[str, Invariant]:
         """The rules of a kind that the rows of a table keep, by their words."""
-        proposed = invariant_kinds()[kind].propose(self.view(table))
+        proposed = sought(self.view(table), invariant_kinds()[kind])
         with open_source(self.url) as source:
             kept = [f.rule for f in verified(self.library, proposed, source.tally)]
         return {invariant_kinds()[kind].words(rule): rule for rule in kept}
@@ -118,11 +119,11 @@ def laboratory(new_database: Callable[[], str]) -> Callable[[str], Laboratory]:
             schema = source.schema()
             training = {}
             for table in schema.tables:
-                names = [c.name for c in table.written]
+                fields = pa.schema([(c.name, arrow_type(c.datatype)) for c in table.written])
                 batches = [
-                    pa.RecordBatch.from_arrays(b.columns, names=names) for b in source.read(table)
+                    pa.RecordBatch.from_arrays(b.columns, schema=fields) for b in source.read(table)
                 ]
-                rows = pa.Table.from_batches(batches)
+                rows = pa.Table.from_batches(batches, fields)
                 training[table.name] = Training(rows, np.arange(len(rows)))
         return Laboratory(url, Library(schema, training, Support(11)))
 

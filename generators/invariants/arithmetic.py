@@ -9,13 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.datatypes import Kind
-from connectors.invariants import Claim, Invariant, Term, row_claim
+from connectors.invariants import Claim, Invariant, Term, bounded, row_claim
 from connectors.schema import Schema
 from generators.equations import equations
 from generators.evidence import MOST_BROKEN, holds, shuffled
 from generators.formulas import SHAPES, Formula, formula_of
 from generators.invariants import Drawing, InvariantKind, Part, State, View
-from generators.magnitudes import finite, magnitudes, scale_of, stored
+from generators.magnitudes import Scale, finite, magnitudes, scale_of, stored
 from generators.privacy.support import distinct
 from generators.quantities import Quantity, datatype_of, loosely, quantities
 
@@ -63,6 +63,9 @@ class Arithmetic:
             f"{{{n}}}::{casts[datatype.kind]}" if datatype.kind in casts else f"{{{n}}}"
             for n, datatype in enumerate(types)
         ]
+        for n, datatype in enumerate(types):
+            if scale_of(datatype) is Scale.MOMENT:
+                columns[n] = bounded(columns[n])
         return row_claim(schema, rule, formula_of(rule).sql(columns))
 
     @classmethod

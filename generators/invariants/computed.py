@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.datatypes import NUMBERS, DataType, Kind, arrow_type
-from connectors.invariants import Claim, Invariant, Term, row_claim
+from connectors.invariants import Claim, Invariant, Term, bounded, row_claim
 from connectors.schema import Schema
 from generators.evidence import MOST_BROKEN, holds, shuffled
 from generators.expressions import PARTS, computed, said
@@ -81,6 +81,8 @@ class Computed:
         left = f"({left} at time zone 'UTC')" if rule.form == "moment utc" else left
         if rule.form in (*_FLAGS, "quotient", "remainder"):
             operands = [f"{o}::numeric" for o in operands]
+        if rule.form == "age":
+            operands = [bounded(o) for o in operands]
         holes = [f"\0{n}\0" for n in range(len(rule.terms))]
         text = said(rule.form, [o.format(*holes) for o in operands], rule.constants)
         text = text.replace("{", "{{").replace("}", "}}")

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.datatypes import DataType, Kind
+from connectors.datatypes import DataType, Kind, arrow_type
 from connectors.invariants import Claim, Invariant, Term, foreign_key, row_claim
 from connectors.schema import Schema, Table
 from generators.evidence import MOST_BROKEN, holds, shuffled
@@ -109,11 +109,14 @@ def _as(values: pa.Array, datatype: DataType) -> pa.Array:
     if datatype.kind not in (Kind.INTEGER, Kind.DECIMAL):
         return values
     scale = scale_of(datatype)
-    wanted = stored(np.zeros(0), np.zeros(0, np.bool_), datatype).type
+    wanted = arrow_type(datatype)
     if scale is None or values.type == wanted:
         return values
-    found = magnitudes(values, scale)
-    return stored(found.values, found.known, datatype)
+    try:
+        return values.cast(wanted)
+    except pa.ArrowInvalid:  # some have more digits than fit, and are rounded or cut
+        found = magnitudes(values, scale)
+        return stored(found.values, found.known, datatype)
 
 
 def _candidates(view: View) -> Iterator[tuple[Term, Term]]:
@@ -136,9 +139,16 @@ def _candidates(view: View) -> Iterator[tuple[Term, Term]]:
 
 
 def _alike(one: pa.Array, other: pa.Array) -> bool:
-    same = pc.equal(one, other)
+    same = _same(one, other)
     known = int(len(same) - same.null_count)
     return known > 0 and int(pc.sum(pc.invert(same)).as_py()) <= _TOLERATED * known
+
+
+def _same(one: pa.Array, other: pa.Array) -> pa.Array:
+    """Which values are equal; decimals of two types as floats, for which there is always room."""
+    if one.type != other.type and pa.types.is_decimal(one.type):
+        one, other = (pc.cast(v, pa.float64(), safe=False) for v in (one, other))
+    return pc.equal(one, other)
 
 
 def _comparable(datatype: DataType) -> tuple[object, ...] | None:
@@ -173,10 +183,10 @@ def _referring(table: Table) -> frozenset[str]:
 def _form(view: View, one: Term, other: Term) -> str | None:
     """The form in which two terms are equal; None where they are not, or by chance."""
     left, right = view.values(one), view.values(other)
-    same = pc.equal(left, right)
+    same = _same(left, right)
     spoken = _bools(same.is_valid())
     rows = np.flatnonzero(spoken)
-    mixed = pc.equal(left.take(pa.array(rows)), right.take(pa.array(rows[shuffled(len(rows))])))
+    mixed = _same(left.take(pa.array(rows)), right.take(pa.array(rows[shuffled(len(rows))])))
     chance = float((~_bools(mixed)).mean()) if len(rows) else 0.0
     if not holds(~_bools(pc.fill_null(same, True)), spoken, view.units, chance, view.support.k):
         return None

@@ -7,13 +7,24 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from connectors.datatypes import DataType, Kind
 from connectors.invariants import Claim, Invariant, Term, row_claim
 from connectors.schema import Schema, Table
 from generators.distinct import patched
 from generators.evidence import MOST_BROKEN, holds, shuffled
 from generators.invariants import Drawing, InvariantKind, Part, State, View
-from generators.magnitudes import Magnitudes, Scale, finite, magnitudes, scale_of, step_of, stored
+from generators.magnitudes import (
+    Magnitudes,
+    Scale,
+    finite,
+    later,
+    magnitudes,
+    scale_of,
+    step_of,
+    stored,
+)
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -82,10 +93,14 @@ class Order:
         upwards = drawing.target == rule.terms[1].column and not rule.terms[1].keys
         gaps = _gaps(state["gaps"], len(wrong), drawing)
         anchor = (low if upwards else high).values[wrong]
-        step = step_of(datatype)
-        least = max(step, float(np.spacing(1.0))) if rule.form == "<" else 0.0
-        moved = _beyond(anchor, np.maximum(gaps, least), step, upwards=upwards)
+        if rule.form == "<":
+            gaps = np.maximum(gaps, _least(anchor, datatype))
+        moved = _beyond(anchor, gaps, step_of(datatype), upwards=upwards)
         fresh = stored(moved, np.ones(len(wrong), np.bool_), datatype)
+        bound = drawing.scene.values(rule.terms[0 if upwards else 1]).take(pa.array(wrong))
+        if rule.form == "<=" and scale is Scale.NUMBER and bound.type == fresh.type:
+            further = pc.max_element_wise if upwards else pc.min_element_wise
+            fresh = further(fresh, bound)  # a number of many digits lies beside its float
         return patched(drawing.scene.values(Term(drawing.target)), wrong, fresh)
 
 
@@ -101,13 +116,27 @@ def _gaps(quantiles: Floats, rows: int, drawing: Drawing) -> Floats:
     return np.interp(drawing.rng.random(rows), _QUANTILES, quantiles)
 
 
+def _least(anchor: Floats | Ints, datatype: DataType) -> Floats:
+    """How far a value has to lie from another to differ from it."""
+    step = np.full(len(anchor), step_of(datatype))
+    if anchor.dtype == np.int64:
+        return step
+    narrow = datatype.kind is Kind.FLOAT and datatype.bits == _NARROW
+    spacing = np.spacing(np.abs(anchor).astype(np.float32 if narrow else np.float64))
+    return np.asarray(np.maximum(step, 2 * spacing))
+
+
+_NARROW = 32
+
+
 def _beyond(anchor: Floats | Ints, gaps: Floats, step: float, *, upwards: bool) -> Floats | Ints:
     """Values of a grid at least so far above (or below) others."""
     if anchor.dtype == np.int64:
         whole, grid = np.rint(gaps).astype(np.int64), max(1, int(step))
+        moments = anchor.astype(np.int64)
         if upwards:
-            return -((-(anchor + whole)) // grid) * grid
-        return (anchor - whole) // grid * grid
+            return -(-later(moments, whole) // grid) * grid
+        return later(moments, -whole) // grid * grid
     moved = anchor + gaps if upwards else anchor - gaps
     if not step:
         return np.asarray(moved)

@@ -86,7 +86,8 @@ class PostgresqlReader:
         query = sql.SQL(
             "SELECT count(holds), count(*) FILTER (WHERE NOT holds) FROM ({}) AS claim"
         ).format(sql.SQL(claim.sql))
-        spoken, broken = self.one(query, "counting a rule")
+        with self.session.transaction():  # where it fails, a snapshot around it goes on
+            spoken, broken = self.one(query, "counting a rule")
         return Tally(int(spoken), int(broken))
 
     def speaking(self, table: Table, key: ForeignKey) -> int:
