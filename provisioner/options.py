@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from provisioner.replacing import why_not_written
+from provisioner.replacing import Kept, why_not_written
 
 if TYPE_CHECKING:
     from provisioner.config import Config
@@ -141,3 +141,20 @@ def _writable(_context: click.Context, _option: click.Parameter, path: Path) -> 
 
 archive = click.argument("file", type=click.Path(path_type=Path))
 written = partial(click.option, "-o", "model", type=click.Path(path_type=Path), callback=_writable)
+
+
+def _page(_context: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
+    """As `_writable`, for a page that nobody has to ask for."""
+    why = None if path is None else why_not_written(path, Kept.PAGE)
+    if why is not None:
+        raise click.BadParameter(why)
+    return path
+
+
+html = click.option(
+    "--html",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    callback=_page,
+    help="Write the report as one page that opens from disk.",
+)

@@ -1,26 +1,45 @@
-"""Whether a model may be written to a file, told before any work is done for it."""
+"""Writes results to files, and tells beforehand where that may not be done."""
 
 import os
+import tempfile
+from enum import Enum
 from pathlib import Path
 
-_STARTS = frozenset({b"PK", b""})
-"""How a model starts, and an empty file, which holds nothing that could be lost."""
+
+class Kept(Enum):
+    """What a file may hold that a new result takes the place of, by its first two bytes."""
+
+    MODEL = b"PK"
+    PAGE = b"<!"
 
 
-def why_not_written(path: Path) -> str | None:
-    """Why a model cannot or may not be written to a path; None where nothing stands against it."""
-    folder = path.absolute().parent
+def why_not_written(path: Path, kept: Kept = Kept.MODEL) -> str | None:
+    """Why a result cannot or may not be written to a path; None where nothing stands against it."""
+    folder, what = path.absolute().parent, kept.name.lower()
     if not folder.is_dir():
         return f"found no folder {folder}; create it, or name another file"
     if path.is_dir():
         return f"{path} is a folder; expected the name of a file"
-    if path.exists() and not (path.is_file() and _starts_like_a_model(path)):
-        return f"{path} is there and holds no model; remove it, or name another"
+    if path.exists() and not (path.is_file() and _starts(path) in {kept.value, b""}):
+        return f"{path} is there and holds no {what}; remove it, or name another"
     if not os.access(folder, os.W_OK | os.X_OK):
         return f"the folder {folder} may not be written to; name another one"
     return None
 
 
-def _starts_like_a_model(path: Path) -> bool:
+def write(path: Path, text: str) -> None:
+    """Writes a text to a file, or leaves what was there; no reader sees half of it."""
+    handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _starts(path: Path) -> bytes:
+    """The first two bytes; an empty file has none, and holds nothing that could be lost."""
     with path.open("rb") as file:
-        return file.read(2) in _STARTS
+        return file.read(2)

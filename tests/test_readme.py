@@ -44,6 +44,7 @@ def test_the_commands_of_the_readme_run_in_their_order(
         "provision",
         "provision",
         "provision",
+        "verify",
         "learn",
     ]
     for command in commands:

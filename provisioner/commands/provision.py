@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from provisioner import opening, options, terminal
+from provisioner import closing, opening, options, terminal
 from provisioner.errors import Infeasible
 from provisioner.events import Listener, Stated
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     "--workers", type=click.IntRange(1, 1_000), help="Processes that load; by size and processors."
 )
 @click.option("--ray", metavar="ADDRESS|local", help="Load on a Ray cluster.")
+@options.html
 @click.option("--no-verify", is_flag=True, help="Do not check the target at the end.")
 @click.option("--truncate", is_flag=True, help="Empty what an earlier load filled; start over.")
 @click.option("--abort", is_flag=True, help="Take back a load into a schema that was there.")
@@ -40,6 +41,7 @@ def provision(
     *,
     workers: int | None,
     ray: str | None,
+    html: Path | None,
     no_verify: bool,
     truncate: bool,
     abort: bool,
@@ -71,6 +73,8 @@ def provision(
                 loaded = load(model, planned, opened, listen, given, crew)
             with terminal.keeping("the load is complete; run `provisioner verify` to check it"):
                 report = None if no_verify else verified(model, opened, listen)
+                if html is not None and report is not None:
+                    closing.write_page(html, (model, planned.model), (opened, report), listen)
     except Infeasible as found:
         return _not_begun(output, planned, found.findings)
     terminal.answer(
