@@ -144,7 +144,7 @@ def _in_case(inner: Expression) -> Mapping[str, Expression]:
 
 _CASED = {
     "text": Expression(lambda o, _: o[0], lambda v, _: v[0]),
-    "left": Expression(lambda o, k: f"left({o[0]}, {k[0]})", _left),
+    "left": Expression(lambda o, k: f"left({o[0]}, {int(k[0])})", _left),
     "initials": Expression(
         lambda o, _: f"regexp_replace({o[0]}, '{_INITIALS}', '\\1', 'g')", _initials
     ),
@@ -170,11 +170,11 @@ EXPRESSIONS: Mapping[str, Expression] = {
     "date": Expression(lambda o, _: f"{o[0]}::date", _date),
     "age": Expression(lambda o, _: f"extract(year from age({o[0]}, {o[1]}))", _age),
     "quotient": Expression(
-        lambda o, k: f"div({o[0]}, {k[0]})",
+        lambda o, k: f"div({o[0]}, {int(k[0])})",
         lambda v, k: _number(v[0], lambda x: np.trunc(x / float(k[0]))),
     ),
     "remainder": Expression(
-        lambda o, k: f"mod({o[0]}, {k[0]})",
+        lambda o, k: f"mod({o[0]}, {int(k[0])})",
         lambda v, k: _number(v[0], lambda x: np.fmod(x, float(k[0]))),
     ),
     "length": Expression(lambda o, _: f"length({o[0]})", lambda v, _: pc.utf8_length(v[0])),

@@ -5,6 +5,7 @@ exactly, `near` where within a tolerance, `round` or `trunc` where to some place
 are those of the shape, then the places unless it comes out exactly ("" for a relative tolerance).
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -184,10 +185,11 @@ class Formula:
 def formula_of(rule: Invariant) -> Formula:
     """What a rule says."""
     way, _, shape = rule.form.rpartition(" ")
-    if not way:
-        return Formula(shape, constants=rule.constants)
-    *constants, last = rule.constants
-    return Formula(shape, way, tuple(constants), int(last) if last else None)
+    *constants, last = (*rule.constants, "") if not way else rule.constants
+    formula = Formula(shape, way, tuple(constants), int(last) if last else None)
+    if not all(map(math.isfinite, formula.numbers)):  # they become SQL as they are
+        raise ValueError(f"{rule.form}: constants of a formula are numbers or spans of time")
+    return formula
 
 
 def interval(microseconds: int) -> str:

@@ -78,8 +78,11 @@ def _restored(values: Mapping[str, Any], place: str, support: Support) -> Found:
         for path, value in values.items()
         if path.startswith(f"{place}state/")
     }
+    rule = _RULE.validate_python(values[f"{place}rule"])
+    if rule.kind not in invariant_kinds():
+        raise ValueError(f"{rule.kind}: no kind of rule")
     return Found(
-        _RULE.validate_python(values[f"{place}rule"]),
+        rule,
         support.counted(int(values[f"{place}spoken"])),
         support.declared(values[f"{place}broken"]),
         state,

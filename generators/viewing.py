@@ -33,6 +33,12 @@ class Library:
     _numbers: dict[tuple[TableName, Term], Magnitudes | None] = field(default_factory=dict)
     _codes: dict[tuple[TableName, Term], Ints] = field(default_factory=dict)
 
+    def forget(self, name: TableName) -> None:
+        """Lets go of what was read of a table's rows, once no kind looks at them any more."""
+        for known in (self._columns, self._numbers, self._codes):
+            for place in [p for p in known if p[0] == name]:
+                del known[place]
+
     def link(self, key: ForeignKey) -> Ints:
         """Per child row, the position of its parent among those read; -1 for none."""
         place = key.table, key.name

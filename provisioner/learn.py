@@ -179,6 +179,7 @@ def _found(source: Source, sample: _Sample, learning: Learning, listen: Listener
     found: list[Found] = []
     for table in sample.schema.tables:
         found.extend(verified(library, proposed(library, table), count))
+        library.forget(table.name)
         listen(Advanced("discover", 1, str(table.name)))
     asked = tuple(
         verified(library, totals(sample.schema, learning.wishes), source.tally, asked=True)

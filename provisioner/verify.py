@@ -11,6 +11,7 @@ from connectors.engines import Reader, Target
 from connectors.limits import UNLIMITED
 from connectors.schema import Check, ForeignKey, Schema, Table, Unique
 from generators.encoding import FittedColumn
+from generators.found import Found
 from generators.model import DatabaseModel, TableModel
 from generators.orientation import oriented
 from generators.shift import shifted
@@ -26,6 +27,7 @@ _SAMPLE = 200_000
 _LOWEST_MARGINAL = 0.8
 _FEWEST_ROWS = 200
 _DEVIATIONS = 4
+_APART = "its rows lie in several shards, each of which keeps it by itself"
 _MORE_BROKEN = 0.001
 """Share of rows that may break a rule beyond those of the source."""
 
@@ -52,6 +54,7 @@ def verify(model: DatabaseModel, target: Target, listen: Listener = silent) -> R
     findings.extend(_unplayed(played, fires=bool(plan.fire)))
     rules = tuple(_rules(model, target, plan, found))
     unkept = {f"{f.rule.table}: {f.words}": why for f, why in oriented(model).unkept}
+    unkept |= {f"{f.rule.table}: {f.words}": _APART for f in _apart(model, plan)}
     findings.extend(_broken_rules(rules, unkept))
     for table in model.schema.tables:
         if table.name not in plan.keeps and _is_whole(table, found):
@@ -93,6 +96,16 @@ def _rules(model: DatabaseModel, target: Reader, plan: Plan, found: Schema) -> I
         share = one.most_broken(model.k) + _MORE_BROKEN
         name = str(one.rule.table)
         yield Kept(name, one.words, tally.spoken, tally.broken, int(share * tally.spoken))
+
+
+def _apart(model: DatabaseModel, plan: Plan) -> Iterator[Found]:
+    """Rules that each shard keeps by itself, of rows that lie in several."""
+    for one in model.invariants:
+        rule, owner = one.rule, model.owners.get(one.rule.table)
+        near = owner is not None and set(owner.columns) <= set(rule.columns)
+        alone = rule.kind == "unique" or (rule.kind == "running" and rule.key is None)
+        if alone and not near and plan.trees[plan.tree(rule.table)].shards > 1:
+            yield one
 
 
 def _broken_rules(rules: tuple[Kept, ...], unkept: Mapping[str, str]) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from connectors.invariants import Invariant, Term
 from connectors.rules import Aggregation, Unevaluable, aggregation, predicate
 from connectors.schema import Check, ForeignKey, Schema, Table, TableName
 from generators.found import Found
+from generators.magnitudes import Scale, scale_of
 from generators.orientation import BELOW
 from provisioner.errors import WrongRequest
 from provisioner.keeping import callable_functions
@@ -97,6 +98,7 @@ def _total(schema: Schema, name: TableName, total: Aggregation) -> Invariant:
     child = schema.table(keys[0].table)
     for column in total.columns:
         _known(child, column)
+    _fit(table, child, total)
     product = total.function == "sum" and len(total.columns) > 1
     below = () if total.function == "count" else tuple(Term(c, BELOW) for c in total.columns)
     return Invariant(
@@ -116,3 +118,24 @@ def _is_named(key: ForeignKey, text: str) -> bool:
 def _known(table: Table, column: str) -> None:
     if column not in {c.name for c in table.written}:
         raise WrongRequest(f"{table.name} has no column {column}; expected one that is written")
+
+
+def _fit(table: Table, child: Table, total: Aggregation) -> None:
+    """That a column can hold what children come to: numbers, or the first or last time."""
+    own = scale_of(table.column(total.column).datatype)
+    parts = {scale_of(child.column(c).datatype) for c in total.columns}
+    if total.function == "count":
+        [column] = total.columns
+        fits = own is Scale.NUMBER and not child.column(column).nullable
+        expected = f"a number, and a column of {child.name} that is never null"
+    else:
+        whole = total.function in ("sum", "average")
+        fits = parts == {own} and own in (
+            (Scale.NUMBER,) if whole else (Scale.NUMBER, Scale.MOMENT)
+        )
+        expected = "numbers" if whole else "numbers, or dates and times"
+    if not fits:
+        raise WrongRequest(
+            f"{table.name}.{total.column} cannot be {total.function} of "
+            f"{', '.join(total.columns)}; expected {expected}"
+        )

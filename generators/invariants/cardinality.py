@@ -16,6 +16,7 @@ from generators.evidence import MOST_BROKEN, holds
 from generators.invariants import Drawing, InvariantKind, Part, State, View
 from generators.marking import corrected, marking
 from generators.privacy.support import Shares
+from generators.quoting import quotable
 from generators.succession import owned, parted, sibling_keys, siblings_of, succession
 
 Bools = npt.NDArray[np.bool_]
@@ -59,7 +60,7 @@ class Cardinality:
             raise ValueError("cardinality: a rule of children names their foreign key")
         if rule.form in _PLAIN:
             return f"count({rule.key[0].name}) {_PLAIN[rule.form]} per {rule.key[1]}"
-        what = f"{rule.terms[0]} = '{rule.constants[0]}'"
+        what = f"{rule.terms[0]} = {literal(rule.constants[0])}"
         return f"count({what}) {_SORTED[rule.form]} per {rule.key[1]}"
 
     @classmethod
@@ -150,6 +151,8 @@ def _sorts(view: View, key: ForeignKey) -> Iterator[tuple[str, str, str]]:
         codes = view.codes(Term(column.name))
         if not 1 < int(codes.max(initial=-1)) + 1 <= _SORTS:
             continue
+        if not quotable(view, Term(column.name)):
+            continue
         once = _once(owners, codes)
         for value, form in _marked(view, owners, column.name):
             if form == "exactly one" or not once:
@@ -190,7 +193,9 @@ def _resorted(rule: Invariant, others: Shares, drawing: Drawing, rows: Ints) -> 
         left = left[~good]
     if len(others.values):
         return patched(values, left, pa.repeat(others.values[0], len(left)))
-    return patched(values, left, pa.nulls(len(left), values.type))
+    if drawing.scene.table.column(drawing.target).nullable:
+        return patched(values, left, pa.nulls(len(left), values.type))
+    return values  # nothing else is known that the column takes
 
 
 invariant: type[InvariantKind] = Cardinality

@@ -15,6 +15,7 @@ from connectors.schema import Column, Schema, Table
 from generators.distinct import patched
 from generators.invariants import Drawing, InvariantKind, Part, State, View
 from generators.privacy.support import distinct
+from generators.quoting import as_text
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -91,7 +92,7 @@ class Inclusion:
         """See `InvariantKind`; equal values become equal keys, so that popular ones stay so."""
         values = drawing.scene.values(rule.terms[0])
         table, key = rule.other or (rule.table, rule.terms[0].column)
-        keys = pc.drop_null(drawing.keys(table, key))
+        keys = _as(pc.drop_null(drawing.keys(table, key)), values.type)
         there = values.is_valid().to_numpy(zero_copy_only=False)
         numbers = _hashed(values, drawing.seed)
         stray = numbers % 10_000 < int(float(state["missing"]) * 10_000)
@@ -163,14 +164,23 @@ def _letters(name: str) -> str:
 
 
 def _among(values: pa.Array, keys: pa.Array) -> Bools:
-    found = pc.is_in(values, pc.drop_null(keys).cast(values.type, safe=False))
+    found = pc.is_in(values, _as(pc.drop_null(keys), values.type))
     return np.asarray(found.to_numpy(zero_copy_only=False))
+
+
+def _as(keys: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Keys as values of a column, but for numbers that it has no room for."""
+    if pa.types.is_integer(kind) and keys.type.bit_width > kind.bit_width:
+        ends = np.iinfo(kind.to_pandas_dtype())
+        fits = pc.and_(pc.greater_equal(keys, ends.min), pc.less_equal(keys, ends.max))
+        keys = keys.filter(fits)
+    return keys.cast(kind)
 
 
 def _hashed(values: pa.Array, seed: int) -> Ints:
     """A number below 2**62 per value, the same for equal ones; 0 for null."""
     encoded = values.dictionary_encode()
-    texts = pc.cast(encoded.dictionary, pa.string(), safe=False).to_pylist()
+    texts = as_text(encoded.dictionary).to_pylist()
     numbers = np.array([_number(f"{seed} {text}") for text in texts] or [0], np.int64)
     places = pc.fill_null(encoded.indices, 0).to_numpy(zero_copy_only=False)
     return np.where(values.is_valid().to_numpy(zero_copy_only=False), numbers[places], 0)

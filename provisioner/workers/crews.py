@@ -48,8 +48,15 @@ def headcount(workers: Workers, plan: Plan, marks: Sequence[Mark], most: int | N
     count = workers.count
     if count is None:
         rows = sum(plan.written(mark.tree, mark.shard) for mark in marks)
-        count = min(most or len(os.sched_getaffinity(0)) - 1, rows // _WORTH_A_START)
+        count = min(most or _processors() - 1, rows // _WORTH_A_START)
     return max(1, min(count, most or count, len(marks)))
+
+
+def _processors() -> int:
+    """Those that this process may use, where the system tells; else all."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Draws and loads one shard after the other in a session of one's own."""
 
 import os
+import pickle
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -104,9 +105,17 @@ def place_of(plan: Plan, mark: Mark) -> str:
 
 def portable(error: Exception) -> Exception:
     """An error that another process can be told: one of ours, or the place of a bug."""
-    if isinstance(error, ConnectorError | GeneratorError | ProvisionerError):
+    if isinstance(error, ConnectorError | GeneratorError | ProvisionerError) and _travels(error):
         return error
     found = BrokenWorker(bug(error))
     if os.environ.get(DEBUG):
         found.add_note("".join(traceback.format_exception(error)))
     return found
+
+
+def _travels(error: Exception) -> bool:
+    """Whether an error comes out of a pipe as it went in; one that does not would be lost."""
+    try:
+        return str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301 - our own
+    except Exception:  # noqa: BLE001 - whatever its class does
+        return False

@@ -7,18 +7,20 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from connectors.datatypes import DataType, Kind
 from connectors.engines import open_source, open_target
-from connectors.schema import TableName
+from connectors.schema import Column, ForeignKey, Schema, Table, TableName
 from generators.archive import fingerprint, read_archive, write_archive
 from generators.model import DatabaseModel
 from generators.orientation import oriented
 from provisioner.contents import contents
+from provisioner.errors import WrongRequest
 from provisioner.learn import Learning, learn
 from provisioner.load import load
 from provisioner.plan import Request, plan
 from provisioner.report import Report, Severity
 from provisioner.verify import verify
-from provisioner.wishes import Wish
+from provisioner.wishes import Wish, asked
 
 RULES = (Path(__file__).parent.parent / "databases" / "rules.sql").read_text("utf-8")
 EXPECTED = {
@@ -120,6 +122,63 @@ def test_a_person_drops_rules_and_adds_totals_and_conditions(
             " GROUP BY 1) AS l ON l.order_id = o.id WHERE o.subtotal <> l.s"
         )
         assert connection.execute(summed).fetchone() == (0,)
+
+
+SEATS = """
+CREATE TABLE seats (
+    id int PRIMARY KEY, flight int NOT NULL, seat int NOT NULL, price int NOT NULL
+);
+INSERT INTO seats SELECT n, n % 150, n / 150, 50 + abs(hashtext('p' || n) % 400)
+FROM generate_series(0, 1499) AS n;
+"""
+
+
+def test_verify_says_which_keys_each_shard_keeps_by_itself(
+    new_database: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = new_database()
+    with psycopg.connect(source, autocommit=True) as connection:
+        connection.execute(SEATS)
+    seats = learned(source, Learning(), tmp_path)
+    monkeypatch.setattr("provisioner.plan._SHARD_ROWS", 500)
+    report = filled(seats, new_database(), tmp_path)
+    [found] = (f for f in report.findings if f.place == "public.seats: unique (flight, seat)")
+    assert found.severity is Severity.NOTE
+    assert "several shards" in found.text
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "total = min(lines.note)",
+        "total = sum(lines.seen)",
+        "since = count(lines.amount)",
+        "note = max(lines.amount)",
+        "total = count(lines.note)",
+    ],
+)
+def test_a_total_that_no_column_can_hold_is_refused(rule: str) -> None:
+    with pytest.raises(WrongRequest, match="expected"):
+        asked(_ordered(), TableName("public", "orders"), rule)
+
+
+def _ordered() -> Schema:
+    kinds = {"total": Kind.DECIMAL, "since": Kind.DATE, "note": Kind.TEXT, "id": Kind.INTEGER}
+    below = {"amount": Kind.DECIMAL, "note": Kind.TEXT, "seen": Kind.DATE, "order_id": Kind.INTEGER}
+    orders, lines = (TableName("public", name) for name in ("orders", "lines"))
+    key = ForeignKey("lines_fkey", lines, ("order_id",), orders, ("id",))
+    return Schema(
+        (
+            Table(orders, _columns(kinds)),
+            Table(lines, _columns(below), foreign_keys=(key,)),
+        )
+    )
+
+
+def _columns(kinds: dict[str, Kind]) -> tuple[Column, ...]:
+    return tuple(
+        Column(name, DataType(kind, kind), nullable=name == "note") for name, kind in kinds.items()
+    )
 
 
 def test_a_rule_without_effect_is_no_part_of_the_model(source: str, tmp_path: Path) -> None:

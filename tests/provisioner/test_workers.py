@@ -25,13 +25,15 @@ from connectors.errors import BusyTarget, ForeignLoad, RefusedRow
 from generators.archive import fingerprint, read_archive, write_archive
 from generators.model import DatabaseModel
 from provisioner import plan as plans
-from provisioner.errors import DeadWorker, MissingRay
+from provisioner.errors import BrokenWorker, DeadWorker, Infeasible, MissingRay
 from provisioner.events import Advanced, Event, Listener, StageFinished, StageStarted, silent
 from provisioner.learn import Learning, learn
 from provisioner.load import load
 from provisioner.plan import Plan, Request, plan
+from provisioner.report import Finding, Severity
 from provisioner.workers import cluster
 from provisioner.workers.crews import Workers, headcount
+from provisioner.workers.shards import portable
 
 ROOT = Path(__file__).parent.parent.parent
 SHOP = (ROOT / "tests" / "databases" / "shop.sql").read_text("utf-8")
@@ -312,3 +314,12 @@ def test_workers_and_runs_killed_at_random_end_in_the_same_rows(
             run.kill()
     subprocess.run(command(archive), env=environment(database), check=True)
     assert checksums(database) == undisturbed
+
+
+def test_an_error_that_no_pipe_carries_is_told_all_the_same() -> None:
+    with pytest.raises(Infeasible) as lost:
+        raise Infeasible([Finding("check", Severity.ERROR, "public.shop", "nothing keeps it")])
+    told = portable(lost.value)
+    assert isinstance(told, BrokenWorker)
+    assert "Infeasible" in str(told)
+    assert portable(RefusedRow("no")).args == ("no",)

@@ -70,3 +70,26 @@ def test_one_row_of_a_sort_is_kept(laboratory: Callable[[str], Any]) -> None:
         place.store("addresses", target, place.remade(rule, target))
         assert place.tally(rule).broken == 0, rule
         place.store("addresses", target, place.view("addresses").values(Term(target)))
+
+
+STAFF = """
+CREATE TABLE customers (id int PRIMARY KEY);
+INSERT INTO customers SELECT generate_series(1, 300);
+CREATE TABLE tickets (
+    id int PRIMARY KEY, customer int NOT NULL REFERENCES customers, agent_email text NOT NULL,
+    kind text NOT NULL
+);
+INSERT INTO tickets SELECT n, 1 + n % 300,
+    CASE WHEN n / 300 = abs(hashtext('a' || n % 300)) % 5 THEN 'boss@corp.com'
+        ELSE 'agent' || abs(hashtext('b' || n)) % 9 || '@corp.com' END,
+    CASE WHEN n / 300 = abs(hashtext('k' || n % 300)) % 5 THEN 'it''s main'
+        ELSE 'k' || abs(hashtext('c' || n)) % 3 END
+FROM generate_series(0, 1499) AS n;
+"""
+
+
+def test_a_rule_names_no_address_of_a_person_however_many_rows_hold_it(
+    laboratory: Callable[[str], Any],
+) -> None:
+    found = laboratory(STAFF).found("cardinality", "tickets")
+    assert found.keys() == {"count(kind = 'it''s main') = 1 per tickets_customer_fkey"}

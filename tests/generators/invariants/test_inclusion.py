@@ -5,6 +5,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from connectors.invariants import Term
+
 FLEET = """
 CREATE TABLE planes (tail text PRIMARY KEY, seats int);
 CREATE TABLE crews (id int PRIMARY KEY, name text);
@@ -39,3 +41,29 @@ def test_drawn_values_become_keys_but_for_the_learned_share(
         fresh = place.remade(rule, column, drawn=drawn)
         place.store("trips", column, fresh)
         assert place.tally(rule).share <= before.share + 0.03 * bool(before.broken)
+
+
+PARTS = """
+CREATE TABLE parts (code uuid PRIMARY KEY, number bigint NOT NULL UNIQUE);
+CREATE TABLE uses (id int PRIMARY KEY, part uuid NOT NULL, parts_number int NOT NULL);
+INSERT INTO parts SELECT md5(n::text)::uuid, n * 4294967296 + 7 FROM generate_series(1, 50) AS n;
+INSERT INTO parts SELECT md5('s' || n)::uuid, n * 17 FROM generate_series(1, 50) AS n;
+INSERT INTO uses SELECT n, md5((1 + n % 50)::text)::uuid, (1 + n % 50) * 17
+FROM generate_series(1, 600) AS n;
+"""
+
+
+def test_uuids_and_narrower_numbers_become_keys_that_there_are(
+    laboratory: Callable[[str], Any],
+) -> None:
+    place = laboratory(PARTS)
+    found = place.found("inclusion", "uses")
+    by_code = found["part in (public.parts.code)"]
+    strange = pa.array([bytes([200, n % 256]) * 8 for n in range(600)], pa.binary(16))
+    fresh = place.remade(by_code, "part", drawn=place.with_values("uses", "part", strange))
+    codes = set(place.view("parts").values(Term("code")).to_pylist())
+    assert set(fresh.to_pylist()) <= codes
+    by_number = found["parts_number in (public.parts.number)"]
+    sevens = place.with_values("uses", "parts_number", pa.array([7] * 600, pa.int32()))
+    numbers = set(place.remade(by_number, "parts_number", drawn=sevens).to_pylist())
+    assert numbers <= {17 * n for n in range(1, 51)}
