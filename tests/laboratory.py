@@ -1,7 +1,9 @@
 """A laboratory for invariants: a real database, what is found in it, and rows that keep it."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import psycopg
@@ -80,7 +82,8 @@ class Laboratory:
         Where none are given, they are the same with the target scrambled.
         """
         kind = invariant_kinds()[rule.kind]
-        state = {n: r.value for n, r in kind.fit(rule, self.view(rule.table.name)).items()}
+        fitted = kind.fit(rule, self.view(rule.table.name)).items()
+        state = {name: _carried(released.value) for name, released in fitted}
         mixed = (drawn or self.scrambled(rule.table.name, target)).view(rule.table.name)
         rng = np.random.default_rng(7)
 
@@ -105,6 +108,11 @@ class Laboratory:
         )
         with psycopg.connect(self.url) as connection, connection.cursor() as cursor:
             cursor.executemany(change, list(zip(values.to_pylist(), ids, strict=True)))
+
+
+def _carried(value: Any) -> Any:
+    """What the model file gives back: arrays as they are, all else as JSON."""
+    return value if isinstance(value, np.ndarray | pa.Array) else json.loads(json.dumps(value))
 
 
 @pytest.fixture

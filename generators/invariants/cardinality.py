@@ -98,7 +98,8 @@ class Cardinality:
         values = view.values(rule.terms[0])
         others = pc.and_kleene(values.is_valid(), pc.invert(_of_sort(values, rule.constants[0])))
         units = view.units[others.to_numpy(zero_copy_only=False)]
-        return {"others": view.support.shares(values.filter(others), units)}
+        known = view.support.shares(values.filter(others), units).value
+        return {"others": view.support.declared(known.values)}
 
     @classmethod
     def realise(cls, rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:
@@ -182,7 +183,7 @@ def _common(view: View, column: str) -> Shares:
     return view.support.shares(values.drop_null(), view.units[known]).value
 
 
-def _resorted(rule: Invariant, others: Shares, drawing: Drawing, rows: Ints) -> pa.Array:
+def _resorted(rule: Invariant, others: pa.Array, drawing: Drawing, rows: Ints) -> pa.Array:
     """The target with other values than one in some rows."""
     values = drawing.scene.values(Term(drawing.target))
     left = rows
@@ -191,8 +192,8 @@ def _resorted(rule: Invariant, others: Shares, drawing: Drawing, rows: Ints) -> 
         good = ~_of_sort(again, rule.constants[0]).to_numpy(zero_copy_only=False)
         values = patched(values, left[good], again.filter(pa.array(good)))
         left = left[~good]
-    if len(others.values):
-        return patched(values, left, pa.repeat(others.values[0], len(left)))
+    if len(others):
+        return patched(values, left, pa.repeat(others[0], len(left)))
     if drawing.scene.table.column(drawing.target).nullable:
         return patched(values, left, pa.nulls(len(left), values.type))
     return values  # nothing else is known that the column takes
