@@ -32,6 +32,7 @@ from generators.carried import Carried, carried_header, carried_members, restore
 from generators.errors import BrokenArchive, NewerArchive, NotAnArchive
 from generators.found import found_states, restored_rules
 from generators.model import DatabaseModel
+from generators.privacy.attacked import attacked_states, restored_attacked
 from generators.privacy.support import Released
 from generators.states import restored_tables, table_states
 
@@ -59,7 +60,8 @@ def write_archive(model: DatabaseModel, path: Path) -> None:
 
     Only `Released` values are written; anything else raises TypeError.
     """
-    values, arrays = _parted(chain(table_states(model), found_states(model.invariants)))
+    results = attacked_states(model.attacked, model.k)
+    values, arrays = _parted(chain(table_states(model), found_states(model.invariants), results))
     day = None if model.as_of is None else model.as_of.isoformat()
     header = {"identity": model.identity, "k": model.k, "as_of": day, "values": values}
     if model.carried:
@@ -74,6 +76,7 @@ def write_archive(model: DatabaseModel, path: Path) -> None:
     manifest = {
         "format": FORMAT if model.carried else _WITHOUT_ROWS,
         "product": product_version(),
+        "attacks": str(model.attacked.verdict),
         "notice": "derived from personal data; see `provisioner show`",
         "members": {name: hashlib.sha256(data).hexdigest() for name, data in members.items()},
     }
@@ -105,6 +108,7 @@ def read_archive(path: Path) -> DatabaseModel:
             _day(header.get("as_of")),
             restored_rules(values),
             restored_carried(schema, header.get("carried", {}), members),
+            restored_attacked(values),
         )
     except _NONSENSE as error:
         raise BrokenArchive(

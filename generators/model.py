@@ -10,6 +10,7 @@ from generators.carried import Carried
 from generators.encoding import FittedColumn
 from generators.found import Found
 from generators.keys import KeyGenerator
+from generators.privacy.attacked import NOT_ATTACKED, Attacked
 from generators.privacy.support import Floats, Released
 from generators.relations.histories import History
 from generators.relations.owners import Owners
@@ -67,6 +68,7 @@ class DatabaseModel:
         as_of: the day that the source's rows stand for; None where the file does not say.
         invariants: the rules that its rows keep though nobody declared them.
         carried: the tables whose rows travel.
+        attacked: what attacks on it achieved.
     """
 
     schema: Schema
@@ -77,6 +79,7 @@ class DatabaseModel:
     as_of: date | None = None
     invariants: tuple[Found, ...] = ()
     carried: Mapping[TableName, Carried] = field(default_factory=dict)
+    attacked: Attacked = NOT_ATTACKED
 
     @property
     def owners(self) -> Owners:

@@ -29,6 +29,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from generators.privacy.attacked import Limits
 from provisioner.errors import WrongConfig
 from provisioner.lines import Places, escaped, outline, resolved
 from provisioner.passwords import Scheme
@@ -55,6 +56,7 @@ _SPAN: TypeAdapter[timedelta] = TypeAdapter(
     Annotated[timedelta, Ge(timedelta(0)), Le(timedelta(days=30))]
 )
 _LATER = frozenset({"mask"})
+_LIMITS = Limits()
 
 Rows = Annotated[int, Ge(0), Le(10**12)]
 Names = Annotated[tuple[str, ...], Len(1)]
@@ -270,6 +272,27 @@ class ScenarioSection(_Section):
         return self
 
 
+class AttacksSection(_Section):
+    """What attacks on a model may achieve; see `generators.privacy.attacked.Limits`."""
+
+    auc: Annotated[float, Ge(0.5), Le(1)] = _LIMITS.auc
+    tpr: Share = _LIMITS.tpr
+    dcr_share: tuple[Share, Share] = _LIMITS.dcr_share
+    advantage: Share = _LIMITS.advantage
+    fewest: Annotated[int, Ge(20)] = _LIMITS.fewest
+
+    @property
+    def limits(self) -> Limits:
+        """The same as attacks take it."""
+        return Limits(**self.model_dump())
+
+
+class PrivacySection(_Section):
+    """What is said of privacy beyond `k` and `units`."""
+
+    attacks: AttacksSection = AttacksSection()
+
+
 class Config(_Section):
     """The whole file; what it leaves out is None or empty.
 
@@ -285,6 +308,7 @@ class Config(_Section):
         edge_cases: share of rows, as a number or in percent, that hold values at the edge.
         workers: how many load the rows.
         ray: address of the Ray cluster that they are on.
+        privacy: what attacks on a model may achieve.
     """
 
     source: str | None = Field(default=None, repr=False)
@@ -301,6 +325,7 @@ class Config(_Section):
     edge_cases: Share | None = None
     workers: Annotated[int, Ge(1), Le(1_000)] | None = None
     ray: str | None = None
+    privacy: PrivacySection = PrivacySection()
     _places: Places = PrivateAttr(default_factory=Places)
 
     @property

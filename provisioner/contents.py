@@ -8,10 +8,12 @@ from connectors.schema import Column, Table
 from generators.encoding import FittedColumn
 from generators.model import DatabaseModel, TableModel
 from generators.orientation import oriented
+from generators.privacy.attacked import NOT_ATTACKED, Attacked, Verdict
 
 NOT_PROMISED = (
     "The file is derived from personal data and is not anonymous.",
-    "Its models were not attacked, and there is no differential privacy.",
+    "There is no differential privacy.",
+    "Attacks that fail prove nothing of better ones.",
     "Names, defaults, enum labels, comments and function bodies travel as they are declared.",
     "Sizes of tables are exact.",
     "Personal data that neither names nor values of columns give away is not recognised.",
@@ -90,6 +92,8 @@ class Contents:
         unmodelled: what travels in the statements but is not looked at, and why.
         not_promised: what a reviewer must not expect.
         carried: what the file says of rows that are in it.
+        attacks: what attacks on it achieved.
+        verdict: passed, failed, inconclusive or not attacked.
     """
 
     identity: str
@@ -102,6 +106,8 @@ class Contents:
     invariants: tuple[RuleContents, ...] = ()
     not_promised: tuple[str, ...] = NOT_PROMISED
     carried: tuple[str, ...] = ()
+    verdict: Verdict = Verdict.NOT_ATTACKED
+    attacks: Attacked = NOT_ATTACKED
 
 
 def contents(model: DatabaseModel, fingerprint: str) -> Contents:
@@ -116,6 +122,8 @@ def contents(model: DatabaseModel, fingerprint: str) -> Contents:
         as_of=None if model.as_of is None else model.as_of.isoformat(),
         invariants=tuple(_rules(model)),
         carried=tuple(_carried(model)),
+        verdict=model.attacked.verdict,
+        attacks=model.attacked,
     )
 
 

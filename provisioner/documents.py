@@ -43,6 +43,7 @@ def plan_document(plan: Plan, met: tuple[Met, ...] = ()) -> Mapping[str, Any]:
         "as_of": None if plan.shift is None else plan.shift.as_of.isoformat(),
         "shifted_days": 0 if plan.shift is None else plan.shift.days,
         "edge_cases": plan.edge_cases,
+        "accepted_risk": plan.accepted_risk,
         "hand_made": {str(made.table): made.rows for made in plan.hand_made},
         "kept": {str(kept.table): kept.rows for kept in plan.kept},
         "carried": {str(name): plan.layout(name).total for name in plan.carried},

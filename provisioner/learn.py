@@ -5,10 +5,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
-import numpy as np
-import pyarrow as pa
-
-from connectors.datatypes import arrow_type
 from connectors.ddl import DdlItem
 from connectors.engines import Source
 from connectors.errors import EmptyDatabase, RefusedRow, RefusedStatement, UnreadableTable
@@ -20,12 +16,14 @@ from generators.facts import Reading, Training
 from generators.fit import Fitted, Overrun, fit_database
 from generators.found import Found
 from generators.model import DatabaseModel, TableModel
+from generators.privacy.attacked import Limits
 from generators.privacy.support import Support, dense
 from generators.privacy.units import unit_paths
 from generators.randomness import number
 from generators.schedule import Schedule
 from generators.tables import Epoch
 from generators.viewing import Library
+from provisioner.attacking import Evidence, attacked
 from provisioner.carrying import Carrying, check_keys, check_public, public
 from provisioner.errors import WrongRequest
 from provisioner.events import (
@@ -38,6 +36,7 @@ from provisioner.events import (
     silent,
 )
 from provisioner.leaving import left_out
+from provisioner.reading import read_rows
 from provisioner.undeclared import with_undeclared
 from provisioner.wishes import Wish, granted, totals, unmet, with_checks
 
@@ -65,6 +64,7 @@ class Learning:
         wishes: what a person says of those rules.
         budget: how long "auto" may train and refine; None to choose by size.
         carrying: tables whose rows travel in the file.
+        attack: what attacks on the model may achieve; None to leave it unattacked.
     """
 
     k: int = 11
@@ -80,6 +80,7 @@ class Learning:
     wishes: tuple[Wish, ...] = ()
     budget: timedelta | None = None
     carrying: Carrying = field(default_factory=Carrying)
+    attack: Limits | None = None
 
     @property
     def refines(self) -> bool:
@@ -113,8 +114,9 @@ def learn(source: Source, learning: Learning, listen: Listener = silent) -> Data
 def models(
     source: Source, learning: Learning, listen: Listener = silent
 ) -> Iterator[DatabaseModel]:
-    """Yields a model as soon as there is one, and of kind "auto" a better one at the end.
+    """Yields a model as soon as there is one, and of kind "auto" a better one later.
 
+    The last one of them follows once more where it is to be attacked, with what attacks achieved.
     Raises what `learn` does.
     """
     sample = _sampled(source, learning, listen)
@@ -129,8 +131,13 @@ def models(
     )
     day = learning.as_of or datetime.now(UTC).date()
     rules = _found(source, sample, learning, listen).rules if learning.invariants else ()
-    for model in _fitted(facts, learning, listen):
-        yield replace(model, as_of=day, invariants=rules)
+    model = None
+    for fitted in _fitted(facts, learning, listen):
+        model = replace(fitted, as_of=day, invariants=rules)
+        yield model
+    if model is not None and learning.attack is not None:
+        evidence = Evidence(source, sample.split, sample.training, learning.attack, learning.seed)
+        yield replace(model, attacked=attacked(model, evidence, listen))
 
 
 def discover(source: Source, learning: Learning, listen: Listener = silent) -> Discovered:
@@ -294,7 +301,7 @@ def _read(
     listen(StageStarted("read", len(schema.tables), "tables"))
     found = {}
     for table in schema.tables:
-        found[table.name] = _training(source.training(table, split), table)
+        found[table.name] = read_rows(source.training(table, split), table)
         listen(Advanced("read", 1, str(table.name)))
     rows = sum(len(t.rows) for t in found.values())
     listen(StageFinished("read", rows, time.monotonic() - began))
@@ -303,21 +310,6 @@ def _read(
         name: Training(part.rows, numbers)
         for (name, part), numbers in zip(found.items(), units, strict=True)
     }
-
-
-def _training(batches: Iterator[pa.RecordBatch], table: Table) -> Training:
-    fields = [pa.field(c.name, arrow_type(c.datatype)) for c in table.written]
-    expected = pa.schema([*fields, pa.field("unit", pa.int64())])
-    rows = pa.Table.from_batches([_named(b, expected) for b in batches], expected)
-    units = rows.column(rows.num_columns - 1)
-    return Training(
-        rows.remove_column(rows.num_columns - 1),
-        np.asarray(units.to_numpy(), dtype=np.int64),
-    )
-
-
-def _named(batch: pa.RecordBatch, expected: pa.Schema) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays(batch.columns, schema=expected)
 
 
 def _fitted(facts: Reading, learning: Learning, listen: Listener) -> Iterator[DatabaseModel]:

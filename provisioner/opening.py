@@ -45,6 +45,7 @@ def planned(
         keep=keep,
         acknowledged=acknowledged,
         as_of=asked["as_of"],
+        accept_risk=asked["accept_risk"],
     )
     request = to_request(config, model.tables, wanted, asked["rows"], model.carried)
     if request.keep and target is None and config.target is not None:

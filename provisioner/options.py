@@ -87,6 +87,13 @@ acknowledge = click.option(
     help="Go on in spite of a finding; repeatable.",
 )
 
+accept_risk = click.option(
+    "--accept-risk",
+    default="",
+    metavar="WHY",
+    help="Use a model whose attacks failed; the reason is kept in the target's ledger.",
+)
+
 
 def output(command: Command) -> Command:
     """The option between words for people and JSON."""

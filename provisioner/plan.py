@@ -19,6 +19,7 @@ from generators.spans import overlap
 from provisioner.errors import WrongRequest
 from provisioner.keeping import callable_functions, keeper
 from provisioner.report import Finding, Severity, acknowledged, unmatched
+from provisioner.risks import risks, taken
 from provisioner.room import room_under_owner
 from provisioner.scenarios import Quota, Role, Scenario, quotas, read_by, roles
 from provisioner.shifting import Shift, shift_to
@@ -50,6 +51,7 @@ class Request:
         as_of: the day that the rows shall look like; None for that of learning.
         scenarios: predicates that so many rows of a table shall satisfy.
         edge_cases: share of the rows of each table that hold values at the edge.
+        accept_risk: why a model is used whose attacks failed; empty where it is not.
     """
 
     scale: float = 1.0
@@ -63,6 +65,7 @@ class Request:
     as_of: date | None = None
     scenarios: tuple[Scenario, ...] = ()
     edge_cases: float = 0.0
+    accept_risk: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,7 @@ class Plan:
         scenarios: predicates, with the rows that shall satisfy them.
         edge_cases: share of the rows of each table that hold values at the edge.
         carried: tables whose rows are in the model, by name.
+        accepted_risk: why the model is used though attacks on it failed; empty where none did.
     """
 
     model: str
@@ -146,6 +150,7 @@ class Plan:
     scenarios: tuple[Quota, ...] = ()
     edge_cases: float = 0.0
     carried: tuple[TableName, ...] = ()
+    accepted_risk: str = ""
 
     @property
     def fingerprint(self) -> str:
@@ -153,7 +158,7 @@ class Plan:
 
         Findings are left out, so that a load may be resumed with more of them acknowledged.
         """
-        rows = replace(self, findings=(), acknowledged=())
+        rows = replace(self, findings=(), acknowledged=(), accepted_risk="")
         return hashlib.sha256(rows.as_json().encode()).hexdigest()
 
     @property
@@ -225,8 +230,7 @@ def plan(
         WrongRequest: a wrong scale, table or day, or a scenario that no rows can enact.
     """
     _check(model, request)
-    _check_kept(request, kept, hand_made)
-    carried = _checked_carried(model, request, hand_made)
+    carried = _checked_carried(model, request, kept, hand_made)
     there, fixed = _rows_of(kept), _rows_of(hand_made)
     order = {name: place for place, name in enumerate(load_order(model.schema))}
     found = sorted(trees(model.schema, model.owners, model.rows), key=lambda tree: order[tree[0]])
@@ -244,7 +248,7 @@ def plan(
         request.seed,
         request.scale,
         planned,
-        (*findings, *unmatched(findings, request.acknowledged, _LATER)),
+        (*findings, *_remarks(model, request, findings)),
         sum(rows[n] * _row_bytes(model.schema.table(n)) for n in rows.keys() - there.keys()),
         tuple(sorted(request.fire)),
         tuple(sorted(request.acknowledged)),
@@ -254,6 +258,7 @@ def plan(
         asked,
         request.edge_cases,
         carried,
+        taken(model.attacked, request.accept_risk),
     )
 
 
@@ -275,6 +280,14 @@ def _travelling(model: DatabaseModel, carried: tuple[TableName, ...]) -> Iterato
 
 def _rows_of(given: Iterable[Kept | HandMade]) -> Mapping[TableName, int]:
     return {one.table: one.rows for one in given}
+
+
+def _remarks(
+    model: DatabaseModel, request: Request, findings: tuple[Finding, ...]
+) -> Iterator[Finding]:
+    """What no hash acknowledges."""
+    yield from unmatched(findings, request.acknowledged, _LATER)
+    yield from risks(model.attacked, request.accept_risk)
 
 
 def is_local(table: Table, model: TableModel, unique: Unique, ruled: frozenset[str]) -> bool:
@@ -337,9 +350,13 @@ def _check_kept(request: Request, kept: tuple[Kept, ...], hand_made: tuple[HandM
 
 
 def _checked_carried(
-    model: DatabaseModel, request: Request, hand_made: tuple[HandMade, ...]
+    model: DatabaseModel,
+    request: Request,
+    kept: tuple[Kept, ...],
+    hand_made: tuple[HandMade, ...],
 ) -> tuple[TableName, ...]:
-    """The tables whose rows the model holds; refused is what would change these."""
+    """The tables whose rows the model holds; refused is what would change these or kept ones."""
+    _check_kept(request, kept, hand_made)
     carried = tuple(sorted(model.carried.keys() - request.keep))
     asked = {
         "rows asked for": request.rows.keys(),

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from connectors.embedded import EmbeddedServer
 from connectors.schema import TableName
+from generators.privacy.attacked import Attacked, Figure
 from provisioner.contents import ColumnContents, Contents, RuleContents, TableContents
 from provisioner.describe import ColumnDescription, Description, TableDescription
 from provisioner.doctor import Diagnosis
@@ -54,6 +55,7 @@ def listed(contents: Contents) -> Iterator[RenderableType]:
     yield Text(f"source    {contents.identity[:16]}")
     yield Text(f"file      {contents.fingerprint[:16]}")
     yield Text(f"as of     {contents.as_of or 'not known'}")
+    yield Text(f"attacks   {contents.verdict}")
     yield Text(f"k         {contents.k} privacy units behind everything that was learned")
     yield _table(("table", "rows", "owner", "unit", "model"), map(_listed, contents.tables))
     for table in contents.tables:
@@ -67,6 +69,7 @@ def listed(contents: Contents) -> Iterator[RenderableType]:
         yield _table(
             ("table", "rule", "rows", "broken", "kept by"), map(_ruled, contents.invariants)
         )
+    yield from attacks_shown(contents.attacks)
     total = sum(contents.ddl.values())
     kinds = ", ".join(f"{n} {kind.lower()}" for kind, n in contents.ddl.items())
     yield Text(f"\n{total} statements of the schema travel: {kinds}")
@@ -75,6 +78,32 @@ def listed(contents: Contents) -> Iterator[RenderableType]:
     yield Text("\nNot promised:", "bold")
     for sentence in contents.not_promised:
         yield Text(f"- {sentence}")
+
+
+def attacks_shown(attacked: Attacked) -> Iterator[RenderableType]:
+    """What attacks on a model achieved, beside what they may and what chance achieves."""
+    told = f" ({attacked.why})" if attacked.why else ""
+    yield Text(f"\nAttacks: {attacked.verdict}{told}", "bold")
+    for one in attacked.units:
+        yield Text(
+            f"{one.unit}: {one.verdict}; {one.learned:,} units learned from, {one.held_out:,} "
+            f"held out, {one.drawn:,} drawn"
+        )
+    if attacked.figures:
+        columns = ("attack", "place", "best view", "value", "allowed", "by chance", "passed")
+        yield _table(columns, map(_attack_row, attacked.figures))
+    for one in attacked.units:
+        if one.unseen:
+            yield Text(f"not attacked row by row: {', '.join(one.unseen)}", "dim")
+
+
+def _attack_row(figure: Figure) -> tuple[str, ...]:
+    low, high = figure.limits
+    allowed = f"to {high:g}" if low <= 0 else f"{low:g} to {high:g}"
+    chance = f"{figure.chance[0]:.2f} to {figure.chance[1]:.2f}"
+    passed = "yes" if figure.passed else "NO"
+    value = f"{figure.value:.2f}"
+    return figure.attack, figure.place, figure.view, value, allowed, chance, passed
 
 
 def planned(

@@ -20,6 +20,7 @@ from provisioner.events import Advanced, Listener, StageFinished, StageStarted, 
 from provisioner.keeping import keeper
 from provisioner.plan import Plan, read_plan
 from provisioner.report import Finding, Kept, Played, Report, Severity, TableReport, acknowledged
+from provisioner.risks import accepted_risk
 from provisioner.scenarios import counted
 from provisioner.shifting import Shift
 
@@ -44,7 +45,8 @@ def verify(model: DatabaseModel, target: Target, listen: Listener = silent) -> R
     found = target.schema()
     tables: list[TableReport] = []
     graver = Severity.WARNING if migrated else Severity.ERROR
-    findings = [*_missing(model.schema, found, graver), *_kept(plan)]
+    missing = _missing(model.schema, found, graver)
+    findings = [*missing, *_kept(plan), *accepted_risk(plan.accepted_risk)]
     there = {t.name for t in model.schema.tables if _is_whole(t, found)}
     played = [
         Played(q.scenario.place, q.rows, counted(model, q, target))

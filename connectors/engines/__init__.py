@@ -152,6 +152,10 @@ class Source(Reader, Protocol):
         """Rows of training units as `read` gives them, with a last column `unit` (int64)."""
         ...
 
+    def held_out(self, table: Table, split: Split) -> Iterator[pa.RecordBatch]:
+        """The same of the units that nothing is learned from; none where the table is not split."""
+        ...
+
 
 def nothing() -> None:
     """Does nothing."""

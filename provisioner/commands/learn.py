@@ -41,10 +41,13 @@ if TYPE_CHECKING:
 @options.as_of("Day that the source's rows stand for; today without it.")
 @options.acknowledge
 @click.option("--skip-unreadable", is_flag=True, help="Leave out tables the role may not read.")
+@click.option("--no-attacks", is_flag=True, help="Do not attack the model at the end.")
 @options.seed
 @options.output
-def learn(config: "Config", source: str, model: Path, output: str, **learning: Any) -> int:
-    """Learn a source; write what may leave it to one file."""
+def learn(
+    config: "Config", source: str, model: Path, output: str, *, no_attacks: bool, **learning: Any
+) -> int:
+    """Learn a source, attack what was learned, and write it to one file."""
     from connectors.engines import open_source
     from generators.archive import fingerprint, write_archive
     from provisioner.apply import to_learning
@@ -53,23 +56,29 @@ def learn(config: "Config", source: str, model: Path, output: str, **learning: A
 
     units = learning.pop("unit")
     carrying = Carrying(acknowledged=frozenset(learning.pop("acknowledge")))
-    chosen = Learning(kind=learning.pop("table_model"), carrying=carrying, **learning)
+    attack = None if no_attacks else config.privacy.attacks.limits
+    kind = learning.pop("table_model")
+    chosen = Learning(kind=kind, carrying=carrying, attack=attack, **learning)
     with terminal.listening(output) as listen, open_source(source) as opened:
         better = models(opened, to_learning(config, opened, chosen, units), listen)
         found = next(better)
         write_archive(found, model)
-        with terminal.keeping(f"{model} is there and can be used, with trees for every table"):
+        with terminal.keeping(
+            f"{model} is there, with trees for every table or better ones, not attacked"
+        ):
             for found in better:
                 write_archive(found, model)
     rows = sum(table.rows.value for table in found.tables.values())
     facts = {"file": str(model), "fingerprint": fingerprint(model), "k": found.k}
+    verdict = found.attacked.verdict
     terminal.answer(
         output,
         lambda: [
             f"learned {len(found.tables)} tables with {rows:,} rows into {model}",
+            f"attacks: {verdict}",
             f"review it: provisioner show {model}",
         ],
-        lambda: {**facts, "tables": len(found.tables), "rows": rows},
+        lambda: {**facts, "tables": len(found.tables), "rows": rows, "attacks": verdict},
     )
     return terminal.DONE
 

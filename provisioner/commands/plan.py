@@ -16,6 +16,7 @@ from provisioner import opening, options, terminal
 @options.size
 @options.as_of("Day that the rows shall look like; times move by whole weeks.")
 @options.acknowledge
+@options.accept_risk
 @options.output
 def plan(file: Path, output: str, **request: Any) -> int:
     """Say what would be written, and what cannot be met."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @options.size
 @options.as_of("Day that the rows shall look like; times move by whole weeks.")
 @options.acknowledge
+@options.accept_risk
 @click.option(
     "--workers", type=click.IntRange(1, 1_000), help="Processes that load; by size and processors."
 )

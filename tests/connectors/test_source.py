@@ -198,6 +198,8 @@ def test_training_and_holdout_partition_the_rows(database: str) -> None:
             training = units(source, split, name)
             learned = set(training)
             held = [u for u in whole_units if u not in learned]
+            rows = rows_of(source.held_out(schema.table(named(name)), split))
+            assert sorted(r["unit"] for r in rows) == sorted(held)
             assert len(whole_units) == source.rows(schema.table(named(name)))
             assert len(training) + len(held) == len(whole_units)
             assert held

@@ -17,7 +17,7 @@ from connectors.engines.postgresql.reader import (
     leads_nowhere,
     spoken_of,
 )
-from connectors.engines.postgresql.units import rows_with_units, training
+from connectors.engines.postgresql.units import held_out, rows_with_units, training
 from connectors.profile import (
     ColumnProfile,
     ForeignKeyProfile,
@@ -97,10 +97,19 @@ class PostgresqlSource(PostgresqlReader):
 
     def training(self, table: Table, split: Split) -> Iterator[pa.RecordBatch]:
         """See `Source`."""
+        return self._rows_of(table, split, training(table, split))
+
+    def held_out(self, table: Table, split: Split) -> Iterator[pa.RecordBatch]:
+        """See `Source`."""
+        return self._rows_of(table, split, held_out(table, split))
+
+    def _rows_of(
+        self, table: Table, split: Split, units: sql.Composable
+    ) -> Iterator[pa.RecordBatch]:
         query = sql.SQL("SELECT {} FROM {} WHERE {}").format(
             sql.SQL(", ").join([*columns_as_arrow(table), sql.SQL("u.unit AS unit")]),
             rows_with_units(self.schema(), table, split),
-            training(table, split),
+            units,
         )
         return self.arrow(query, table)
 

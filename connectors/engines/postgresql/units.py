@@ -31,16 +31,30 @@ def rows_with_units(schema: Schema, table: Table, split: Split) -> sql.Composabl
 
 def training(table: Table, split: Split) -> sql.Composable:
     """Condition on `u.unit`: the unit is neither held out nor left out by sampling."""
-    path = split.paths.get(table.name, UnitPath(None))
-    conditions: list[sql.Composable] = []
-    if path.splits and split.holdout > 0:
-        conditions.append(_at_least(sql.SQL("u.unit"), round(split.holdout * _PARTS)))
+    if not _splits(table, split):
+        return _sampled(table, split)
+    learned = _at_least(sql.SQL("u.unit"), round(split.holdout * _PARTS))
+    return sql.SQL("{} AND {}").format(learned, _sampled(table, split))
+
+
+def held_out(table: Table, split: Split) -> sql.Composable:
+    """Condition on `u.unit`: the unit is held out, and not left out by sampling."""
+    if not _splits(table, split):
+        return sql.SQL("false")
+    learned = _at_least(sql.SQL("u.unit"), round(split.holdout * _PARTS))
+    return sql.SQL("NOT {} AND {}").format(learned, _sampled(table, split))
+
+
+def _splits(table: Table, split: Split) -> bool:
+    return split.paths.get(table.name, UnitPath(None)).splits and split.holdout > 0
+
+
+def _sampled(table: Table, split: Split) -> sql.Composable:
+    """Condition on `u.unit`: the unit is among those to read."""
     share = split.shares.get(table.name, 1.0)
-    if share < 1:
-        conditions.append(
-            _at_least(sql.SQL("(u.unit / {})").format(_PARTS), round((1 - share) * _PARTS))
-        )
-    return sql.SQL(" AND ").join(conditions) if conditions else sql.SQL("true")
+    if share >= 1:
+        return sql.SQL("true")
+    return _at_least(sql.SQL("(u.unit / {})").format(_PARTS), round((1 - share) * _PARTS))
 
 
 def _at_least(number: sql.Composable, bound: int) -> sql.Composable:

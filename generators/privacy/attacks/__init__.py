@@ -1,0 +1,1 @@
+"""Attacks on what a model draws: who was learned from, and what follows of whom."""
