@@ -17,6 +17,7 @@ ConnectorError
 ├── WrongArrowType         an array cannot become its column's exact Arrow type
 ├── MissingTool            pg_dump or a server binary is not installed
 ├── BrokenDump             pg_dump's output is not what it promises to be
+├── WrongQuery             a query given for its plan is no single SELECT
 └── RefusedStatement       the server refused a statement for another reason
 """
 
@@ -87,6 +88,10 @@ class MissingTool(ConnectorError):
 
 class BrokenDump(ConnectorError):
     """The output of pg_dump cannot be read."""
+
+
+class WrongQuery(ConnectorError):
+    """A query of the user's that is no single SELECT, or does more than read."""
 
 
 class RefusedStatement(ConnectorError):

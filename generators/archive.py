@@ -30,11 +30,13 @@ from connectors.ddl import DdlItem
 from connectors.schema import Schema, TableName
 from generators.carried import Carried, carried_header, carried_members, restored_carried
 from generators.errors import BrokenArchive, NewerArchive, NotAnArchive
+from generators.estimates import estimate_states, restored_estimates
 from generators.found import found_states, restored_rules
 from generators.model import DatabaseModel
 from generators.privacy.attacked import attacked_states, restored_attacked
 from generators.privacy.support import Released
 from generators.states import restored_tables, table_states
+from generators.traits import restored_traits, trait_states
 
 FORMAT = 2
 _WITHOUT_ROWS = 1
@@ -60,8 +62,14 @@ def write_archive(model: DatabaseModel, path: Path) -> None:
 
     Only `Released` values are written; anything else raises TypeError.
     """
-    results = attacked_states(model.attacked, model.k)
-    values, arrays = _parted(chain(table_states(model), found_states(model.invariants), results))
+    states = (
+        table_states(model),
+        found_states(model.invariants),
+        attacked_states(model.attacked, model.k),
+        trait_states(model.traits),
+        estimate_states(model.estimates),
+    )
+    values, arrays = _parted(chain.from_iterable(states))
     day = None if model.as_of is None else model.as_of.isoformat()
     header = {"identity": model.identity, "k": model.k, "as_of": day, "values": values}
     if model.carried:
@@ -109,6 +117,8 @@ def read_archive(path: Path) -> DatabaseModel:
             restored_rules(values),
             restored_carried(schema, header.get("carried", {}), members),
             restored_attacked(values),
+            restored_traits(values),
+            restored_estimates(values),
         )
     except _NONSENSE as error:
         raise BrokenArchive(

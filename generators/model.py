@@ -8,6 +8,7 @@ from connectors.ddl import DdlItem
 from connectors.schema import ForeignKey, Schema, TableName
 from generators.carried import Carried
 from generators.encoding import FittedColumn
+from generators.estimates import Estimates
 from generators.found import Found
 from generators.keys import KeyGenerator
 from generators.privacy.attacked import NOT_ATTACKED, Attacked
@@ -16,6 +17,7 @@ from generators.relations.histories import History
 from generators.relations.owners import Owners
 from generators.relations.references import Clusters, Reference
 from generators.tables import Feature, TableGenerator
+from generators.traits import Trait
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ class DatabaseModel:
         invariants: the rules that its rows keep though nobody declared them.
         carried: the tables whose rows travel.
         attacked: what attacks on it achieved.
+        traits: what its rows look like, to hold others against.
+        estimates: what the source's planner knew of its rows.
     """
 
     schema: Schema
@@ -80,6 +84,8 @@ class DatabaseModel:
     invariants: tuple[Found, ...] = ()
     carried: Mapping[TableName, Carried] = field(default_factory=dict)
     attacked: Attacked = NOT_ATTACKED
+    traits: tuple[Trait, ...] = ()
+    estimates: Estimates = field(default_factory=lambda: Estimates({}))
 
     @property
     def owners(self) -> Owners:

@@ -293,6 +293,29 @@ class PrivacySection(_Section):
     attacks: AttacksSection = AttacksSection()
 
 
+Part = Annotated[float, Ge(0), Le(1), BeforeValidator(_of_percent)]
+Factor = Annotated[float, Ge(1)]
+
+
+class VerifySection(_Section):
+    """From where a difference is an error; see `provisioner.gate.Thresholds` for each."""
+
+    marginal: Part | None = None
+    pair: Part | None = None
+    parent: Part | None = None
+    siblings: Part | None = None
+    gap: Part | None = None
+    count: Part | None = None
+    plans: Part | None = None
+    estimates: Factor | None = None
+    size: Factor | None = None
+
+    @property
+    def said(self) -> dict[str, float]:
+        """What is given, by name."""
+        return dict(self.model_dump(exclude_none=True))
+
+
 class Config(_Section):
     """The whole file; what it leaves out is None or empty.
 
@@ -309,6 +332,7 @@ class Config(_Section):
         workers: how many load the rows.
         ray: address of the Ray cluster that they are on.
         privacy: what attacks on a model may achieve.
+        verify: from where a difference is an error.
     """
 
     source: str | None = Field(default=None, repr=False)
@@ -326,6 +350,7 @@ class Config(_Section):
     workers: Annotated[int, Ge(1), Le(1_000)] | None = None
     ray: str | None = None
     privacy: PrivacySection = PrivacySection()
+    verify: VerifySection = VerifySection()
     _places: Places = PrivateAttr(default_factory=Places)
 
     @property

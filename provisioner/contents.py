@@ -79,6 +79,21 @@ class RuleContents:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenContents:
+    """What `verify` holds a target against, beside what the models are made of.
+
+    Attributes:
+        traits: how many dependences and sizes of families there are, in bins.
+        tables: how many tables have statistics of the planner.
+        queries: the user's own by name, with `?` for each literal.
+    """
+
+    traits: int
+    tables: int
+    queries: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Contents:
     """What a file holds.
 
@@ -88,6 +103,7 @@ class Contents:
         k: distinct privacy units behind everything released.
         as_of: the day that the source's rows stand for.
         invariants: the rules that nobody declared.
+        seen: what `verify` holds a target against.
         ddl: how many statements of each kind travel.
         unmodelled: what travels in the statements but is not looked at, and why.
         not_promised: what a reviewer must not expect.
@@ -104,6 +120,7 @@ class Contents:
     unmodelled: tuple[str, ...]
     as_of: str | None = None
     invariants: tuple[RuleContents, ...] = ()
+    seen: SeenContents = SeenContents(0, 0, {})
     not_promised: tuple[str, ...] = NOT_PROMISED
     carried: tuple[str, ...] = ()
     verdict: Verdict = Verdict.NOT_ATTACKED
@@ -121,6 +138,11 @@ def contents(model: DatabaseModel, fingerprint: str) -> Contents:
         unmodelled=tuple(f"{u.kind} {u.name}: {u.why}" for u in model.schema.unmodelled),
         as_of=None if model.as_of is None else model.as_of.isoformat(),
         invariants=tuple(_rules(model)),
+        seen=SeenContents(
+            len(model.traits),
+            len(model.estimates.tables),
+            {query.name: query.pattern for query in model.estimates.queries},
+        ),
         carried=tuple(_carried(model)),
         verdict=model.attacked.verdict,
         attacks=model.attacked,

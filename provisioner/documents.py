@@ -75,6 +75,13 @@ def report_document(report: Report) -> Mapping[str, Any]:
         "marginal": report.marginal,
         "tables": [asdict(t) for t in report.tables],
         "scenarios": [asdict(p) for p in report.scenarios],
+        "invariants": [asdict(k) for k in report.invariants],
+        "likenesses": [asdict(one) for one in report.likenesses],
+        "planner": {
+            **asdict(report.planner),
+            "same_plans": report.planner.same_plans,
+            "ratio": report.planner.ratio,
+        },
         "findings": [_finding(f) for f in report.findings],
     }
 

@@ -9,6 +9,7 @@ from connectors.ddl import DdlItem
 from connectors.engines import Source
 from connectors.errors import EmptyDatabase, RefusedRow, RefusedStatement, UnreadableTable
 from connectors.invariants import Claim, Tally
+from connectors.planner import Query
 from connectors.profile import Split, TableSize, UnitPath
 from connectors.schema import ForeignKey, Schema, Table, TableName
 from generators.discovery import proposed, verified
@@ -16,6 +17,7 @@ from generators.facts import Reading, Training
 from generators.fit import Fitted, Overrun, fit_database
 from generators.found import Found
 from generators.model import DatabaseModel, TableModel
+from generators.portrait import Sitting, portrayed
 from generators.privacy.attacked import Limits
 from generators.privacy.support import Support, dense
 from generators.privacy.units import unit_paths
@@ -26,6 +28,7 @@ from generators.viewing import Library
 from provisioner.attacking import Evidence, attacked
 from provisioner.carrying import Carrying, check_keys, check_public, public
 from provisioner.errors import WrongRequest
+from provisioner.estimating import estimated
 from provisioner.events import (
     Advanced,
     EpochFinished,
@@ -65,6 +68,7 @@ class Learning:
         budget: how long "auto" may train and refine; None to choose by size.
         carrying: tables whose rows travel in the file.
         attack: what attacks on the model may achieve; None to leave it unattacked.
+        queries: the user's own, whose plans are kept.
     """
 
     k: int = 11
@@ -81,6 +85,7 @@ class Learning:
     budget: timedelta | None = None
     carrying: Carrying = field(default_factory=Carrying)
     attack: Limits | None = None
+    queries: tuple[Query, ...] = ()
 
     @property
     def refines(self) -> bool:
@@ -131,9 +136,13 @@ def models(
     )
     day = learning.as_of or datetime.now(UTC).date()
     rules = _found(source, sample, learning, listen).rules if learning.invariants else ()
+    asked = learning.queries, Support(learning.k)
+    known = estimated(source, sample.schema, sample.training, asked, listen)
     model = None
     for fitted in _fitted(facts, learning, listen):
-        model = replace(fitted, as_of=day, invariants=rules)
+        traits = portrayed(Sitting(fitted, sample.training, facts.paths, Support(learning.k)))
+        seen = replace(fitted, traits=traits, estimates=known)
+        model = replace(seen, as_of=day, invariants=rules)
         yield model
     if model is not None and learning.attack is not None:
         evidence = Evidence(source, sample.split, sample.training, learning.attack, learning.seed)

@@ -103,6 +103,12 @@ def output(command: Command) -> Command:
     )(command)
 
 
+def queries(said: str) -> Callable[[Command], Command]:
+    """The option that names a file with the user's own queries."""
+    readable = click.Path(path_type=Path, exists=True, dir_okay=False)
+    return click.option("--queries", type=readable, metavar="FILE", help=said)
+
+
 def database(side: str, *, required: bool = True) -> Callable[[Command], Command]:
     """The option --source or --target, which the environment may give as well."""
     return click.option(
@@ -143,6 +149,21 @@ def _writable(_context: click.Context, _option: click.Parameter, path: Path) -> 
     why = why_not_written(path)
     if why is not None:
         raise click.BadParameter(why)
+    return path
+
+
+def result(name: str, said: str) -> Callable[[Command], Command]:
+    """An option that names a file to write beside the answer."""
+    file = click.Path(path_type=Path, dir_okay=False)
+    return click.option(name, type=file, metavar="FILE", callback=_written_where_named, help=said)
+
+
+def _written_where_named(
+    _context: click.Context, _option: click.Parameter, path: Path | None
+) -> Path | None:
+    """Refuses a file that could not be written; one that is there is written over."""
+    if path is not None and not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise click.BadParameter(f"{path} cannot be written; name a file in a folder that is there")
     return path
 
 

@@ -70,6 +70,12 @@ def listed(contents: Contents) -> Iterator[RenderableType]:
             ("table", "rule", "rows", "broken", "kept by"), map(_ruled, contents.invariants)
         )
     yield from attacks_shown(contents.attacks)
+    yield Text(
+        f"\nfor verify: {contents.seen.traits} dependences and sizes of families, "
+        f"the planner's statistics of {contents.seen.tables} tables"
+    )
+    for name, pattern in contents.seen.queries.items():
+        yield Text(f"query {name}: {pattern}")
     total = sum(contents.ddl.values())
     kinds = ", ".join(f"{n} {kind.lower()}" for kind, n in contents.ddl.items())
     yield Text(f"\n{total} statements of the schema travel: {kinds}")
@@ -160,6 +166,9 @@ def verified(report: Report) -> Iterator[RenderableType]:
         rows = ((p.scenario, f"{p.planned:,}", f"{p.found:,}") for p in report.scenarios)
         yield _table(("scenario", "planned", "rows"), rows)
     yield from _findings(report.findings)
+    if report.planner.plans:
+        same = sum(p.same for p in report.planner.plans)
+        yield Text(f"{same} of {len(report.planner.plans)} queries have the source's plan")
     if report.invariants:
         kept = sum(rule.broken <= rule.allowed for rule in report.invariants)
         yield Text(f"{kept} of {len(report.invariants)} rules that nobody declared are kept")

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from statistics import median
 
 
 class Severity(StrEnum):
@@ -112,6 +113,138 @@ class Kept:
     allowed: int
 
 
+class Aspect(StrEnum):
+    """What of the rows is held against what was learned; also the kind of a finding about it."""
+
+    MARGINAL = "marginal"
+    """The values of a column."""
+    PAIR = "pair"
+    """How two columns of a row depend on each other."""
+    PARENT = "parent"
+    """How a column depends on one of the row that a foreign key leads to."""
+    SIBLINGS = "siblings"
+    """How a column depends on itself in the sibling before."""
+    GAP = "gap"
+    """The time between siblings that follow each other."""
+    COUNT = "count"
+    """How many rows have the same parent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """How alike one aspect of the target's rows is to what was learned.
+
+    Attributes:
+        table: the rows'.
+        key: name of the foreign key; empty for an aspect of single rows.
+        columns: one, or the two that depend on each other, the parent's second.
+        similarity: of shares, 1 - total variation distance; of dependence, the found part of the
+            learned association, at most 1.
+        least: the similarity below which it is an error.
+        rows: how many rows, or parents for counts, it was found in.
+        shape: of `learned` and `found`: one number of bins, or two, in row-major order.
+        learned: share of the source's rows in each bin.
+        found: share of the target's rows in each bin.
+        association: learned and found, Cramer's V of 0 to 1; None for what has one column.
+    """
+
+    aspect: Aspect
+    table: str
+    key: str
+    columns: tuple[str, ...]
+    similarity: float
+    least: float
+    rows: int
+    shape: tuple[int, ...]
+    learned: tuple[float, ...]
+    found: tuple[float, ...]
+    association: tuple[float, float] | None = None
+
+    @property
+    def place(self) -> str:
+        """Where it is, for a finding."""
+        by = f" ({self.key})" if self.key else ""
+        return f"{self.table}{'.' if self.columns else ''}{' ~ '.join(self.columns)}{by}"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimated:
+    """One number that the planner knows of a column.
+
+    Attributes:
+        number: n_distinct, null_frac, common (the share of the most common values) or correlation,
+            in PostgreSQL's meaning; n_distinct as a number of values.
+        learned: in the source, rounded.
+        found: in the target.
+        alike: whether they differ by no more than plans bear.
+    """
+
+    table: str
+    column: str
+    number: str
+    learned: float
+    found: float
+    alike: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """How the planner would answer one of the user's queries.
+
+    Attributes:
+        same: whether the plans have the same shape.
+        ratio: of the rows expected at the root, the larger by the smaller number; 1 for equal.
+        learned: the source's plan without numbers, one step a line.
+        found: the target's.
+    """
+
+    query: str
+    same: bool
+    ratio: float
+    learned: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sized:
+    """Bytes of a table, long values included, or of an index.
+
+    Attributes:
+        index: its name; empty for the table itself.
+        learned: as many as the source's rows would take if there were as many as planned.
+    """
+
+    table: str
+    index: str
+    learned: int
+    found: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlannerReport:
+    """How alike the planner sees source and target.
+
+    Attributes:
+        estimates: numbers of columns.
+        plans: of the user's own queries.
+        sizes: on disk.
+    """
+
+    estimates: tuple[Estimated, ...] = ()
+    plans: tuple[Planned, ...] = ()
+    sizes: tuple[Sized, ...] = ()
+
+    @property
+    def same_plans(self) -> float | None:
+        """Share of queries with plans of the same shape; None without queries."""
+        return sum(p.same for p in self.plans) / len(self.plans) if self.plans else None
+
+    @property
+    def ratio(self) -> float | None:
+        """Median ratio of expected rows; None without queries."""
+        return median(p.ratio for p in self.plans) if self.plans else None
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """The outcome of `verify`."""
@@ -120,6 +253,8 @@ class Report:
     findings: tuple[Finding, ...]
     scenarios: tuple[Played, ...] = ()
     invariants: tuple[Kept, ...] = ()
+    likenesses: tuple[Likeness, ...] = ()
+    planner: PlannerReport = PlannerReport()
 
     @property
     def passed(self) -> bool:

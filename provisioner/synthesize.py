@@ -20,6 +20,7 @@ from generators.orientation import oriented
 from generators.randomness import identities, stream
 from generators.relations.owners import Owners
 from generators.shift import shifted
+from provisioner.arranging import arranged
 from provisioner.drawing import complete_table, draw_keys, draw_table
 from provisioner.given import Given, as_drawn
 from provisioner.job import Drawn, Setting
@@ -103,7 +104,7 @@ class Synthesizer:
         for name in names:
             drawn[name] = self._draw(self._setting, name, shard, drawn)
             if not late and name not in self.plan.keeps and len(drawn[name].indexes):
-                yield self._batch(name, drawn[name])
+                yield arranged(self._batch(name, drawn[name]), self.model)
         if late:
             yield from self._completed(names, late, shard, drawn)
 
@@ -119,7 +120,7 @@ class Synthesizer:
             drawn[name] = complete_table(self._setting, name, shard, drawn)
         for name in names:
             if name not in self.plan.keeps and len(drawn[name].indexes):
-                yield self._batch(name, drawn[name])
+                yield arranged(self._batch(name, drawn[name]), self.model)
 
     def edge_cases(self, tree: int, shard: int) -> Iterator[Batch]:
         """The keys of the rows of a shard that hold values at the edge; all of a row without one.

@@ -3,43 +3,55 @@
 import time
 from collections.abc import Iterator, Mapping
 
-import numpy as np
-import pyarrow as pa
-
-from connectors.datatypes import arrow_type
 from connectors.engines import Reader, Target
 from connectors.limits import UNLIMITED
-from connectors.schema import Check, ForeignKey, Schema, Table, Unique
-from generators.encoding import FittedColumn
+from connectors.schema import Check, ForeignKey, Schema, Table, TableName, Unique
 from generators.found import Found
 from generators.model import DatabaseModel, TableModel
 from generators.orientation import oriented
-from generators.shift import shifted
 from provisioner.errors import Unprovable
 from provisioner.events import Advanced, Listener, StageFinished, StageStarted, silent
+from provisioner.foreseen import foreseen
+from provisioner.gallery import Drawn, Stored
+from provisioner.gate import Gate
 from provisioner.keeping import keeper
+from provisioner.likeness import Sight, judged, likenesses, marginals
 from provisioner.plan import Plan, read_plan
-from provisioner.report import Finding, Kept, Played, Report, Severity, TableReport, acknowledged
+from provisioner.report import (
+    Finding,
+    Kept,
+    Likeness,
+    Played,
+    Report,
+    Severity,
+    TableReport,
+    acknowledged,
+)
 from provisioner.risks import accepted_risk
 from provisioner.scenarios import counted
-from provisioner.shifting import Shift
 
-_SAMPLE = 200_000
-_LOWEST_MARGINAL = 0.8
-_FEWEST_ROWS = 200
 _DEVIATIONS = 4
 _APART = "its rows lie in several shards, each of which keeps it by itself"
 _MORE_BROKEN = 0.001
 """Share of rows that may break a rule beyond those of the source."""
 
 
-def verify(model: DatabaseModel, target: Target, listen: Listener = silent) -> Report:
+def verify(
+    model: DatabaseModel, target: Target, listen: Listener = silent, gate: Gate | None = None
+) -> Report:
     """Checks everything that the target promises, by queries of our own.
+
+    Args:
+        model: what was learned.
+        target: what was filled.
+        listen: told of every table.
+        gate: how strict to be; lenient without it.
 
     Raises:
         Unprovable: the target holds no finished load, so there is no plan to hold it against.
     """
     plan, migrated = finished_plan(target)
+    gate = gate or Gate()
     began = time.monotonic()
     listen(StageStarted("verify", len(model.schema.tables), "tables"))
     found = target.schema()
@@ -48,24 +60,31 @@ def verify(model: DatabaseModel, target: Target, listen: Listener = silent) -> R
     missing = _missing(model.schema, found, graver)
     findings = [*missing, *_kept(plan), *accepted_risk(plan.accepted_risk)]
     there = {t.name for t in model.schema.tables if _is_whole(t, found)}
-    played = [
-        Played(q.scenario.place, q.rows, counted(model, q, target))
-        for q in plan.scenarios
-        if {q.scenario.table, q.scenario.judged} <= there
-    ]
+    played = list(_played(model, plan, target, there))
     findings.extend(_unplayed(played, fires=bool(plan.fire)))
     rules = tuple(_rules(model, target, plan, found))
     unkept = {f"{f.rule.table}: {f.words}": why for f, why in oriented(model).unkept}
     unkept |= {f"{f.rule.table}: {f.words}": _APART for f in _apart(model, plan)}
     findings.extend(_broken_rules(rules, unkept))
+    sight = Sight(
+        model, plan, gate.thresholds, Stored(target, model, plan.shift), Drawn(model, plan)
+    )
+    alike: list[Likeness] = []
     for table in model.schema.tables:
         if table.name not in plan.keeps and _is_whole(table, found):
-            report = _table(target, table, model.tables[table.name], plan)
+            values = [] if table.name in plan.carried else _marginals(sight, table)
+            report = _table(target, table, model.tables[table.name], plan, values)
             tables.append(report)
             findings.extend(_findings(report, fires=bool(plan.fire)))
+            alike.extend(values)
         listen(Advanced("verify", 1, str(table.name)))
+    alike.extend(likenesses(sight, frozenset(there - plan.keeps)))
+    findings.extend(finding for one in alike for finding in judged(sight, one))
+    planner = foreseen(model, plan, target, found, gate)
+    findings.extend(planner.findings)
     listen(StageFinished("verify", len(tables), time.monotonic() - began))
-    return Report(tuple(tables), acknowledged(findings, plan.acknowledged), tuple(played), rules)
+    known = acknowledged(findings, gate.acknowledged.union(plan.acknowledged))
+    return Report(tuple(tables), known, tuple(played), rules, tuple(alike), planner.report)
 
 
 def finished_plan(target: Target) -> tuple[Plan, bool]:
@@ -119,6 +138,15 @@ def _broken_rules(rules: tuple[Kept, ...], unkept: Mapping[str, str]) -> Iterato
             grave = Severity.NOTE if place in unkept else Severity.WARNING
             told = f"; not kept, since {unkept[place]}" if place in unkept else ""
             yield Finding("invariant", grave, place, f"{text}{told}")
+
+
+def _played(
+    model: DatabaseModel, plan: Plan, target: Reader, there: set[TableName]
+) -> Iterator[Played]:
+    """How many rows enact each scenario on tables that are there."""
+    for quota in plan.scenarios:
+        if {quota.scenario.table, quota.scenario.judged} <= there:
+            yield Played(quota.scenario.place, quota.rows, counted(model, quota, target))
 
 
 def _unplayed(played: list[Played], *, fires: bool) -> Iterator[Finding]:
@@ -183,7 +211,15 @@ def _names(table: Table) -> set[str]:
     return names - {key.name for key in table.foreign_keys if not key.declared}
 
 
-def _table(target: Target, table: Table, model: TableModel, plan: Plan) -> TableReport:
+def _marginals(sight: Sight, table: Table) -> list[Likeness]:
+    """How alike the values of each column are, where they are no key's."""
+    keyed = frozenset(c for key in table.polymorphic for c in key.columns)
+    return list(marginals(sight, table, keyed, sight.stored.rows(table)))
+
+
+def _table(
+    target: Target, table: Table, model: TableModel, plan: Plan, values: list[Likeness]
+) -> TableReport:
     declared = (*table.foreign_keys, *table.computed_keys)
     keys = [f for f in declared if f.validated and f.declared]
     undeclared = [*(f for f in table.foreign_keys if not f.declared), *table.polymorphic]
@@ -197,7 +233,7 @@ def _table(target: Target, table: Table, model: TableModel, plan: Plan) -> Table
         _broken(target, table, keys) + excess,
         _broken(target, table, [u for u in table.uniques if u.columns or u.expressions]),
         _broken(target, table, [c for c in table.checks if c.validated or not c.declared]),
-        _marginals(target, table, model, plan.shift) if drawn else {},
+        {one.columns[0]: one.similarity for one in values},
         max(0, _leaks(target, table, model) - _outside(plan, table)) if drawn else 0,
         dangling,
     )
@@ -218,48 +254,6 @@ def _broken(
     target: Reader, table: Table, constraints: list[ForeignKey] | list[Unique] | list[Check]
 ) -> int:
     return sum(target.violations(table, constraint) for constraint in constraints)
-
-
-def _marginals(
-    target: Reader, table: Table, model: TableModel, shift: Shift | None
-) -> dict[str, float]:
-    """1 - total variation distance between the codes learned and those found in a sample.
-
-    Times that were moved are moved back first.
-    """
-    fields = [pa.field(c.name, arrow_type(c.datatype)) for c in table.written]
-    batches = list(target.read(table, _SAMPLE))
-    if not sum(b.num_rows for b in batches):
-        return {}
-    rows = pa.Table.from_batches(
-        [pa.RecordBatch.from_arrays(b.columns, schema=pa.schema(fields)) for b in batches]
-    )
-    keyed = {c for key in table.polymorphic for c in key.columns}
-    return {
-        fitted.column.name: _similarity(
-            fitted,
-            model.histograms[fitted.column.name].value,
-            _as_learned(rows[fitted.column.name].combine_chunks(), fitted, table, shift),
-        )
-        for fitted in model.columns
-        if fitted.column.name not in keyed
-        and model.histograms[fitted.column.name].value.sum() > 0
-        and fitted.feature.size > 1
-    }
-
-
-def _as_learned(
-    values: pa.Array, fitted: FittedColumn, table: Table, shift: Shift | None
-) -> pa.Array:
-    if shift is None or fitted.column.name not in shift.of(table.name):
-        return values
-    return shifted(values, -shift.days)
-
-
-def _similarity(fitted: FittedColumn, learned: object, values: pa.Array) -> float:
-    codes = fitted.encode(values)
-    found = np.bincount(codes, minlength=fitted.feature.size) / max(1, len(codes))
-    return float(1 - 0.5 * np.abs(found - np.asarray(learned)).sum())
 
 
 def _leaks(target: Reader, table: Table, model: TableModel) -> int:
@@ -300,12 +294,3 @@ def _findings(table: TableReport, *, fires: bool) -> Iterator[Finding]:
     for kind, (count, text) in counts.items():
         if count:
             yield Finding(kind, Severity.ERROR, table.table, f"{count} {text}; expected 0")
-    for column, similarity in table.marginals.items():
-        if similarity < _LOWEST_MARGINAL and table.rows >= _FEWEST_ROWS:
-            yield Finding(
-                "marginal",
-                Severity.WARNING,
-                f"{table.table}.{column}",
-                f"its distribution is {similarity:.2f} similar to what was learned; "
-                f"expected at least {_LOWEST_MARGINAL}",
-            )

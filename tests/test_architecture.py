@@ -20,7 +20,7 @@ SEEN_BY_GENERATORS = {
     f"connectors.{name}"
     for name in (
         *("schema", "datatypes", "graph", "profile", "batch", "limits", "rules", "ddl"),
-        "invariants",
+        *("invariants", "planner"),
     )
 }
 HOMES = {

@@ -45,6 +45,7 @@ def test_the_commands_of_the_readme_run_in_their_order(
         "provision",
         "provision",
         "verify",
+        "verify",
         "learn",
     ]
     for command in commands:

@@ -17,13 +17,16 @@ import pyarrow as pa
 
 from connectors.batch import Batch
 from connectors.ddl import DdlItem
-from connectors.errors import UnknownEngine
+from connectors.errors import ConnectorError, UnknownEngine
 from connectors.invariants import Claim, Tally
+from connectors.planner import PlanNode, Query, TableStatistics
 from connectors.profile import Profile, Split, TableSize
 from connectors.schema import Check, ForeignKey, Schema, Table, TableName, Unique
 from connectors.server import ServerFacts
 
 Constraint = ForeignKey | Unique | Check
+ABOVE = "above\N{UNIT SEPARATOR}"
+"""Before the names of a parent's columns that stand beside those of a child."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,41 @@ class Reader(Protocol):
 
     def checksum(self, table: Table) -> Checksum:
         """The table's checksum; equal rows in any order give equal checksums."""
+        ...
+
+    def statistics(self, schema: Schema) -> Mapping[TableName, TableStatistics]:
+        """What the planner knows of the tables of a schema that are there."""
+        ...
+
+    def explained(self, query: Query) -> PlanNode | ConnectorError:
+        """How the planner would answer a query of the user's; the error where it would not.
+
+        The query is not run, and the transaction is read-only.
+        """
+        ...
+
+    def counterpart(self, table: Table, column: str, value: str, rank: int | None) -> str | None:
+        """The text of a value if the column holds it, else of the one at a rank by frequency.
+
+        Counted from 0; without a rank, in the middle. None where the column holds no value.
+        """
+        ...
+
+    def families(
+        self, table: Table, key: ForeignKey, parent: Table, most: int
+    ) -> Iterator[pa.RecordBatch]:
+        """About `most` rows of a table, siblings all or none, as `read` gives them.
+
+        After their columns stand those of the parent's row with `ABOVE` before their names, null
+        where there is none. Rows with a null in the key are left out.
+        """
+        ...
+
+    def fan_out(self, table: Table, key: ForeignKey) -> Mapping[int, int]:
+        """How many rows of a key's parent have so many children, by the number of children.
+
+        Those that have none are left out.
+        """
         ...
 
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 @click.option("--unit", multiple=True, metavar="TABLE", help="Whose data it is; repeatable.")
 @options.as_of("Day that the source's rows stand for; today without it.")
 @options.acknowledge
+@options.queries("Your own SELECTs, whose plans are kept, without literals, for `verify`.")
 @click.option("--skip-unreadable", is_flag=True, help="Leave out tables the role may not read.")
 @click.option("--no-attacks", is_flag=True, help="Do not attack the model at the end.")
 @options.seed
@@ -52,13 +53,14 @@ def learn(
     from generators.archive import fingerprint, write_archive
     from provisioner.apply import to_learning
     from provisioner.carrying import Carrying
+    from provisioner.estimating import given_queries
     from provisioner.learn import Learning, models
 
-    units = learning.pop("unit")
+    units, queries = learning.pop("unit"), given_queries(learning.pop("queries"))
     carrying = Carrying(acknowledged=frozenset(learning.pop("acknowledge")))
     attack = None if no_attacks else config.privacy.attacks.limits
     kind = learning.pop("table_model")
-    chosen = Learning(kind=kind, carrying=carrying, attack=attack, **learning)
+    chosen = Learning(kind=kind, carrying=carrying, attack=attack, queries=queries, **learning)
     with terminal.listening(output) as listen, open_source(source) as opened:
         better = models(opened, to_learning(config, opened, chosen, units), listen)
         found = next(better)

@@ -55,6 +55,7 @@ def provision(
     """
     from connectors.engines import open_target
     from provisioner import documents, rendering
+    from provisioner.gate import to_gate
     from provisioner.load import load
     from provisioner.verify import verify as verified
     from provisioner.workers.crews import Workers
@@ -64,7 +65,6 @@ def provision(
     model, planned, given = opening.planned(file, target=target, **request)
     if any(finding.stops for finding in planned.findings):
         return _not_begun(output, planned)
-    report = None
     try:
         with terminal.listening(output, _totals(planned)) as listen, open_target(target) as opened:
             if truncate:
@@ -73,7 +73,8 @@ def provision(
                 crew = Workers(target, workers, ray)
                 loaded = load(model, planned, opened, listen, given, crew)
             with terminal.keeping("the load is complete; run `provisioner verify` to check it"):
-                report = None if no_verify else verified(model, opened, listen)
+                strict = to_gate(request["config"])
+                report = None if no_verify else verified(model, opened, listen, strict)
                 if html is not None and report is not None:
                     closing.write_page(html, (model, planned.model), (opened, report), listen)
     except Infeasible as found:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from types import MappingProxyType
 from typing import Any
 
 import adbc_driver_postgresql.dbapi as adbc
@@ -12,12 +13,15 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from connectors.datatypes import INFINITE, DataType, Kind, arrow_type
-from connectors.engines import Checksum, Constraint
+from connectors.engines import ABOVE, Checksum, Constraint
 from connectors.engines.postgresql.catalog import read_schema, read_sizes
 from connectors.engines.postgresql.connection import driver, libpq, told, unopened
+from connectors.engines.postgresql.families import family_rows, fan_out
+from connectors.engines.postgresql.planner import explained, statistics
 from connectors.engines.postgresql.units import compared, relation
-from connectors.errors import LostConnection
+from connectors.errors import ConnectorError, LostConnection
 from connectors.invariants import Claim, Tally
+from connectors.planner import PlanNode, Query, TableStatistics
 from connectors.profile import TableSize
 from connectors.schema import Check, ForeignKey, Schema, Table, TableName, Unique
 
@@ -113,6 +117,46 @@ class PostgresqlReader:
         rows, digest = self.one(query, f"summing {table.name}")
         return Checksum(int(rows), str(digest))
 
+    def statistics(self, schema: Schema) -> Mapping[TableName, TableStatistics]:
+        """See `Reader`."""
+        return statistics(self.session, schema)
+
+    def explained(self, query: Query) -> PlanNode | ConnectorError:
+        """See `Reader`."""
+        return explained(self.session, query)
+
+    def counterpart(self, table: Table, column: str, value: str, rank: int | None) -> str | None:
+        """See `Reader`."""
+        query = sql.SQL(
+            "WITH f AS (SELECT v, row_number() OVER (ORDER BY count(*) DESC, v) - 1 AS place"
+            " FROM (SELECT {}::text AS v FROM {}) AS t WHERE v IS NOT NULL GROUP BY v)"
+            " SELECT (SELECT v FROM f WHERE v = {} OR place = least({}, (SELECT max(place) FROM f))"
+            " ORDER BY v = {} DESC LIMIT 1)"
+        ).format(
+            sql.Identifier(column),
+            relation(table),
+            sql.Literal(value),
+            sql.SQL("(SELECT max(place) / 2 FROM f)") if rank is None else sql.Literal(rank),
+            sql.Literal(value),
+        )
+        found = self.one(query, f"looking up values of {table.name}")[0]
+        return None if found is None else str(found)
+
+    def families(
+        self, table: Table, key: ForeignKey, parent: Table, most: int
+    ) -> Iterator[pa.RecordBatch]:
+        """See `Reader`."""
+        above = {f"{ABOVE}{c.name}": c.datatype for c in parent.written}
+        columns = [*columns_as_arrow(table), *columns_as_arrow(parent, "r1", ABOVE)]
+        share = min(1.0, most / max(1, self.rows(table)))
+        return self.arrow(family_rows(table, key, parent, columns, share), table, above)
+
+    def fan_out(self, table: Table, key: ForeignKey) -> Mapping[int, int]:
+        """See `Reader`."""
+        with told(f"counting rows of {table.name} by their parents"):
+            found = self.session.execute(fan_out(table, key)).fetchall()
+        return {int(str(children)): int(str(parents)) for children, parents in found}
+
     def one(self, query: sql.SQL | sql.Composed, what: str) -> tuple[Any, ...]:
         """The only row of a query."""
         with told(what):
@@ -121,9 +165,17 @@ class PostgresqlReader:
             raise LookupError(what)
         return tuple(row)
 
-    def arrow(self, query: sql.SQL | sql.Composed, table: Table) -> Iterator[pa.RecordBatch]:
-        """Streams a query of `columns_as_arrow`, and more columns after those, as exact Arrow."""
-        written = {c.name: c.datatype for c in table.written}
+    def arrow(
+        self,
+        query: sql.SQL | sql.Composed,
+        table: Table,
+        more: Mapping[str, DataType] = MappingProxyType({}),
+    ) -> Iterator[pa.RecordBatch]:
+        """Streams a query of `columns_as_arrow`, and more columns after those, as exact Arrow.
+
+        Those whose type is not told come as they are.
+        """
+        written = {**{c.name: c.datatype for c in table.written}, **more}
         with self.arrow_session.cursor() as cursor, told(f"reading {table.name}"):
             cursor.execute(query.as_string(self.session))
             for batch in cursor.fetch_record_batch():
@@ -199,11 +251,14 @@ class ArrowSession:
         cursor.execute("SET LOCAL search_path = ''")
 
 
-def columns_as_arrow(table: Table) -> list[sql.Composable]:
-    """SELECT list of a table's written columns from alias `r0`, each in a form ADBC reads."""
+def columns_as_arrow(table: Table, alias: str = "r0", before: str = "") -> list[sql.Composable]:
+    """SELECT list of a table's written columns from an alias, each in a form ADBC reads.
+
+    `before` stands before the name of each.
+    """
     return [
         sql.SQL("{} AS {}").format(
-            _whole(sql.Identifier("r0", c.name), c.datatype), sql.Identifier(c.name)
+            _whole(sql.Identifier(alias, c.name), c.datatype), sql.Identifier(before + c.name)
         )
         for c in table.written
     ]

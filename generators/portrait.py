@@ -1,0 +1,168 @@
+"""Learns the traits of a database: what depends on what, and how many rows have one parent."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pyarrow as pa
+
+from connectors.profile import UnitPath
+from connectors.schema import ForeignKey, Table, TableName
+from generators.facts import Training
+from generators.model import DatabaseModel
+from generators.privacy.support import Support
+from generators.relations.links import parent_rows
+from generators.traits import (
+    SHAPES,
+    Binning,
+    Family,
+    Ints,
+    Sort,
+    Trait,
+    along,
+    association,
+    binnings,
+    counted,
+    gaps,
+    in_pairs,
+    with_parents,
+)
+
+_SAMPLE = 50_000
+_WEAKEST = 0.15
+"""Association below which a dependence is not kept."""
+_MOST = {Sort.PAIR: 12, Sort.PARENT: 6, Sort.SIBLINGS: 6}
+
+Measured = tuple[tuple[str, ...], tuple[int, ...], Ints, Ints]
+"""Columns, bins of each, the bin of each row, and the rows' units."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sitting:
+    """What traits are learned from.
+
+    Attributes:
+        model: the database's, whose codes the bins are made of.
+        training: rows with their units.
+        paths: each table's way to its unit.
+        support: the rule of release.
+    """
+
+    model: DatabaseModel
+    training: Mapping[TableName, Training]
+    paths: Mapping[TableName, UnitPath]
+    support: Support
+
+
+def portrayed(sitting: Sitting) -> tuple[Trait, ...]:
+    """The strongest dependences of each table and key, and the sizes of families."""
+    return tuple(t for table in sitting.model.schema.tables for t in _of_table(sitting, table))
+
+
+def _of_table(sitting: Sitting, table: Table) -> Iterator[Trait]:
+    part, bins = sitting.training[table.name], _bins(sitting, table.name)
+    some = _some(len(part.rows))
+    rows, units = part.rows.take(pa.array(some)), part.units[some]
+    pairs = (
+        ((a, b), (bins[a].size, bins[b].size), in_pairs(rows, bins[a], bins[b]), units)
+        for a, b in combinations(bins, 2)
+    )
+    yield from _strongest(sitting, Sort.PAIR, table.name, "", pairs)
+    for key in table.foreign_keys:
+        yield from _of_key(sitting, key)
+
+
+def _bins(sitting: Sitting, name: TableName) -> Mapping[str, Binning]:
+    model = sitting.model.tables[name]
+    return binnings(model.columns, model.histograms)
+
+
+def _some(rows: int) -> Ints:
+    if rows <= _SAMPLE:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng(rows).choice(rows, _SAMPLE, replace=False))
+
+
+def _of_key(sitting: Sitting, key: ForeignKey) -> Iterator[Trait]:
+    child, parent = sitting.training[key.table], sitting.training[key.parent]
+    link = parent_rows(child.rows, parent.rows, key)
+    yield from _counts(sitting, key, link)
+    chosen = _families(link, len(parent.rows))
+    if not len(chosen):
+        return
+    owners = link[chosen]
+    family = Family(child.rows.take(pa.array(chosen)), parent.rows.take(pa.array(owners)), owners)
+    units = child.units[chosen]
+    bins, above = _bins(sitting, key.table), _bins(sitting, key.parent)
+
+    def parents() -> Iterator[Measured]:
+        for name, one in bins.items():
+            for other, over in above.items():
+                codes, there = with_parents(family, one, over)
+                yield (name, other), (one.size, over.size), codes, units[there]
+
+    yield from _strongest(sitting, Sort.PARENT, key.table, key.name, parents())
+    model = sitting.model.tables[key.table]
+    clock = model.history.clock if model.owner == key.name and model.history else None
+    if clock is not None:
+        yield from _siblings(sitting, key, family, units, clock.column)
+
+
+def _families(link: Ints, parents: int) -> Ints:
+    """Positions of the rows of some parents, all of each; about as many as a sample has."""
+    there = np.flatnonzero(link >= 0)
+    share = _SAMPLE / max(1, len(there))
+    if share >= 1:
+        return there
+    chosen = np.random.default_rng(parents).random(parents) < share
+    return there[chosen[link[there]]]
+
+
+def _siblings(
+    sitting: Sitting, key: ForeignKey, family: Family, units: Ints, clock: str
+) -> Iterator[Trait]:
+    bins = _bins(sitting, key.table)
+    later, before = along(family, clock)
+
+    def repeated() -> Iterator[Measured]:
+        for name, one in bins.items():
+            codes = one(family.rows)
+            both = codes[before] * one.size + codes[later]
+            yield (name,), (one.size, one.size), both, units[later]
+
+    yield from _strongest(sitting, Sort.SIBLINGS, key.table, key.name, repeated())
+    codes, places = gaps(family, clock)
+    shape = SHAPES[Sort.GAP]
+    shares = sitting.support.histogram(codes, units[places], shape[0])
+    if shares.value.sum() > 0:
+        yield Trait(Sort.GAP, key.table, key.name, (clock,), shape, shares)
+
+
+def _counts(sitting: Sitting, key: ForeignKey, link: Ints) -> Iterator[Trait]:
+    """How many children parents have; where units differ, only some children were there."""
+    parent = sitting.training[key.parent]
+    children = np.bincount(link[link >= 0], minlength=len(parent.rows)).astype(np.int64)
+    shape = SHAPES[Sort.COUNT]
+    shares = sitting.support.histogram(counted(children), parent.units, shape[0])
+    units = sitting.paths[key.table].unit, sitting.paths[key.parent].unit
+    rows = sitting.model.tables[key.table].rows.value
+    kept = 1.0 if units[0] == units[1] is not None else len(link) / max(1, rows)
+    if shares.value.sum() > 0:
+        yield Trait(Sort.COUNT, key.table, key.name, (), shape, shares, min(1.0, kept))
+
+
+def _strongest(
+    sitting: Sitting, sort: Sort, table: TableName, key: str, measured: Iterator[Measured]
+) -> Iterator[Trait]:
+    """Of many dependences the strongest, each released in the bins that k units share."""
+    found = []
+    for columns, shape, codes, units in measured:
+        joint = np.bincount(codes, minlength=int(np.prod(shape))).astype(np.float64)
+        found.append((association(joint.reshape(shape)), columns, shape, codes, units))
+    found.sort(key=lambda one: -one[0])
+    for strength, columns, shape, codes, units in found[: _MOST[sort]]:
+        shares = sitting.support.histogram(codes, units, int(np.prod(shape)))
+        one = Trait(sort, table, key, columns, shape, shares)
+        if strength >= _WEAKEST and one.association >= _WEAKEST:
+            yield one
