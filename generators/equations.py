@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from connectors.datatypes import NUMBERS, Kind
 from generators.formulas import SHAPES, Formula, interval
-from generators.magnitudes import DAY
+from generators.magnitudes import DAY, GRIDS
 from generators.quantities import Quantity
 
 Bools = npt.NDArray[np.bool_]
@@ -41,8 +41,6 @@ _DEPENDENT = 1e-4
 """What a sum of found rules and a new one may differ by, constants being rounded."""
 _UNITS = ("86400", "3600", "60", "1")
 """Seconds in which a span may be counted."""
-_GRIDS = (1000, 500, 250, 200, 100, 60, 50, 30, 25, 20, 15, 12, 10, 7, 6, 5, 4, 3, 2)
-"""Steps, in units of the last place, that values may be multiples of."""
 _KINDS = 6
 """Values that a grid must hold: fewer are a list."""
 _FLOAT_PLACES = 2
@@ -428,7 +426,7 @@ def _multiples(sample: Sample) -> Iterator[Candidate]:
         steps = np.rint(q.values[sample.few][q.known[sample.few]] * 10.0**q.places).astype(np.int64)
         kinds = len(np.unique(steps))
         least = 2 if q.declared is None or q.places >= q.declared or q.loose else 1
-        for grid in (*_GRIDS, 1):
+        for grid in (*GRIDS, 1):
             residues, counts = np.unique(steps % grid, return_counts=True)
             if grid < least or counts.max() < (1 - _FEW_MISSES) * len(steps):
                 continue

@@ -14,6 +14,7 @@ from connectors.schema import Column
 from generators.columns import Codes, Draw, Sample, State, Traits
 from generators.privacy.classify import semantic
 from generators.privacy.support import Released, Support
+from generators.single import Single
 
 Bools = npt.NDArray[np.bool_]
 
@@ -34,7 +35,7 @@ def all_small(values: pa.Array) -> pa.Array:
 
 
 @dataclass(frozen=True, slots=True)
-class Invented:
+class Invented(Single):
     """A personal kind with one code; its subclass says what it invents for each row.
 
     Attributes:
@@ -72,20 +73,6 @@ class Invented:
                 for name, look in cls.looks.items()
             },
         )
-
-    @property
-    def size(self) -> int:
-        """One code stands for everything."""
-        return 1
-
-    @property
-    def ordered(self) -> bool:
-        """One code has no neighbour."""
-        return False
-
-    def encode(self, values: pa.Array) -> Codes:
-        """Code 0 for every value."""
-        return np.zeros(len(values), np.int32)
 
     def decode(self, codes: Codes, draw: Draw) -> pa.Array:  # noqa: ARG002 - a lone code tells nothing
         """An invented text for every row."""

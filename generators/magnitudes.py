@@ -16,6 +16,8 @@ Ints = npt.NDArray[np.int64]
 
 DAY = 86_400_000_000
 """Microseconds."""
+GRIDS = (1000, 500, 250, 200, 100, 60, 50, 30, 25, 20, 15, 12, 10, 7, 6, 5, 4, 3, 2)
+"""Steps, in units of the last place, that numbers may be multiples of."""
 LAST_DAY = int(np.iinfo(np.int64).max // DAY - 1)
 """Where an infinite date stands; minus infinity is the negative of it."""
 _FIRST_DAY = -2_440_588

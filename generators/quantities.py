@@ -51,7 +51,7 @@ def quantities(view: View) -> Iterator[Quantity]:
     for term in view.terms:
         datatype = datatype_of(view.schema, view.table.name, term)
         numbers = view.numbers(term)
-        if numbers is None or term.column in _names(_home(view.schema, view.table.name, term)):
+        if numbers is None or term.column in names(home(view.schema, view.table.name, term)):
             continue
         known = numbers.known & finite(view.values(term))
         seen = numbers.values[view.few][known[view.few]]
@@ -64,7 +64,7 @@ def quantities(view: View) -> Iterator[Quantity]:
 
 def datatype_of(schema: Schema, table: TableName, term: Term) -> DataType:
     """The type of a term's column."""
-    return _home(schema, table, term).column(term.column).datatype
+    return home(schema, table, term).column(term.column).datatype
 
 
 def loosely(datatype: DataType) -> bool:
@@ -73,16 +73,17 @@ def loosely(datatype: DataType) -> bool:
     return datatype.kind is Kind.FLOAT or free
 
 
-def _home(schema: Schema, table: TableName, term: Term) -> Table:
+def home(schema: Schema, table: TableName, term: Term) -> Table:
+    """The table whose column a term is."""
     return schema.table(foreign_key(schema, table, term.keys).parent if term.keys else table)
 
 
-def _names(table: Table) -> frozenset[str]:
-    """Numbers in keys; dates there mean what they say."""
+def names(table: Table) -> frozenset[str]:
+    """Columns of keys, whose values only name things; dates and moments mean what they say."""
     alone = (u.columns for u in table.uniques if u.whole and len(u.columns) == 1)
     keys = (f.columns for f in table.foreign_keys)
     named = {c for columns in (*alone, *keys) for c in columns}
-    return frozenset(c for c in named if scale_of(table.column(c).datatype) is Scale.NUMBER)
+    return frozenset(c for c in named if scale_of(table.column(c).datatype) is not Scale.MOMENT)
 
 
 def _places(seen: Floats | Ints) -> int | None:

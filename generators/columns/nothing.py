@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-import numpy as np
 import pyarrow as pa
 
 from connectors.datatypes import Kind, arrow_type
@@ -12,10 +11,11 @@ from connectors.schema import Column
 from generators.columns import Codes, ColumnGenerator, Draw, Sample, State, Traits
 from generators.literals import is_known
 from generators.privacy.support import Support
+from generators.single import Single
 
 
 @dataclass(frozen=True, slots=True)
-class Nothing:
+class Nothing(Single):
     """One code, and no value: the only generator that makes nulls."""
 
     kind: ClassVar[str] = "nothing"
@@ -36,20 +36,6 @@ class Nothing:
     def fit(cls, column: Column, _sample: Sample, _support: Support) -> Self:
         """Learns nothing."""
         return cls(column)
-
-    @property
-    def size(self) -> int:
-        """One code."""
-        return 1
-
-    @property
-    def ordered(self) -> bool:
-        """There is nothing to order."""
-        return False
-
-    def encode(self, values: pa.Array) -> Codes:
-        """The one code."""
-        return np.zeros(len(values), np.int32)
 
     def decode(self, codes: Codes, _draw: Draw) -> pa.Array:
         """Nulls."""

@@ -14,6 +14,7 @@ from connectors.datatypes import NUMBERS, DataType, Kind, arrow_type
 from connectors.schema import Column
 from generators.binning import Binning, Bins, declared_bins, restored_bins
 from generators.columns import MOST_CODES, Codes, ColumnGenerator, Draw, Sample, State, Traits
+from generators.magnitudes import GRIDS
 from generators.plausible import number_range, positions
 from generators.privacy.support import Ints, Released, Support
 from generators.specials import Specials, supported
@@ -23,7 +24,6 @@ Numbers = npt.NDArray[Any]
 CONTINUOUS = -99
 """The scale of a number that keeps all digits of a float."""
 _NEARLY_ALL = 0.999
-_STEPS = (1000, 500, 250, 100, 50, 25, 20, 10, 5, 2)
 _LOOKED_AT = 50_000
 _LARGEST = 2**62
 _MOST_DIGITS = 76
@@ -249,7 +249,7 @@ def _step(places: Ints, units: Ints, support: Support) -> int:
     told = places != 0
     if not told.any():
         return 1
-    for step in _STEPS:
+    for step in GRIDS:
         holds = places[told] % step == 0
         if holds.mean() > 0.9 and support.share(holds, units[told]).value >= _NEARLY_ALL:
             return step

@@ -11,10 +11,11 @@ from connectors.datatypes import Kind
 from connectors.schema import Column
 from generators.columns import Codes, ColumnGenerator, Draw, Sample, State, Traits
 from generators.privacy.support import Support
+from generators.single import Single
 
 
 @dataclass(frozen=True, slots=True)
-class Uuid:
+class Uuid(Single):
     """One code; the remainder is all: a random UUID of version 4 (RFC 9562)."""
 
     kind: ClassVar[str] = "uuid"
@@ -31,20 +32,6 @@ class Uuid:
     def fit(cls, column: Column, sample: Sample, support: Support) -> Self:  # noqa: ARG003 - nothing to learn
         """The same for every column."""
         return cls()
-
-    @property
-    def size(self) -> int:
-        """One."""
-        return 1
-
-    @property
-    def ordered(self) -> bool:
-        """A single code has no order."""
-        return False
-
-    def encode(self, values: pa.Array) -> Codes:
-        """0 for every value."""
-        return np.zeros(len(values), dtype=np.int32)
 
     def decode(self, codes: Codes, draw: Draw) -> pa.Array:
         """A random UUID per row."""

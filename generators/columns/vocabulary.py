@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-import numpy as np
 import pyarrow as pa
 
 from connectors.datatypes import Kind
@@ -13,6 +12,7 @@ from connectors.schema import Column
 from generators.columns import Codes, ColumnGenerator, Draw, Sample, State, Traits
 from generators.privacy.classify import words
 from generators.privacy.support import Support
+from generators.single import Single
 
 _VOCABULARIES = (
     (r"gender|sex", "F M X"),
@@ -36,7 +36,7 @@ _RULES = tuple((re.compile(rf"(^|-)({told})$"), tuple(w.split())) for told, w in
 
 
 @dataclass(frozen=True, slots=True)
-class Vocabulary:
+class Vocabulary(Single):
     """One code; any of the texts, each as likely as any other."""
 
     texts: pa.Array
@@ -56,20 +56,6 @@ class Vocabulary:
     def fit(cls, column: Column, sample: Sample, support: Support) -> Self:  # noqa: ARG003 - the name says all
         """Learns nothing: the texts are ours."""
         return cls(pa.array(_texts(column) or ("",), pa.string()))
-
-    @property
-    def size(self) -> int:
-        """One code stands for everything."""
-        return 1
-
-    @property
-    def ordered(self) -> bool:
-        """One code has no neighbour."""
-        return False
-
-    def encode(self, values: pa.Array) -> Codes:
-        """Code 0 for every value."""
-        return np.zeros(len(values), np.int32)
 
     def decode(self, codes: Codes, draw: Draw) -> pa.Array:
         """One of the texts for every row."""

@@ -19,6 +19,7 @@ from generators.invariants import Drawing, InvariantKind, Part, Scene, State, Vi
 from generators.magnitudes import Magnitudes, Scale, magnitudes, scale_of, stored
 from generators.nearness import differ, near
 from generators.privacy.support import distinct
+from generators.quantities import names
 from generators.succession import owned, parted
 from generators.tallied import Broods, broods
 
@@ -176,21 +177,13 @@ class _Below:
         return found, known
 
 
-def _names(table: Table) -> frozenset[str]:
-    """Columns of keys whose values are names."""
-    alone = (u.columns for u in table.uniques if u.whole and len(u.columns) == 1)
-    keys = (f.columns for f in table.foreign_keys)
-    named = {c for columns in (*alone, *keys) for c in columns}
-    return frozenset(c for c in named if scale_of(table.column(c).datatype) is not Scale.MOMENT)
-
-
 def _guesses(view: View, below: _Below) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """Form, own column and the children's columns of what a few rows keep."""
     few = view.few[below.family.counts[view.few] > 0]
     if not len(few):
         return
     near = below.family.among(few)
-    own = [c for c in view.table.written if c.name not in _names(view.table)]
+    own = [c for c in view.table.written if c.name not in names(view.table)]
     numbers = {c.name: view.numbers(Term(c.name)) for c in own}
     measured = [c for c in own if numbers[c.name] is not None]
     for form, terms, scale in _forms(below):
@@ -210,8 +203,8 @@ def _guesses(view: View, below: _Below) -> Iterator[tuple[str, str, tuple[str, .
 
 def _forms(below: _Below) -> Iterator[tuple[str, tuple[str, ...], Scale]]:
     """What could be told of children, the simplest first."""
-    names = _names(below.child)
-    columns = [c.name for c in below.child.written if c.name not in names]
+    named = names(below.child)
+    columns = [c.name for c in below.child.written if c.name not in named]
     scales = {c: scale_of(below.child.column(c).datatype) for c in columns}
     numbers = [c for c in columns if scales[c] is Scale.NUMBER]
     moments = [c for c in columns if scales[c] is Scale.MOMENT]

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from connectors.datatypes import DataType, Kind
 from connectors.invariants import Claim, Invariant, Term, row_claim
-from connectors.schema import Schema, Table
+from connectors.schema import Schema
 from generators.distinct import patched
 from generators.evidence import MOST_BROKEN, holds, shuffled
 from generators.invariants import Drawing, InvariantKind, Part, State, View
@@ -25,6 +25,7 @@ from generators.magnitudes import (
     step_of,
     stored,
 )
+from generators.quantities import home, names
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -166,22 +167,9 @@ def _candidates(view: View) -> Iterator[tuple[Term, Term]]:
 def _usable(view: View) -> Iterable[Term]:
     """Columns with an order, but for keys: their values are names."""
     for term in view.terms:
-        home = view.table if not term.keys else _parent(view, term)
-        if scale_of(home.column(term.column).datatype) and term.column not in _names(home):
+        table = home(view.schema, view.table.name, term)
+        if scale_of(table.column(term.column).datatype) and term.column not in names(table):
             yield term
-
-
-def _parent(view: View, term: Term) -> Table:
-    [key] = (f for f in view.table.foreign_keys if f.name == term.keys[0])
-    return view.schema.table(key.parent)
-
-
-def _names(table: Table) -> frozenset[str]:
-    """Numbers in keys, which have an order that means nothing; dates there mean what they say."""
-    alone = (u.columns for u in table.uniques if u.whole and len(u.columns) == 1)
-    keys = (f.columns for f in table.foreign_keys)
-    named = {c for columns in (*alone, *keys) for c in columns}
-    return frozenset(c for c in named if scale_of(table.column(c).datatype) in (Scale.NUMBER, None))
 
 
 def _form(view: View, low: Term, high: Term) -> str | None:

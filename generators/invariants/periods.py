@@ -17,6 +17,7 @@ from generators.evidence import MOST_BROKEN, holds, shuffled
 from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
 from generators.magnitudes import (
     DAY,
+    LAST_DAY,
     Magnitudes,
     Scale,
     finite,
@@ -26,6 +27,7 @@ from generators.magnitudes import (
 )
 from generators.marking import corrected, marking
 from generators.privacy.support import distinct
+from generators.quantities import names
 from generators.succession import (
     Succession,
     few_families,
@@ -193,7 +195,7 @@ class _Span:
 def _spans(view: View) -> Iterator[_Span]:
     """Pairs of columns of one type of which a few rows have the one before the other."""
     few = view.few
-    own = [t for t in view.terms if not t.keys and t.column not in _names(view)]
+    own = [t for t in view.terms if not t.keys and t.column not in names(view.table)]
     for start, end in permutations(own, 2):
         kinds = {view.table.column(t.column).datatype.kind for t in (start, end)}
         one, two = view.numbers(start), view.numbers(end)
@@ -207,15 +209,6 @@ def _spans(view: View) -> Iterator[_Span]:
 
 
 _SCALES = (Scale.MOMENT, Scale.NUMBER)
-
-
-def _names(view: View) -> frozenset[str]:
-    """Numbers in keys, which have an order that means nothing."""
-    alone = (u.columns for u in view.table.uniques if u.whole and len(u.columns) == 1)
-    named = {c for cs in (*alone, *(f.columns for f in view.table.foreign_keys)) for c in cs}
-    return frozenset(
-        c for c in named if scale_of(view.table.column(c).datatype) is not Scale.MOMENT
-    )
 
 
 def _found(
@@ -313,21 +306,17 @@ def _text(moment: int, datatype: DataType) -> str:
     """A moment as SQL reads it."""
     if datatype.kind is Kind.DATE:
         day = moment // DAY
-        return "infinity" if day >= _LAST_DAY else str(np.datetime64(day, "D"))
+        return "infinity" if day >= LAST_DAY else str(np.datetime64(day, "D"))
     if moment == INFINITE[64]:
         return "infinity"
     zone = "+00" if datatype.kind is Kind.TIMESTAMPTZ else ""
     return str(np.datetime64(moment, "us")) + zone
 
 
-_LAST_DAY = np.iinfo(np.int64).max // DAY - 1
-"""Where an infinite date stands among magnitudes."""
-
-
 def _moment(text: str, datatype: DataType) -> int:
     """A moment from its text."""
     if text == "infinity":
-        return int(_LAST_DAY * DAY) if datatype.kind is Kind.DATE else INFINITE[64]
+        return int(LAST_DAY * DAY) if datatype.kind is Kind.DATE else INFINITE[64]
     return int(np.datetime64(text.removesuffix("+00"), "us").astype(np.int64))
 
 
@@ -404,8 +393,6 @@ def _opened(along: Succession, is_open: Bools, wrong: Ints, share: float, drawin
 def _open_values(rows: int, sentinel: int | None, datatype: DataType) -> pa.Array:
     if sentinel is None:
         return stored(np.zeros(rows, np.int64), np.zeros(rows, np.bool_), datatype)
-    if datatype.kind is Kind.DATE and sentinel >= _LAST_DAY * DAY:
-        return pa.array(np.full(rows, INFINITE[32], np.int32)).view(pa.date32())
     return stored(np.full(rows, sentinel), np.ones(rows, np.bool_), datatype)
 
 

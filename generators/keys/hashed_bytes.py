@@ -1,8 +1,7 @@
 """Binary keys: sixteen bytes that look like a digest, each a function of its row's index."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -10,19 +9,16 @@ import pyarrow as pa
 from connectors.datatypes import Kind
 from connectors.limits import UNLIMITED, Limits
 from connectors.schema import Column
-from generators.columns import Sample, State
 from generators.feistel import LARGEST, Rows, mixed, salt_of
 from generators.keys import KeyGenerator
-from generators.privacy.support import Support
+from generators.unlearned import Unlearned
 
 _BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
-class HashedBytes:
+class HashedBytes(Unlearned):
     """Two bijective mixes of the row's index."""
-
-    column: Column
 
     kind: ClassVar[str] = "hashed_bytes"
 
@@ -32,19 +28,6 @@ class HashedBytes:
     ) -> float:
         """Every column of bytes."""
         return 1.0 if column.datatype.kind is Kind.BYTES else 0.0
-
-    @classmethod
-    def fit(
-        cls,
-        column: Column,
-        _sample: Sample,
-        _support: Support,
-        _pattern: str | None = None,
-        _limits: Limits = UNLIMITED,
-        /,
-    ) -> Self:
-        """Learns nothing."""
-        return cls(column)
 
     @property
     def capacity(self) -> int:
@@ -58,15 +41,6 @@ class HashedBytes:
         offsets = np.arange(len(rows) + 1, dtype=np.int32) * _BYTES
         buffers = [None, pa.py_buffer(offsets.tobytes()), pa.py_buffer(data)]
         return pa.Array.from_buffers(pa.binary(), len(rows), buffers)
-
-    def released(self) -> State:
-        """Nothing."""
-        return {}
-
-    @classmethod
-    def restore(cls, column: Column, state: Mapping[str, Any]) -> Self:  # noqa: ARG003 - nothing was learned
-        """The generator of this column."""
-        return cls(column)
 
 
 generator: type[KeyGenerator] = HashedBytes

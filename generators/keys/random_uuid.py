@@ -1,8 +1,7 @@
 """Random-looking UUIDs, each a function of its row's index."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -10,20 +9,17 @@ import pyarrow as pa
 from connectors.datatypes import Kind
 from connectors.limits import UNLIMITED, Limits
 from connectors.schema import Column
-from generators.columns import Sample, State
 from generators.feistel import LARGEST, Rows, mixed, permute, salt_of
 from generators.keys import KeyGenerator
-from generators.privacy.support import Support
+from generators.unlearned import Unlearned
 
 _VERSION_MASK, _VERSION = np.uint64(0xFFFFFFFFFFFF0FFF), np.uint64(0x4000)
 _VARIANT = np.uint64(1 << 63)
 
 
 @dataclass(frozen=True, slots=True)
-class RandomUuid:
+class RandomUuid(Unlearned):
     """UUIDs of version 4 (RFC 9562), whose last 62 bits are a permutation of the row's index."""
-
-    column: Column
 
     kind: ClassVar[str] = "random_uuid"
 
@@ -33,19 +29,6 @@ class RandomUuid:
     ) -> float:
         """Every UUID."""
         return 1.0 if column.datatype.kind is Kind.UUID else 0.0
-
-    @classmethod
-    def fit(
-        cls,
-        column: Column,
-        _sample: Sample,
-        _support: Support,
-        _pattern: str | None = None,
-        _limits: Limits = UNLIMITED,
-        /,
-    ) -> Self:
-        """Learns nothing."""
-        return cls(column)
 
     @property
     def capacity(self) -> int:
@@ -59,15 +42,6 @@ class RandomUuid:
         low = permute(rows, LARGEST, key).astype(np.uint64) | _VARIANT
         data = np.stack([high, low], axis=1).astype(">u8").tobytes()
         return pa.Array.from_buffers(pa.binary(16), len(rows), [None, pa.py_buffer(data)])
-
-    def released(self) -> State:
-        """Nothing."""
-        return {}
-
-    @classmethod
-    def restore(cls, column: Column, state: Mapping[str, Any]) -> Self:  # noqa: ARG003 - nothing was learned
-        """The generator of this column."""
-        return cls(column)
 
 
 generator: type[KeyGenerator] = RandomUuid

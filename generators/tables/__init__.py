@@ -156,6 +156,20 @@ Fitter = Callable[[Matrix, Matrix, npt.NDArray[np.int64], Support], TableGenerat
 """What learns as `TableGenerator.fit` does, on terms of its own."""
 
 
+class Untrained:
+    """What generators have in common that take no longer than a chain of trees."""
+
+    __slots__ = ()
+
+    @classmethod
+    def expected_seconds(
+        cls, rows: int, context: Sequence[Feature], target: Sequence[Feature]
+    ) -> float:
+        """None: nothing is trained."""
+        del rows, context, target
+        return 0.0
+
+
 @cache
 def table_generators() -> Mapping[str, type[TableGenerator]]:
     """Every generator in this folder by its kind."""

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from generators.columns import Codes, State
 from generators.privacy.support import Released, Support
-from generators.tables import UNHURRIED, Feature, Matrix, TableGenerator, Terms
+from generators.tables import UNHURRIED, Matrix, TableGenerator, Terms, Untrained
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -19,7 +19,7 @@ _GRAINS = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
-class Independent:
+class Independent(Untrained):
     """The product of the marginal distributions; context and evidence change no other column.
 
     Attributes:
@@ -50,14 +50,6 @@ class Independent:
             "shares": _shares(target, units, support),
         }
         return cls._of(state)
-
-    @classmethod
-    def expected_seconds(
-        cls, rows: int, context: Sequence[Feature], target: Sequence[Feature]
-    ) -> float:
-        """None: nothing is trained."""
-        del rows, context, target
-        return 0.0
 
     def log_prob(self, context: Codes, target: Codes) -> Floats:
         """The sum of the features' log probabilities; minus infinity for a withheld code."""

@@ -5,7 +5,7 @@ the rows by their earlier codes for as long as that tells more about its own tha
 holds the distribution of its codes, and stands for at least k privacy units.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from generators.columns import Codes, State
 from generators.dependence import Table, drawing_order, mutual_information
 from generators.privacy.support import Support
-from generators.tables import UNHURRIED, Feature, Matrix, TableGenerator, Terms
+from generators.tables import UNHURRIED, Matrix, TableGenerator, Terms, Untrained
 from generators.tree import GRAINS, Tree, fitted_trees, packed, uniform_tree, unpacked
 
 Floats = npt.NDArray[np.float64]
@@ -26,7 +26,7 @@ _BLOCK = 16_384
 
 
 @dataclass(frozen=True, slots=True)
-class Trees:
+class Trees(Untrained):
     """The chain of trees.
 
     Attributes:
@@ -76,14 +76,6 @@ class Trees:
             flat = packed(np.arange(len(uniform)), uniform)
             sealed = {name: support.declared(value) for name, value in flat.items()}
         return cls._of(declared | sealed)
-
-    @classmethod
-    def expected_seconds(
-        cls, rows: int, context: Sequence[Feature], target: Sequence[Feature]
-    ) -> float:
-        """None: nothing is trained."""
-        del rows, context, target
-        return 0.0
 
     def log_prob(self, context: Codes, target: Codes) -> Floats:
         """The log-likelihood of each row; minus infinity where a code was withheld."""

@@ -88,7 +88,7 @@ def test_a_spike_between_other_values_keeps_its_share() -> None:
     assert (drawn == 42.5).mean() == (column == 42.5).mean()
 
 
-@pytest.mark.parametrize("step", [1, 5, 50, 250])
+@pytest.mark.parametrize("step", [1, 5, 7, 15, 50, 250])
 def test_integers_stay_on_their_step(step: int) -> None:
     values = pa.array(rng().integers(1, 5000, ROWS) * step, pa.int32())
     drawn = redrawn(fitted(values, INTEGER), values).to_numpy()
