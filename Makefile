@@ -19,11 +19,11 @@ $(STAMP): pyproject.toml constraints.txt
 test: setup
 	.venv/bin/pytest $(ARGS)
 
-# Three hundred random schemas, and failing ones made small, then runs and workers killed at random:
-# about twenty minutes.
+# Three hundred random schemas, and failing ones made small, then runs, workers and servers killed at
+# random, a hundred times in loads of two million rows: an hour or two.
 soak: setup
 	PROVISIONER_SOAK=1 .venv/bin/pytest tests/provisioner/test_random_schemas.py \
-	    tests/provisioner/test_workers.py $(ARGS)
+	    tests/provisioner/test_workers.py tests/provisioner/test_kills.py $(ARGS)
 
 demo: setup
 	.venv/bin/provisioner demo

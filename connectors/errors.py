@@ -19,6 +19,7 @@ ConnectorError
 ├── BrokenDump             pg_dump's output is not what it promises to be
 ├── WrongQuery             a query given for its plan is no single SELECT
 └── RefusedStatement       the server refused a statement for another reason
+    └── Deadlock           sessions waited for each other's locks
 """
 
 
@@ -96,3 +97,7 @@ class WrongQuery(ConnectorError):
 
 class RefusedStatement(ConnectorError):
     """The server refused a statement."""
+
+
+class Deadlock(RefusedStatement):
+    """Sessions waited for each other's locks, and the server ended this one's statement."""

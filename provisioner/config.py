@@ -333,6 +333,8 @@ class Config(_Section):
         ray: address of the Ray cluster that they are on.
         privacy: what attacks on a model may achieve.
         verify: from where a difference is an error.
+        max_rate: rows per second to write at most.
+        max_connections: connections to the target to hold at most.
     """
 
     source: str | None = Field(default=None, repr=False)
@@ -351,6 +353,8 @@ class Config(_Section):
     ray: str | None = None
     privacy: PrivacySection = PrivacySection()
     verify: VerifySection = VerifySection()
+    max_rate: Annotated[float, Gt(0)] | None = None
+    max_connections: Annotated[int, Ge(2), Le(10_000)] | None = None
     _places: Places = PrivateAttr(default_factory=Places)
 
     @property
@@ -387,6 +391,8 @@ class Config(_Section):
             "budget": self.budget,
             "workers": self.workers,
             "ray": self.ray,
+            "max_rate": self.max_rate,
+            "max_connections": self.max_connections,
         }
         return {**urls, **{name: said for name, said in plain.items() if said is not None}}
 

@@ -1,7 +1,7 @@
 """Fills a target with the rows of a plan; killed anywhere, the same call completes it."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from connectors.batch import Batch
@@ -19,10 +19,12 @@ from provisioner.events import (
     Stated,
     silent,
 )
+from provisioner.finishing import finish
 from provisioner.given import Given
 from provisioner.kept import planned_keys
-from provisioner.ledger import before_rows, remaining_shards, remaining_steps, same_plan
-from provisioner.migrated import adopt, is_migrated, refuse_source, settled
+from provisioner.ledger import before_rows, remaining_shards, same_plan
+from provisioner.migrated import adopt, is_migrated, refuse_source
+from provisioner.pacing import Pace
 from provisioner.pilot import pilot
 from provisioner.plan import Plan
 from provisioner.report import Finding, unmatched
@@ -87,11 +89,12 @@ def load(
         findings = _resume(plan, ledger, listen)
     marks = list(remaining_shards(plan, ledger))
     if workers is None or is_alone(workers, plan, marks):
-        loaded = _here(synthesizer, target, marks, listen)
+        pace = Pace(None if workers is None else workers.rate)
+        loaded = _here(synthesizer, target, marks, pace, listen)
     else:
         loaded = _shared(workers, Assignment(workers.url, model, plan, kept, made), marks, listen)
     rows = _counted(loaded, plan, marks, listen)
-    _steps(model, plan, target, listen)
+    finish(model, plan, target, listen, workers)
     return Loaded(rows, time.monotonic() - began, tuple(findings))
 
 
@@ -135,13 +138,17 @@ def _counted(loaded: Iterator[int], plan: Plan, marks: Sequence[Mark], listen: L
 
 
 def _here(
-    synthesizer: Synthesizer, target: Target, marks: Sequence[Mark], listen: Listener
+    synthesizer: Synthesizer,
+    target: Target,
+    marks: Sequence[Mark],
+    pace: Pace,
+    listen: Listener,
 ) -> Iterator[int]:
     """Loads shards in this process; the next ones are drawn while one is written."""
     plan = synthesizer.plan
     for mark, batches in ahead(_drawn(synthesizer, marks), AHEAD):
         with at_shard(plan, mark):
-            yield target.write(_told(batches, listen), synthesizer.model.schema, mark)
+            yield target.write(_told(pace.paced(batches), listen), synthesizer.model.schema, mark)
 
 
 def _drawn(synthesizer: Synthesizer, marks: Sequence[Mark]) -> Iterator[tuple[Mark, list[Batch]]]:
@@ -163,26 +170,7 @@ def _shared(
             yield sum(rows for _, rows in done.rows)
 
 
-def _told(batches: list[Batch], listen: Listener) -> Iterator[Batch]:
+def _told(batches: Iterable[Batch], listen: Listener) -> Iterator[Batch]:
     for batch in batches:
         yield batch
         listen(Advanced("load", batch.rows.num_rows, str(batch.table)))
-
-
-def _steps(model: DatabaseModel, plan: Plan, target: Target, listen: Listener) -> None:
-    began = time.monotonic()
-    ledger = target.ledger()
-    steps = list(remaining_steps(model, plan, ledger))
-    listen(StageStarted("finish", len(steps) + 1, "steps"))
-    for item in steps:
-        target.finish_step(item)
-        listen(Advanced("finish", 1, f"{item.kind.lower()} {item.name}"))
-    if ledger is None or not ledger.finished:
-        own = ledger is not None and ledger.dropped is not None
-        stale = target.settle(settled(plan, model, target.schema()) if own else model.schema)
-        if stale:
-            listen(
-                Stated(f"left empty, since the rows break an index of theirs: {', '.join(stale)}")
-            )
-    listen(Advanced("finish", 1, "sequences and statistics"))
-    listen(StageFinished("finish", len(steps) + 1, time.monotonic() - began))

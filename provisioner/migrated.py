@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from connectors.datatypes import DataType
 from connectors.ddl import DdlItem
-from connectors.engines import Target
+from connectors.engines import Target, beside, open_target
 from connectors.errors import ForeignLoad
 from connectors.schema import Column, Schema, Sequence, Table, TableName
 from generators.model import DatabaseModel, TableModel
@@ -113,6 +113,18 @@ def refuse_source(model: DatabaseModel, target: Target) -> None:
         raise SameDatabase(
             "the target is the database that the model was learned from; name a test database"
         )
+
+
+def aside(model: DatabaseModel, url: str) -> str:
+    """URL of a database beside a target, to be filled and put in its place; made where needed.
+
+    Raises:
+        SameDatabase: the target is the database that the model was learned from.
+        ConnectorError: the role may not replace it.
+    """
+    with open_target(url) as replaced:
+        refuse_source(model, replaced)
+    return beside(url)
 
 
 def settled(plan: Plan, model: DatabaseModel, found: Schema) -> Schema:

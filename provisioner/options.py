@@ -47,6 +47,23 @@ def size(command: Command) -> Command:
     return scale(seed(rows(keep(command))))
 
 
+def limits(command: Command) -> Command:
+    """The options that spare a target that others use as well."""
+    rate = click.option(
+        "--max-rate",
+        type=click.FloatRange(0, min_open=True),
+        metavar="ROWS",
+        help="Rows per second to write at most, all workers together.",
+    )
+    connections = click.option(
+        "--max-connections",
+        type=click.IntRange(2, 10_000),
+        metavar="N",
+        help="Connections to hold at most, while rows are loaded and indexes built.",
+    )
+    return rate(connections(command))
+
+
 def _day(_context: click.Context, _option: click.Parameter, text: str | None) -> date | None:
     """A day as ISO 8601 writes it."""
     try:

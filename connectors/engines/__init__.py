@@ -3,7 +3,7 @@
 A `Reader` reads, a `Source` is a reader and nothing more, a `Target` is a reader that also
 writes, and a `Writer` adds rows beside it. No method takes SQL text. Each folder has a module
 `engine` with `open_source(url)`, `open_target(url)` and `open_writer(url, fingerprint)`, which are
-context managers, and `server_facts(url)`.
+context managers, `server_facts(url)`, and `beside(url)` and `exchange(url)` for building aside.
 """
 
 import importlib
@@ -200,7 +200,7 @@ def nothing() -> None:
 
 
 class Writer(Protocol):
-    """Adds shards to a load that was begun; several of them may do so at a time."""
+    """Adds shards and steps to a load that was begun; several of them may do so at a time."""
 
     def write(self, batches: Iterator[Batch], schema: Schema, mark: Mark) -> int:
         """Commits a shard's rows and its mark together; returns the number of rows.
@@ -208,6 +208,21 @@ class Writer(Protocol):
         A shard whose mark is there already is not written again, and one that another session is
         writing is waited for.
         """
+        ...
+
+    def finish_step(self, item: DdlItem) -> None:
+        """Runs one post-data item and marks it, in one transaction.
+
+        Where another session's step waits for this one and this one for it, it is tried again.
+        """
+        ...
+
+    def collect(self, table: TableName) -> None:
+        """Makes a table's statistics, and its map of rows that all may see."""
+        ...
+
+    def cancel(self) -> None:
+        """Ends what the session does at this moment, from another thread."""
         ...
 
 
@@ -268,14 +283,11 @@ class Target(Reader, Writer, Protocol):
         """
         ...
 
-    def finish_step(self, item: DdlItem) -> None:
-        """Runs one post-data item and marks it, in one transaction."""
-        ...
-
-    def settle(self, schema: Schema) -> tuple[str, ...]:
+    def settle(self, schema: Schema, collected: Collection[TableName] = ()) -> tuple[str, ...]:
         """Sets sequences, refreshes materialised views, collects statistics, marks the end.
 
         A sequence that feeds several columns goes on after the largest value of all of them.
+        Statistics of the tables `collected` are there already.
 
         Returns the materialised views that stay empty, since the rows break an index of theirs.
         """
@@ -301,6 +313,14 @@ class Engine(Protocol):
         """What the server and the database offer to the URL's role."""
         ...
 
+    def beside(self, url: str) -> str:
+        """URL of a database beside the URL's, to fill and put in its place; made where needed."""
+        ...
+
+    def exchange(self, url: str) -> str:
+        """Puts the database beside in the place of the URL's; what that one is called then."""
+        ...
+
 
 def open_source(url: str) -> AbstractContextManager[Source]:
     """Opens the production database of a URL for reading; see `connectors.errors`."""
@@ -320,6 +340,25 @@ def open_writer(url: str, fingerprint: str) -> AbstractContextManager[Writer]:
 def server_facts(url: str) -> ServerFacts:
     """What the server and the database of a URL offer; see `connectors.errors`."""
     return _engine(url).server_facts(url)
+
+
+def beside(url: str) -> str:
+    """URL of a database beside another one, which `exchange` puts in that one's place.
+
+    Raises:
+        MissingPrivilege: the role may not do so; nothing is made.
+        NotEmptyTarget: what an earlier exchange put aside is still there.
+    """
+    return _engine(url).beside(url)
+
+
+def exchange(url: str) -> str:
+    """Puts the database beside one in its place; answers the name of the one before, which stays.
+
+    Raises:
+        BusyTarget: somebody is connected to either.
+    """
+    return _engine(url).exchange(url)
 
 
 def _engine(url: str) -> Engine:

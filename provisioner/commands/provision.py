@@ -2,6 +2,7 @@
 # ruff: noqa: PLC0415 - imports inside commands are what keeps the start short
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,17 @@ from provisioner.events import Listener, Stated
 
 if TYPE_CHECKING:
     from connectors.engines import Target
+    from connectors.schema import TableName
     from generators.model import DatabaseModel
+    from provisioner.gate import Gate
+    from provisioner.given import Given
+    from provisioner.load import Loaded
     from provisioner.plan import Plan
-    from provisioner.report import Finding
+    from provisioner.report import Finding, Report
+    from provisioner.workers.crews import Workers
+
+_RESUMED = "shards already committed stay; run the same command to resume"
+_COMPLETE = "the load is complete; run `provisioner verify` to check it"
 
 
 @click.command()
@@ -30,9 +39,13 @@ if TYPE_CHECKING:
     "--workers", type=click.IntRange(1, 1_000), help="Processes that load; by size and processors."
 )
 @click.option("--ray", metavar="ADDRESS|local", help="Load on a Ray cluster.")
+@options.limits
 @options.html
 @click.option("--no-verify", is_flag=True, help="Do not check the target at the end.")
 @click.option("--truncate", is_flag=True, help="Empty what an earlier load filled; start over.")
+@click.option(
+    "--swap", is_flag=True, help="Build beside the target; replace it once that is verified."
+)
 @click.option("--abort", is_flag=True, help="Take back a load into a schema that was there.")
 @options.output
 def provision(
@@ -42,9 +55,12 @@ def provision(
     *,
     workers: int | None,
     ray: str | None,
+    max_rate: float | None,
+    max_connections: int | None,
     html: Path | None,
     no_verify: bool,
     truncate: bool,
+    swap: bool,
     abort: bool,
     **request: Any,
 ) -> int:
@@ -53,30 +69,27 @@ def provision(
     Creates the schema, or uses the one there; has some rows judged, then generates and loads them
     all. Run again after a stop, it resumes.
     """
-    from connectors.engines import open_target
     from provisioner import documents, rendering
     from provisioner.gate import to_gate
-    from provisioner.load import load
-    from provisioner.verify import verify as verified
     from provisioner.workers.crews import Workers
 
+    if swap:
+        _check_alone(any((no_verify, truncate, abort, request["keep"])))
     if abort:
         return _aborted(target, output)
-    model, planned, given = opening.planned(file, target=target, **request)
+    planning = opening.planned(file, target=target, **request)
+    model, planned, _ = planning
     if any(finding.stops for finding in planned.findings):
         return _not_begun(output, planned)
+    crew = Workers(
+        _aside(model, target) if swap else target, workers, ray, max_rate, max_connections
+    )
     try:
-        with terminal.listening(output, _totals(planned)) as listen, open_target(target) as opened:
-            if truncate:
-                _emptied(model, planned, opened, listen)
-            with terminal.keeping("shards already committed stay; run the same command to resume"):
-                crew = Workers(target, workers, ray)
-                loaded = load(model, planned, opened, listen, given, crew)
-            with terminal.keeping("the load is complete; run `provisioner verify` to check it"):
-                strict = to_gate(request["config"])
-                report = None if no_verify else verified(model, opened, listen, strict)
-                if html is not None and report is not None:
-                    closing.write_page(html, (model, planned.model), (opened, report), listen)
+        with terminal.listening(output, _totals(planned)) as listen:
+            asked = _Asked(truncate, None if no_verify else to_gate(request["config"]), html)
+            loaded, report = _filled(planning, crew, asked, listen)
+            if swap and report is not None:
+                _swapped(target, report, listen)
     except Infeasible as found:
         return _not_begun(output, planned, found.findings)
     terminal.answer(
@@ -85,6 +98,74 @@ def provision(
         lambda: documents.provision_document(planned, loaded, report),
     )
     return terminal.DONE if report is None or report.passed else terminal.FOUND
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked for beside the load itself."""
+
+    truncate: bool
+    gate: "Gate | None"
+    html: Path | None
+
+
+def _filled(
+    planning: "tuple[DatabaseModel, Plan, Mapping[TableName, Given]]",
+    crew: "Workers",
+    asked: _Asked,
+    listen: Listener,
+) -> "tuple[Loaded, Report | None]":
+    """Loads, then verifies."""
+    from connectors.engines import open_target
+    from provisioner.load import load
+    from provisioner.verify import verify
+
+    model, planned, given = planning
+    report = None
+    with open_target(crew.url) as opened:
+        if asked.truncate:
+            _emptied(model, planned, opened, listen)
+        _check_room(planned, opened, crew.url, listen)
+        with terminal.keeping(_RESUMED):
+            loaded = load(model, planned, opened, listen, given, crew)
+        with terminal.keeping(_COMPLETE):
+            if asked.gate is not None:
+                report = verify(model, opened, listen, asked.gate)
+            if asked.html is not None and report is not None:
+                closing.write_page(asked.html, (model, planned.model), (opened, report), listen)
+    return loaded, report
+
+
+def _check_alone(others: bool) -> None:
+    if others:
+        raise click.UsageError(
+            "--swap makes a new database and verifies it; leave out --no-verify, --truncate, "
+            "--abort and --keep"
+        )
+
+
+def _aside(model: "DatabaseModel", target: str) -> str:
+    from provisioner.migrated import aside
+
+    return aside(model, target)
+
+
+def _swapped(target: str, report: "Report", listen: Listener) -> None:
+    from connectors.engines import exchange
+
+    if report.passed:
+        listen(Stated(f"the new database is in place; the one before is {exchange(target)!r}"))
+    else:
+        listen(Stated("the target was not replaced, since the new database was not verified"))
+
+
+def _check_room(planned: "Plan", opened: "Target", target: str, listen: Listener) -> None:
+    from connectors.engines import server_facts
+    from provisioner.disk import check_room
+
+    said = None if opened.ledger() else check_room(planned, server_facts(target))
+    if said is not None:
+        listen(Stated(said))
 
 
 def _emptied(model: "DatabaseModel", planned: "Plan", target: "Target", listen: Listener) -> None:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from connectors.engines import Mark
 from provisioner.plan import Plan
@@ -25,11 +25,16 @@ class Workers:
         count: how many; None for as many as there is room and work for.
         ray: address of a Ray cluster, or `local` for one that is gone at the end; None for
             processes of this machine.
+        rate: rows per second that all of them together may write; None for as many as they can.
+        connections: to the target that a load may hold at a time; None for one per worker and one
+            more.
     """
 
     url: str = field(repr=False)
     count: int | None = None
     ray: str | None = None
+    rate: float | None = None
+    connections: int | None = None
 
 
 def is_alone(workers: Workers, plan: Plan, marks: Sequence[Mark]) -> bool:
@@ -40,8 +45,9 @@ def is_alone(workers: Workers, plan: Plan, marks: Sequence[Mark]) -> bool:
 def headcount(workers: Workers, plan: Plan, marks: Sequence[Mark], most: int | None = None) -> int:
     """How many workers load these shards, `most` at most.
 
-    Without a wish it is one for each processor here but one, since a worker draws and writes at a
-    time, and the server may be here too. Triggers that fire see rows in order, so one loads all.
+    The connections that they are left must do. Without a wish it is one for each processor here
+    but one, since a worker draws and writes at a time, and the server may be here too. Triggers
+    that fire see rows in order, so one loads all.
     """
     if plan.fire:
         return 1
@@ -49,6 +55,8 @@ def headcount(workers: Workers, plan: Plan, marks: Sequence[Mark], most: int | N
     if count is None:
         rows = sum(plan.written(mark.tree, mark.shard) for mark in marks)
         count = min(most or _processors() - 1, rows // _WORTH_A_START)
+    if workers.connections is not None:
+        count = min(count, workers.connections - 1)
     return max(1, min(count, most or count, len(marks)))
 
 
@@ -69,8 +77,15 @@ def crew_of(
         MissingRay: a cluster is asked for that is not there.
     """
     if workers.ray is None:
-        with closing(Processes(assignment)) as processes:
-            yield processes, headcount(workers, assignment.plan, marks)
+        size = headcount(workers, assignment.plan, marks)
+        with closing(Processes(_at_rate(workers, assignment, size))) as processes:
+            yield processes, size
         return
-    with closing(Cluster(assignment, workers.ray)) as cluster:
+    size = headcount(workers, assignment.plan, marks)
+    with closing(Cluster(_at_rate(workers, assignment, size), workers.ray)) as cluster:
         yield cluster, headcount(workers, assignment.plan, marks, cluster.processors)
+
+
+def _at_rate(workers: Workers, assignment: Assignment, size: int) -> Assignment:
+    """The assignment of each of some workers, with its part of the rate."""
+    return assignment if workers.rate is None else replace(assignment, rate=workers.rate / size)

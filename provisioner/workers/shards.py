@@ -17,6 +17,7 @@ from provisioner.complaints import DEBUG, bug
 from provisioner.errors import BrokenWorker, ProvisionerError
 from provisioner.given import Given
 from provisioner.kept import Keys
+from provisioner.pacing import Pace
 from provisioner.plan import Plan
 from provisioner.synthesize import Synthesizer
 
@@ -32,6 +33,7 @@ class Assignment:
         url: the target's; it travels through pipes alone.
         kept: the key values of the tables whose rows stay.
         given: the rows made by hand.
+        rate: rows per second that the worker may write; None for as many as it can.
     """
 
     url: str = field(repr=False)
@@ -39,6 +41,7 @@ class Assignment:
     plan: Plan
     kept: Keys
     given: Mapping[TableName, Given]
+    rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +71,14 @@ def shard_loader(assignment: Assignment) -> Iterator[Load]:
     """
     plan = assignment.plan
     synthesizer = Synthesizer(assignment.model, plan, assignment.kept, assignment.given)
-    drawing, writing = Lock(), Lock()
+    drawing, writing, pace = Lock(), Lock(), Pace(assignment.rate)
     with open_writer(assignment.url, plan.fingerprint) as writer:
 
         def load(mark: Mark) -> Done:
             with drawing:
                 batches = list(synthesizer.shard(mark.tree, mark.shard))
             with writing:
-                writer.write(iter(batches), synthesizer.schema, mark)
+                writer.write(pace.paced(batches), synthesizer.schema, mark)
             return Done(mark, tuple((b.table, b.rows.num_rows) for b in batches))
 
         def tried(mark: Mark) -> Done | Failed:

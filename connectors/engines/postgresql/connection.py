@@ -126,6 +126,7 @@ _ERRORS: dict[str, tuple[type[errors.ConnectorError], str]] = {
     "42501": (errors.MissingPrivilege, "the role lacks a privilege; grant it or use another role"),
     "53100": (errors.FullDisk, "the server's disk is full; free space and run again to resume"),
     "53": (errors.FullDisk, "the server is out of resources; free some and run again to resume"),
+    "40P01": (errors.Deadlock, "sessions waited for each other's locks; run again to resume"),
     "55P03": (errors.RefusedStatement, "a lock was not granted in time; try when it is quieter"),
     "57014": (errors.RefusedStatement, "the statement ran into a timeout or was cancelled"),
     "57": (errors.LostConnection, "the server ended the session; run again to resume"),

@@ -88,7 +88,12 @@ class _Part:
 
 
 def locked(session: Session, tables: Sequence[Table]) -> None:
-    """Keeps others from changing tables until the transaction ends; they may still be read."""
+    """Keeps others from changing tables until the transaction ends; they may still be read.
+
+    Locks that others do not let go of are an error after some time, not a wait without end, since
+    whoever comes later would wait behind us.
+    """
+    session.execute("SET LOCAL lock_timeout = '30s'")
     if tables:
         names = sql.SQL(", ").join(map(relation, tables))
         session.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(names))

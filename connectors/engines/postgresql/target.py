@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 
+import psycopg
 import pyarrow as pa
 from psycopg import sql
 
@@ -20,7 +21,7 @@ from connectors.engines.postgresql.sending import send
 from connectors.engines.postgresql.sequences import advance, put_back, record
 from connectors.engines.postgresql.suspension import locked, restored, suspended
 from connectors.engines.postgresql.units import relation
-from connectors.errors import BusyTarget, ForeignLoad, NotEmptyTarget, RefusedRow
+from connectors.errors import BusyTarget, Deadlock, ForeignLoad, NotEmptyTarget, RefusedRow
 from connectors.schema import Schema, Table, TableName
 
 _LOCK, _WRITERS = 0x70726F76, 0x70726F77
@@ -41,6 +42,27 @@ _DROPPED = """
 CREATE TABLE provisioner.dropped (
     number integer PRIMARY KEY, kind text NOT NULL, schema text NOT NULL, name text NOT NULL,
     statement text NOT NULL);
+"""
+_DEADLOCKS = 10
+# Sorts of indexes and joins of keys are done in memory where that is enough; a session's own
+# setting, which any role may change, and which stays where it is larger.
+_MEMORY = (
+    "SELECT pg_catalog.set_config('maintenance_work_mem', greatest(268435456,"
+    " pg_catalog.pg_size_bytes(pg_catalog.current_setting('maintenance_work_mem'))) / 1024"
+    " || 'kB', false)"
+)
+# From here on a server can look whether its client lives while a statement runs, so that the index
+# build of a killed run ends soon.
+_NOTICES_DEATH = 140_000
+_OTHERS = """
+SELECT n.nspname::text, c.relname::text
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition AND n.nspname NOT LIKE 'pg\\_%%'
+    AND n.nspname <> 'information_schema'
+    AND (n.nspname::text, c.relname::text) NOT IN (
+        SELECT * FROM unnest(%s::text[], %s::text[]))
+    AND pg_catalog.pg_has_role(c.relowner, 'USAGE')
+ORDER BY c.oid
 """
 _TABLES = (
     "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c"
@@ -89,6 +111,10 @@ class PostgresqlTarget(PostgresqlReader):
     def settle_in(self) -> None:
         """Makes the session read statements as pg_dump means them."""
         self.session.execute("SET client_min_messages = warning")
+        self.session.execute(_MEMORY.encode())
+        if self.session.info.server_version >= _NOTICES_DEATH:
+            with suppress(psycopg.Error):  # not every platform can tell
+                self.session.execute("SET client_connection_check_interval = '2s'")
         for setting in SETTINGS:
             self.session.execute(setting.encode())
 
@@ -273,21 +299,42 @@ class PostgresqlTarget(PostgresqlReader):
         return taken.rowcount == 1
 
     def finish_step(self, item: DdlItem) -> None:
-        """See `Target`."""
-        with self._transaction():
-            self._run(item)
-            with told("marking a step"):
-                self.session.execute(
-                    "INSERT INTO provisioner.step (number) VALUES (%s)", (item.number,)
-                )
+        """See `Writer`."""
+        for attempt in range(_DEADLOCKS + 1):
+            try:
+                with self._transaction():
+                    self._run(item)
+                    with told("marking a step"):
+                        self.session.execute(
+                            "INSERT INTO provisioner.step (number) VALUES (%s)", (item.number,)
+                        )
+            except Deadlock:
+                if attempt == _DEADLOCKS:
+                    raise
+            else:
+                return
 
-    def settle(self, schema: Schema) -> tuple[str, ...]:
+    def collect(self, table: TableName) -> None:
+        """See `Writer`."""
+        place = sql.Identifier(table.schema, table.name)
+        with told(f"collecting statistics of {table}"):
+            self.session.execute(sql.SQL("VACUUM (ANALYZE) {}").format(place))
+
+    def cancel(self) -> None:
+        """See `Writer`."""
+        with suppress(psycopg.Error):  # what is gone needs no end
+            self.session.cancel()
+
+    def settle(self, schema: Schema, collected: Collection[TableName] = ()) -> tuple[str, ...]:
         """See `Target`."""
         with self._transaction():
             advance(self.session, schema)
         stale = tuple(self._stale_views())
         with told("collecting statistics"):
-            self.session.execute("VACUUM (ANALYZE)")
+            names = [t.schema for t in collected], [t.name for t in collected]
+            others = self.session.execute(_OTHERS.encode(), names).fetchall()
+        for place in others:
+            self.collect(TableName(*map(str, place)))
         with told("marking the end"):
             self.session.execute("UPDATE provisioner.plan SET finished_at = now()")
         return stale
