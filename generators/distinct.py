@@ -16,14 +16,22 @@ SPREADABLE = frozenset({Kind.INTEGER, Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPT
 
 def groups(columns: list[pa.Array]) -> Ints:
     """A number per row, equal where all columns are; -1 where one is null."""
-    found = np.zeros(len(columns[0]) if columns else 0, np.int64)
-    for column in columns:
-        codes = hashable(column).dictionary_encode().indices
-        digits = pc.fill_null(codes, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    if not columns:
+        return np.zeros(0, np.int64)
+    found = _numbered(columns[0])
+    for column in columns[1:]:
+        digits = _numbered(column)
         base = int(digits.max(initial=0)) + 1
         found = np.where((found < 0) | (digits < 0), -1, found * base + digits)
         found[found >= 0] = np.unique(found[found >= 0], return_inverse=True)[1]
     return found
+
+
+def _numbered(column: pa.Array) -> Ints:
+    """A number per value, from 0 without gaps; -1 for null."""
+    codes = hashable(column).dictionary_encode().indices
+    filled = pc.fill_null(codes, -1) if codes.null_count else codes
+    return np.asarray(filled.to_numpy(zero_copy_only=False).astype(np.int64))
 
 
 def hashable(column: pa.Array) -> pa.Array:
@@ -36,6 +44,8 @@ def hashable(column: pa.Array) -> pa.Array:
 def surplus(columns: list[pa.Array]) -> Ints:
     """Positions of the rows that repeat an earlier one; a null equals nothing."""
     found = groups(columns)
+    if np.bincount(found + 1, minlength=2)[1:].max() < 2:
+        return np.zeros(0, np.int64)
     order = np.argsort(found, kind="stable")
     repeats = np.flatnonzero((np.diff(found[order], prepend=-2) == 0) & (found[order] >= 0))
     return np.sort(order[repeats])

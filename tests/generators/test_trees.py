@@ -10,6 +10,7 @@ from generators.growth import Sample, grown
 from generators.privacy.support import Support, unit_counts
 from generators.tables import Feature, Matrix
 from generators.tables.trees import Trees
+from generators.tree import GRAINS, Tree
 
 Ints = npt.NDArray[np.int64]
 ROWS = 4000
@@ -230,3 +231,37 @@ def test_rows_that_repeat_their_unit_count_less() -> None:
     given = matrix(*context, ordered=True)
     assert len(fitted(given, matrix(own), units).trees[0].cumulative) == 1
     assert len(fitted(given, matrix(own)).trees[0].cumulative) > 5
+
+
+@given(st.lists(st.lists(st.integers(0, 40), min_size=7, max_size=7), min_size=1, max_size=6))
+def test_a_code_looked_up_is_the_one_that_a_search_finds(counts: list[list[int]]) -> None:
+    total = np.cumsum(np.array(counts) ** 4 + np.eye(7, dtype=np.int64)[3], axis=1)
+    shares = np.rint(total / total[:, -1:] * GRAINS).astype(np.int64)
+    leaves = len(counts)
+    cumulative = shares + GRAINS * np.arange(leaves)[:, None]
+    none = np.empty(0, np.int64)
+    uniform = np.concatenate([np.random.default_rng(7).random(500), [0.0, 1 - 2.0**-53]])
+    edges = (shares[0, :-1] / GRAINS)[shares[0, :-1] < GRAINS]
+    uniform = np.concatenate([uniform, edges, np.nextafter(edges, 0)])
+    for leaf in range(leaves):
+        root = np.zeros(1, np.int64)
+        tree = Tree(none, (), root, root, root, cumulative[[leaf]] - GRAINS * leaf)
+        known = np.empty((0, len(uniform)), np.int32)
+        grains = (uniform * GRAINS).astype(np.int64)
+        expected = np.searchsorted(shares[leaf], grains, side="right")
+        assert np.array_equal(tree.drawn(known, uniform), expected)
+
+
+def test_rows_reach_the_leaf_that_the_nodes_lead_to() -> None:
+    rng = np.random.default_rng(11)
+    left = np.array([1, 3, 2, 3, 5, 5, 6])  # 0 asks, then 1, then 4; 2, 3, 5 and 6 are leaves
+    split, threshold = np.array([0, 1, 0, 0, 0, 0, 0]), np.array([1, 0, 0, 0, 2, 0, 0])
+    cumulative = np.full((4, 1), GRAINS) + GRAINS * np.arange(4)[:, None]
+    bins = (np.arange(5, dtype=np.uint8), np.arange(3, dtype=np.uint8))
+    tree = Tree(np.array([0, 1]), bins, split, threshold, left, cumulative)
+    known = np.stack([rng.integers(0, 5, 400), rng.integers(0, 3, 400)]).astype(np.int32)
+    for row, leaf in zip(known.T, tree.leaves(known), strict=True):
+        node = 0
+        while left[node] != node:
+            node = left[node] + int(row[split[node]] > threshold[node])
+        assert leaf == [2, 3, 5, 6].index(node)
