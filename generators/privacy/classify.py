@@ -1,155 +1,135 @@
-"""Tells by name and by value which text columns identify people, and how."""
+"""Tells by name, type and value which columns identify people, and how."""
 
+import json
 import re
-import unicodedata
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.datatypes import Kind
-from connectors.schema import Column, TableName
+from connectors.datatypes import NUMBERS, Kind
+from connectors.schema import Column, Table, TableName
 from generators.columns import Sample
+from generators.privacy.recognise import (
+    are_given_names,
+    are_names,
+    holds_some,
+    names_somebody,
+    recognised,
+)
+from generators.privacy.wording import (
+    describes_a_person,
+    ends_in_name,
+    named_kind,
+    names_people_alone,
+    shows_a_person,
+    tells_at_length,
+)
 
 _MOST_VALUES = 1_000
-_ENOUGH = 0.8
 _CONTRADICTED = 0.5
+_SHARED = 0.3
+"""Share of rows with values of at least k units from which a text is one of labels."""
+_WORDS_AT_LENGTH = 4
+_FEWEST = 5
+"""Different values that may contradict a name."""
 _NAMES_A_PERSON = frozenset({"first_name", "last_name", "full_name", "email", "passport"})
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
-_PERSONS = _listed(
-    """
-    person people customer client user employee staff passenger contact patient student pupil
-    member teacher professor instructor doctor physician nurse guest visitor subscriber applicant
-    candidate driver owner tenant resident citizen inhabitant borrower lender holder cardholder
-    beneficiary payer payee player athlete coach voter participant respondent worker buyer seller
-    recipient sender consignee insured policyholder manager author actor attendee donor volunteer
-    spouse parent child guardian sibling kunde kunden mitarbeiter benutzer patienten personen
-    personne cliente empleado usuario utilisateur persona dipendente dipendenti utente utenti
-    salarie employe paciente alumno medewerker
-    """
+_QUASI = frozenset({"company", "postal_code"})
+"""Kinds that are invented, but tell no person from another."""
+_DIRECT = _NAMES_A_PERSON | frozenset(
+    {"phone", "street", "card", "iban", "identifier", "login", "secret", "network_address", "url"}
 )
-_PEOPLE = frozenset(_PERSONS)
-_FILLERS = frozenset(_listed("list info detail data record master history profile account tbl"))
-"""Words after which a table still holds what the words before them say."""
+_IN_NUMBERS = frozenset({"phone", "card", "passport", "identifier"})
+_NETWORK = frozenset({"inet", "cidr", "macaddr", "macaddr8"})
+_NOWHERE = TableName("", "")
+FREE_TEXT = "free_text"
+"""The kind of texts at length that hold, or may hold, something about people."""
+LEAVES = "json"
+"""The kind of documents of which some leaves are personal."""
 
-_THINGS = frozenset(
-    _listed(
-        """
-        school company product team airline airport city country state region category department
-        organization organisation repository repo park station hospital bank store shop brand file
-        project league club currency language college university institution venue place
-        """
-    )
-)
-"""What has a full name without being a person."""
-
-_ABOUT = frozenset(
-    _listed(
-        """
-        type status verified count flag template subject body format provider preference label
-        kind category valid confirmed length policy version model brand expiry expires issuer
-        country size domain description desc title url
-        """
-    )
-)
-"""Last words that make a column one about the thing named before, not the thing itself."""
-
-_COMPOUNDS = {
-    phrase.replace("-", ""): phrase.split("-")
-    for phrase in _listed(
-        """
-        first-name last-name full-name middle-name given-name family-name fore-name nick-name
-        user-name login-name display-name maiden-name contact-name company-name customer-name
-        client-name employee-name patient-name person-name phone-number mobile-phone cell-phone
-        home-phone work-phone mobile-number phone-no email-address mail-address street-address
-        home-address street-name zip-code post-code postal-code credit-card card-number card-no
-        cc-number password-hash api-key access-key auth-token access-token refresh-token
-        social-security-number passport-number passport-no tax-id national-id license-number
-        file-name host-name screen-name
-        """
-    )
-}
-
-_PATTERNS: Mapping[str, str] = {
-    "secret": r"""\b( password | passwd | pwd | passphrase | passcode | passwort | kennwort
-        | contrasena | mot-de-passe | secret | (api|access|private)-key | token | salt
-        | security-answer )\b""",
-    "email": r"\b( e-mail | email | mail | courriel | correo )(-(address|addr|adresse|id))?(-\d)?$",
-    "card": r"""\b( (credit|debit)-card | (card|cc)-(number|num|no|nr) | kreditkarten?(nummer)? )
-        (-(number|num|no|nr))?$""",
-    "iban": r"\biban\b",
-    "passport": r"""\b( passport | passeport | pasaporte | reisepass(nummer)? | ausweis(nummer)?
-        | ssn | social-(security|insurance) | national-(id|identity|insurance) | nino | bsn | dni
-        | curp | cpf | pesel | personnummer | codice-fiscale | steuer-?(nummer|id) | medicare
-        | tax-(id|number|no|payer-id) | driv(er|ers|er-s|ing)-?licen[cs]e
-        | licen[cs]e-(number|no|plate) | identity-(card|number|document) )\b | ^( nin|sin|nif )$""",
-    "phone": r"""\b( phone | telephone | telefon | telefono | telefone | tel | mobile | handy | fax
-        | gsm | whatsapp | msisdn | telefonnummer | handynummer | cell-(phone|number|no) )
-        (-(number|num|no|nr))?(-\d)?$""",
-    "login": r"""\b( user-?name | login(-(name|id))? | nick(-?name)? | screen-name | handle
-        | benutzername | nom-d?-?utilisateur )$""",
-    "first_name": r"""\b( (first|given|fore|middle|christian|preferred)-names?
-        | names?-(first|given|middle) | forename | vorname | rufname | prenom | fornavn | fornamn
-        | voornaam | imie | nombre-de-pila | primer-nombre | fname | mname )\b""",
-    "last_name": r"""\b( (last|family|sur|maiden|birth)-names? | names?-(last|family|maiden)
-        | surname | nachname | familienname | geburtsname | apellidos? | cognome | achternaam
-        | efternavn | efternamn | sobrenome | nom-(de-)?famille | nazwisko | lname )\b""",
-    "company": r"""\b( company | organi[sz]ation | firm | firma | entreprise | empresa | employer
-        | supplier | vendor )(-name)?$""",
-    "postal_code": r"""\b( zip | zip-code | postal-code | post-code | postcode | plz
-        | postleitzahl | code-postal | codigo-postal | cep )(-4)?$""",
-    "full_name": rf"""\b( full-name | name-full | complete-name | real-name | nombre-completo
-        | nom-complet | ({"|".join(_PERSONS)})-name )$""",
-    "street": r"""\b( street | address | addr | adresse | strasse | calle | rue | direccion
-        | indirizzo | endereco | adres | anschrift )(-(name|line))?(-\d)?$""",
-}
-_RULES = {kind: re.compile(pattern, re.VERBOSE) for kind, pattern in _PATTERNS.items()}
-"""What a column's words, joined by hyphens, say; the first that matches wins."""
-
-_NO_STREET = re.compile(
-    r"\b(ip|ipv|mac|web|url|memory|wallet|contract|host|server|network|net|remote|bitcoin|eth)\b"
-)
-_OF_A_PERSON = {
-    "name": "full_name",
-    "display-name": "full_name",
-    "naam": "full_name",
-    "nom": "last_name",
-    "nombre": "first_name",
-    "nome": "first_name",
-}
-"""What columns with a bare name mean in a table of people."""
-
-_VALUES: Mapping[str, str] = {
-    "email": r"^[\w.!#$%&'*+/=?^`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$",
-    "iban": r"^[A-Z]{2}[0-9]{2}( ?[A-Z0-9]{1,4}){3,8}$",
-    "card": r"^[2-6][0-9]{3}([ -]?[0-9]{2,6}){2,4}$",
-    "passport": r"^[0-9]{3}-[0-9]{2}-[0-9]{4}$",
-    "phone": r"^(\+[0-9][0-9 ().-]{7,20}|\(?[0-9]{3}\)?[ .-][0-9]{3}[ .-][0-9]{4})$",
-}
-_AT_LEAST: Mapping[str, str] = {"email": "@", "phone": r"[0-9].*[0-9].*[0-9].*[0-9].*[0-9]"}
+_AT_LEAST: Mapping[str, str] = {"email": "@", "phone": r"[0-9].*[0-9].*[0-9]"}
 """What most values of a column must hold for its name to be believed."""
 
 
-def semantic(table: TableName, column: Column, sample: Sample) -> str | None:
+class Class(StrEnum):
+    """What a column says of people."""
+
+    KEY = "key"
+    """It identifies a row, and nobody outside the database."""
+    PERSONAL = "personal"
+    """It names, reaches, locates or authenticates a person, or may do so."""
+    QUASI = "quasi"
+    """It is an attribute, which together with others may single somebody out."""
+    PLAIN = "plain"
+    """It says nothing of people by itself."""
+    UNKNOWN = "unknown"
+    """A text, document or bytes that nothing is known of; treated as personal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """A column's class, and for personal columns, and some others that are invented, the kind."""
+
+    group: Class
+    kind: str | None = None
+
+    @property
+    def direct(self) -> bool:
+        """Whether a value by itself names, reaches or authenticates a person."""
+        return self.group is Class.PERSONAL and self.kind in _DIRECT
+
+    @property
+    def withheld(self) -> bool:
+        """Whether no literal of it is released, however many share it."""
+        return self.group in {Class.PERSONAL, Class.UNKNOWN} or self.kind is not None
+
+
+def classify(table: Table, column: Column, sample: Sample, shared: float) -> Classified:
+    """The class of a column.
+
+    Args:
+        table: the table as declared.
+        column: one of its columns.
+        sample: values that are not null, which may be none.
+        shared: share of the sample's rows whose value at least k privacy units hold.
+    """
+    kind = _any_kind(table.name, column, sample, shared)
+    if kind is not None:
+        return Classified(Class.QUASI if kind in _QUASI else Class.PERSONAL, kind)
+    if _is_key(table, column):
+        return Classified(Class.KEY)
+    held = column.datatype.element or column.datatype
+    if held.kind in {Kind.TEXT, Kind.JSON, Kind.BYTES} or held.sql == "xml":
+        if shared < _SHARED or held.kind is Kind.BYTES:
+            return Classified(Class.UNKNOWN)
+        return Classified(Class.QUASI if describes_a_person(column.name) else Class.PLAIN)
+    if held.kind in {Kind.ENUM}:
+        return Classified(Class.QUASI if describes_a_person(column.name) else Class.PLAIN)
+    return Classified(Class.QUASI)
+
+
+def semantic(table: TableName, column: Column, sample: Sample, shared: float = 0.0) -> str | None:
     """The personal kind that a text column holds, named as its generator is; None for others.
 
     Up to 1,000 values are asked first, for an oddly named column of e-mails is one of e-mails;
-    then the words of the column's name, and those of the table's where a name alone says little.
+    then the words of the column's name, and those of the table's where a name alone says little;
+    then the values again, for names of people and for what lies inside longer texts.
     """
     if column.datatype.kind is not Kind.TEXT:
         return None
     values = _some(sample.values)
-    by_value = _by_value(values)
+    by_value = recognised(values)
     if by_value is not None:
         return by_value
-    by_name = _by_name(words(table.name), words(column.name))
-    return None if by_name is None or _contradicted(by_name, values) else by_name
+    by_name = named_kind(table, column.name)
+    if by_name is not None and not _contradicted(by_name, column.name, values):
+        return by_name
+    return _inside(column.name, values, shared)
 
 
 def identifies(kind: str | None) -> bool:
@@ -161,60 +141,107 @@ def identifies(kind: str | None) -> bool:
     return kind in _NAMES_A_PERSON
 
 
-def words(name: str) -> tuple[str, ...]:
-    """The words of an identifier in lower case without accents, whatever joins them."""
-    plain = unicodedata.normalize("NFKD", name.replace("ß", "ss"))
-    ascii_name = plain.encode("ascii", "ignore").decode()
-    parts = re.findall(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+", ascii_name)
-    return tuple(word for part in parts for word in _COMPOUNDS.get(part.lower(), [part.lower()]))
+def personal_leaves(documents: list[Any]) -> frozenset[str]:
+    """The paths in some JSON documents at which texts are personal, by their keys and values."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for document in documents[:_MOST_VALUES]:
+        for path, text in text_leaves(document, ""):
+            found[path].append(text)
+    return frozenset(path for path, texts in found.items() if _is_personal_leaf(path, texts))
 
 
-def _by_value(values: pa.Array) -> str | None:
-    if len(values) == 0:
-        return None
-    for kind, pattern in _VALUES.items():
-        matching = values.filter(pc.match_substring_regex(values, pattern))
-        genuine = sum(map(_PROOFS.get(kind, bool), matching.to_pylist()))
-        if genuine >= _ENOUGH * len(values):
-            return kind
+def text_leaves(document: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Every text in a document with its path, `.key` for a member and `[]` for an element."""
+    if isinstance(document, dict):
+        for key, value in document.items():
+            yield from text_leaves(value, f"{path}.{key}")
+    elif isinstance(document, list):
+        for value in document:
+            yield from text_leaves(value, f"{path}[]")
+    elif isinstance(document, str):
+        yield path, document
+
+
+def _any_kind(table: TableName, column: Column, sample: Sample, shared: float) -> str | None:
+    datatype = column.datatype
+    match datatype.kind:
+        case Kind.TEXT:
+            return semantic(table, column, sample, shared)
+        case Kind.JSON:
+            return _of_documents(column.name, sample.values)
+        case Kind.BYTES:
+            return "picture" if shows_a_person(table, column.name) else None
+        case Kind.ARRAY if datatype.element is not None and datatype.element.kind is Kind.TEXT:
+            return semantic(table, _element(column), _elements(sample), shared)
+        case Kind.OTHER if datatype.sql in _NETWORK:
+            return "network_address"
+        case Kind.OTHER if datatype.sql == "xml":
+            named = named_kind(table, column.name)
+            return FREE_TEXT if named or tells_at_length(column.name) else None
+        case kind if kind in NUMBERS:
+            named = named_kind(table, column.name)
+            return named if named in _IN_NUMBERS else None
     return None
 
 
-def _by_name(table: tuple[str, ...], column: tuple[str, ...]) -> str | None:
-    phrase = "-".join(column)
-    if not column or column[-1] in _ABOUT:
+def _of_documents(name: str, values: pa.Array) -> str | None:
+    some = values[:_MOST_VALUES].to_pylist()
+    known = personal_leaves([json.loads(text) for text in some])
+    return LEAVES if known or named_kind(_NOWHERE, name) is not None else None
+
+
+def _is_personal_leaf(path: str, texts: list[str]) -> bool:
+    name = path.replace("[]", "").rpartition(".")[2]
+    values = _some(pa.array(texts, pa.string()))
+    known = recognised(values) or named_kind(_NOWHERE, name)
+    if known is None and name.casefold() == "name":
+        return names_somebody(values)
+    return known is not None or holds_some(values)
+
+
+def _element(column: Column) -> Column:
+    element = column.datatype.element
+    return column if element is None else Column(column.name, element)
+
+
+def _elements(sample: Sample) -> Sample:
+    values = pc.drop_null(sample.values.flatten())
+    return Sample(values, np.zeros(len(values), np.int64))
+
+
+def _inside(name: str, values: pa.Array, shared: float) -> str | None:
+    """What values that their column's name does not explain turn out to hold."""
+    if len(values) == 0:
         return None
-    if _is_about_people(table) and phrase in _OF_A_PERSON:
-        return _OF_A_PERSON[phrase]
-    if phrase == "ship-name" and _subject(table) in {"order", "shipment"}:
-        return "company"
-    found = next((kind for kind, rule in _RULES.items() if rule.search(phrase)), None)
-    if found == "street" and _NO_STREET.search(phrase):
-        return None
-    names_a_thing = (
-        found == "full_name" and not _is_about_people(table) and _subject(table) in _THINGS
+    if shared < _SHARED and not describes_a_person(name) and are_names(values):
+        return "full_name"
+    if ends_in_name(name) and are_given_names(values):
+        return "full_name"
+    at_length = _mean_words(values) >= _WORDS_AT_LENGTH
+    if (at_length and tells_at_length(name) and shared < _SHARED) or holds_some(values):
+        return FREE_TEXT
+    return None
+
+
+def _mean_words(values: pa.Array) -> float:
+    return 1 + float(pc.mean(pc.count_substring_regex(values, r"\s+")).as_py())
+
+
+def _is_key(table: Table, column: Column) -> bool:
+    keys = (
+        *(u.columns for u in table.uniques if u.whole),
+        *(f.columns for f in table.foreign_keys),
     )
-    return None if names_a_thing else found
+    return column.datatype.kind is Kind.UUID or any(column.name in key for key in keys)
 
 
-def _is_about_people(table: tuple[str, ...]) -> bool:
-    return _subject(table) in _PEOPLE or (len(table) > 0 and table[-1] in _PEOPLE)
-
-
-def _subject(table: tuple[str, ...]) -> str:
-    """What one row of a table is: its last word that says something, in the singular."""
-    telling = [w for w in map(_singular, table) if w not in _FILLERS]
-    return telling[-1] if telling else ""
-
-
-def _singular(word: str) -> str:
-    if word.endswith("ies"):
-        return word[:-3] + "y"
-    return word[:-1] if word.endswith("s") and not word.endswith("ss") else word
-
-
-def _contradicted(kind: str, values: pa.Array) -> bool:
-    if kind not in _AT_LEAST or len(values) == 0:
+def _contradicted(kind: str, name: str, values: pa.Array) -> bool:
+    """Whether values are not what the name promises."""
+    if len(values) == 0:
+        return False
+    if kind == "full_name" and names_people_alone(name):
+        return len(values.unique()) >= _FEWEST and not names_somebody(values)
+    if kind not in _AT_LEAST:
         return False
     holding = pc.sum(pc.match_substring_regex(values, _AT_LEAST[kind])).as_py()
     return bool(holding < _CONTRADICTED * len(values))
@@ -225,20 +252,3 @@ def _some(values: pa.Array) -> pa.Array:
     at = np.linspace(0, max(0, len(values) - 1), min(len(values), _MOST_VALUES)).astype(np.int64)
     trimmed = pc.utf8_trim_whitespace(values.take(pa.array(at)))
     return trimmed.filter(pc.not_equal(trimmed, ""))
-
-
-def _passes_luhn(value: str) -> bool:
-    """ISO/IEC 7812-1, annex B: the check digit of card numbers."""
-    digits = [int(c) for c in reversed(value) if c.isdigit()]
-    total = sum(digits[::2]) + sum(sum(divmod(2 * d, 10)) for d in digits[1::2])
-    return 13 <= len(digits) <= 19 and total % 10 == 0
-
-
-def _passes_mod_97(value: str) -> bool:
-    """ISO 13616-1 and ISO 7064: the check digits of an IBAN."""
-    compact = value.replace(" ", "")
-    turned = compact[4:] + compact[:4]
-    return int("".join(str(int(c, 36)) for c in turned)) % 97 == 1
-
-
-_PROOFS: Mapping[str, Callable[[str], bool]] = {"card": _passes_luhn, "iban": _passes_mod_97}
