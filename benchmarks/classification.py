@@ -32,7 +32,8 @@ from connectors.datatypes import DataType, Kind
 from connectors.engines import open_source
 from connectors.schema import Column, Table, TableName
 from generators.columns import Sample
-from generators.privacy.classify import Class, Classified, classify
+from generators.privacy.classify import classify
+from generators.privacy.kinds import Class, Classified
 from generators.privacy.support import Support
 
 _LABELS = Path(__file__).with_name("column_labels.yaml")
@@ -42,7 +43,10 @@ _KINDS = {
     **dict.fromkeys(("integer", "bigint", "smallint"), Kind.INTEGER),
     **dict.fromkeys(("json", "jsonb"), Kind.JSON),
     **dict.fromkeys(("numeric", "money"), Kind.DECIMAL),
-    **{"bytea": Kind.BYTES, "boolean": Kind.BOOLEAN, "uuid": Kind.UUID, "date": Kind.DATE},
+    "bytea": Kind.BYTES,
+    "boolean": Kind.BOOLEAN,
+    "uuid": Kind.UUID,
+    "date": Kind.DATE,
 }
 
 

@@ -29,6 +29,7 @@ from safetensors import numpy as tensors
 from connectors.ddl import DdlItem
 from connectors.schema import Schema, TableName
 from generators.carried import Carried, carried_header, carried_members, restored_carried
+from generators.classes import class_states, restored_classes
 from generators.errors import BrokenArchive, NewerArchive, NotAnArchive
 from generators.estimates import estimate_states, restored_estimates
 from generators.found import found_states, restored_rules
@@ -68,6 +69,7 @@ def write_archive(model: DatabaseModel, path: Path) -> None:
         attacked_states(model.attacked, model.k),
         trait_states(model.traits),
         estimate_states(model.estimates),
+        class_states(model.schema, model.classes),
     )
     values, arrays = _parted(chain.from_iterable(states))
     day = None if model.as_of is None else model.as_of.isoformat()
@@ -119,6 +121,7 @@ def read_archive(path: Path) -> DatabaseModel:
             restored_attacked(values),
             restored_traits(values),
             restored_estimates(values),
+            restored_classes(schema, values),
         )
     except _NONSENSE as error:
         raise BrokenArchive(

@@ -9,8 +9,8 @@ import pyarrow as pa
 from connectors.schema import Column, ForeignKey, Table, TableName
 from generators.columns import Codes, Sample, column_generators
 from generators.contexts import joined
-from generators.encoding import FittedColumn, fit_column
-from generators.facts import Facts, null_rows, stored
+from generators.encoding import FittedColumn
+from generators.facts import Facts, learned_column, null_rows, stored
 from generators.keyed import divided
 from generators.keys import KeyGenerator
 from generators.relations.counts import SIMPLER, count_column, differing, more_than
@@ -40,10 +40,7 @@ def draft(facts: Facts, table: Table, below: Mapping[TableName, Draft]) -> Draft
     """What is known of a table's rows without those of its owner; its children are in `below`."""
     training = facts.source.training[table.name]
     learned, keys = divided(facts, table)
-    columns = tuple(
-        fit_column(table.name, c, stored(training, c.name), training.units, facts.support)
-        for c in learned
-    )
+    columns = tuple(learned_column(facts, table, c) for c in learned)
     beside = _beside(facts, table.name)
     counts, branching = _counts(facts, table.name, beside), _branching(facts, table.name)
     common = joined(

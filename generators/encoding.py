@@ -10,6 +10,8 @@ from connectors.datatypes import arrow_type
 from connectors.schema import Column, TableName
 from generators.columns import Codes, ColumnGenerator, Draw, Sample, Traits, choose
 from generators.distinct import hashable
+from generators.privacy.classify import semantic
+from generators.privacy.kinds import Class, Classified
 from generators.privacy.support import Ints, Support
 from generators.tables import Feature
 
@@ -50,12 +52,20 @@ class FittedColumn:
 
 
 def fit_column(
-    table: TableName, column: Column, values: pa.Array, units: Ints, support: Support
+    table: TableName,
+    column: Column,
+    values: pa.Array,
+    units: Ints,
+    support: Support,
+    known: Classified | None = None,
 ) -> FittedColumn:
-    """Chooses and fits the generator of one column from all of its training values."""
+    """Chooses and fits the generator of one column from all of its training values.
+
+    Where its class is not known, name and values tell the personal kind.
+    """
     present = ~_nulls(values)
     sample = Sample(pc.drop_null(values), units[present])
-    kind = choose(traits(table, column, sample, support))
+    kind = choose(traits(table, column, sample, support, known))
     nullable = column.nullable and bool((~present).any())
     return FittedColumn(column, kind.fit(column, sample, support), nullable)
 
@@ -65,12 +75,20 @@ def empty(column: Column, rows: int) -> pa.Array:
     return pa.nulls(rows, arrow_type(column.datatype))
 
 
-def traits(table: TableName, column: Column, sample: Sample, support: Support) -> Traits:
-    """What the choice of a column's generator looks at."""
+def traits(
+    table: TableName,
+    column: Column,
+    sample: Sample,
+    support: Support,
+    known: Classified | None = None,
+) -> Traits:
+    """What the choice of a column's generator looks at; its class, where it is known already."""
     values = hashable(sample.values)
     shares = support.shares(values, sample.units).value
     distinct = int(pc.count_distinct(values).as_py())
-    return Traits(table, column, sample, distinct, 1 - shares.rest if len(values) else 0.0)
+    supported = float(1 - shares.rest) if len(values) else 0.0
+    told = known or Classified(Class.UNKNOWN, semantic(table, column, sample, supported))
+    return Traits(table, column, sample, distinct, supported, told.kind)
 
 
 def _nulls(values: pa.Array) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

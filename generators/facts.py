@@ -8,8 +8,10 @@ import pyarrow as pa
 
 from connectors.ddl import DdlItem
 from connectors.profile import Profile, UnitPath
-from connectors.schema import ForeignKey, Schema, Table, TableName
+from connectors.schema import Column, ForeignKey, Schema, Table, TableName
+from generators.classes import Classes
 from generators.columns import Codes
+from generators.encoding import FittedColumn, fit_column
 from generators.privacy.support import Ints, Support
 from generators.relations.beats import ticks
 from generators.relations.levels import Descent, descent
@@ -44,6 +46,7 @@ class Reading:
         training: each table's training rows.
         copied: tables whose rows travel as they are; the training rows are all of them.
         masked: tables whose rows travel masked.
+        classes: what columns say of people, as far as it was looked at.
     """
 
     schema: Schema
@@ -54,6 +57,7 @@ class Reading:
     training: Mapping[TableName, Training]
     copied: frozenset[TableName] = frozenset()
     masked: frozenset[TableName] = frozenset()
+    classes: Classes = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +206,15 @@ def _reference(facts: Facts, key: ForeignKey, mode: Mode) -> Reference:
     nullable = any(nulls[c].null_frac > 0 for c in key.columns)
     count = facts.clusters[key.parent][0].count if mode is Mode.CLUSTER else 1
     return Reference(key, mode, count, nullable)
+
+
+def learned_column(facts: Facts, table: Table, column: Column) -> FittedColumn:
+    """A column with the generator that suits its class and its training values best."""
+    training, known = facts.source.training[table.name], facts.source.classes.get(table.name, {})
+    values = stored(training, column.name)
+    return fit_column(
+        table.name, column, values, training.units, facts.support, known.get(column.name)
+    )
 
 
 def stored(training: Training, column: str) -> pa.Array:

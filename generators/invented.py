@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 from connectors.datatypes import DataType, Kind
 from connectors.schema import Column
 from generators.columns import Codes, Draw, Sample, State, Traits
-from generators.privacy.classify import semantic
 from generators.privacy.support import Released, Support
 from generators.single import Single
 
@@ -60,7 +59,7 @@ class Invented(Single):
 
     @classmethod
     def claims(cls, traits: Traits) -> float:
-        """High where name or values of the column say that it is of this kind."""
+        """High where the column is classified as one of this kind."""
         return claim(cls.kind, cls.shortest, traits)
 
     @classmethod
@@ -125,7 +124,7 @@ class Shaped:
 
     @classmethod
     def claims(cls, traits: Traits) -> float:
-        """High where name or values of the column say that it is of this kind."""
+        """High where the column is classified as one of this kind."""
         return claim(cls.kind, cls.shortest, traits)
 
     @classmethod
@@ -211,7 +210,7 @@ def claim(kind: str, shortest: int, traits: Traits) -> float:
     datatype = traits.column.datatype
     wide = datatype.length is None or datatype.length >= shortest
     own = datatype.kind is Kind.TEXT and wide
-    return _CLAIM if own and semantic(traits.table, traits.column, traits.sample) == kind else 0.0
+    return _CLAIM if own and traits.personal == kind else 0.0
 
 
 def cut(texts: pa.Array, datatype: DataType) -> pa.Array:

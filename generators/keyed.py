@@ -12,8 +12,8 @@ from connectors.rules import Expression, Scope, compiled, evaluate, failing
 from connectors.schema import Check, Column, Table, Unique
 from generators import keys as key_kinds
 from generators.columns import Draw, Sample
-from generators.encoding import FittedColumn, fit_column
-from generators.facts import Facts, stored
+from generators.encoding import FittedColumn
+from generators.facts import Facts, learned_column, stored
 from generators.keys import KeyGenerator
 from generators.randomness import identities, stream
 from generators.relations.owners import is_own
@@ -93,12 +93,9 @@ def _differ(column: Column, key: KeyGenerator, told: list[Expression]) -> bool:
 
 def _is_invented(facts: Facts, table: Table, column: Column) -> bool:
     """Whether a personal generator already makes distinct values that the column may hold."""
-    training = facts.source.training[table.name]
-    fitted = fit_column(
-        table.name, column, stored(training, column.name), training.units, facts.support
-    )
+    invented = learned_column(facts, table, column)
     pattern = _pattern(facts, table, column)
-    return fitted.generator.distinct and (pattern is None or _matches(fitted, pattern))
+    return invented.generator.distinct and (pattern is None or _matches(invented, pattern))
 
 
 def _matches(fitted: FittedColumn, pattern: str) -> bool:

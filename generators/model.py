@@ -7,6 +7,7 @@ from datetime import date
 from connectors.ddl import DdlItem
 from connectors.schema import ForeignKey, Schema, TableName
 from generators.carried import Carried
+from generators.classes import Classes
 from generators.encoding import FittedColumn
 from generators.estimates import Estimates
 from generators.found import Found
@@ -73,6 +74,7 @@ class DatabaseModel:
         attacked: what attacks on it achieved.
         traits: what its rows look like, to hold others against.
         estimates: what the source's planner knew of its rows.
+        classes: what each column says of people; empty where the file does not say.
     """
 
     schema: Schema
@@ -86,6 +88,7 @@ class DatabaseModel:
     attacked: Attacked = NOT_ATTACKED
     traits: tuple[Trait, ...] = ()
     estimates: Estimates = field(default_factory=lambda: Estimates({}))
+    classes: Classes = field(default_factory=dict)
 
     @property
     def owners(self) -> Owners:

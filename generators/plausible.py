@@ -7,8 +7,8 @@ import numpy as np
 
 from generators.columns import Draw
 from generators.feistel import Words, mixed, salt_of
-from generators.privacy.classify import words
 from generators.privacy.support import Floats
+from generators.privacy.wording import words
 
 
 def _listed(text: str) -> frozenset[str]:

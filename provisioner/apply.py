@@ -5,6 +5,8 @@ from dataclasses import replace
 
 from connectors.engines import Reader
 from connectors.schema import ForeignKey, Schema, TableName
+from generators.classes import said
+from generators.privacy.kinds import Classified
 from provisioner.carrying import Carrying
 from provisioner.config import EACH_EMPTY, ONE, Config, Key, Mode
 from provisioner.errors import WrongRequest
@@ -52,8 +54,30 @@ def to_learning(
         chosen.carrying.acknowledged | set(config.acknowledge),
     )
     return replace(
-        chosen, units=named, keys=tuple(keys), skip=skip, wishes=wishes, carrying=carrying
+        chosen,
+        units=named,
+        keys=tuple(keys),
+        skip=skip,
+        wishes=wishes,
+        carrying=carrying,
+        classes=dict(_classes(config, schema)),
     )
+
+
+def _classes(config: Config, schema: Schema) -> Iterator[tuple[TableName, dict[str, Classified]]]:
+    """What the configuration says that columns say of people."""
+    known = tuple(table.name for table in schema.tables)
+    for text, section in config.tables.items():
+        if section.mode is Mode.SKIP or not section.columns:
+            continue
+        name = _table(config, ("tables", text), text, known)
+        columns = {column.name for column in schema.table(name).columns}
+        for column in section.columns:
+            if column not in columns:
+                path = ("tables", text, "columns", column)
+                raise config.places.wrong(path, f"no column {column} in {name}")
+        found = section.columns.items()
+        yield name, {column: said(one.group, one.kind) for column, one in found}
 
 
 def to_request(

@@ -30,6 +30,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from generators.privacy.attacked import Limits
+from generators.privacy.kinds import KINDS, Class
 from provisioner.errors import WrongConfig
 from provisioner.lines import Places, escaped, outline, resolved
 from provisioner.passwords import Scheme
@@ -217,6 +218,26 @@ class RulesSection(_Section):
     add: tuple[Condition, ...] = ()
 
 
+class ColumnSection(_Section):
+    """What is said of one column.
+
+    Attributes:
+        group: `class` in the file: what it says of people.
+        kind: for a personal column, what shall be invented: email, phone, free_text ...
+    """
+
+    group: Class = Field(alias="class")
+    kind: str | None = None
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.kind is not None and self.group not in {Class.PERSONAL, Class.QUASI}:
+            raise ValueError(f"no kind goes with the class {self.group}; expected class personal")
+        if self.kind is not None and self.kind not in KINDS:
+            raise ValueError(f"expected kind to be one of {', '.join(sorted(KINDS))}")
+        return self
+
+
 class TableSection(_Section):
     """What is said of one table.
 
@@ -226,6 +247,7 @@ class TableSection(_Section):
         hand_made: rows by column, or the CSV file that holds them.
         passwords: the scheme by which hand-made values of a column are hashed.
         invariants: what is said of the rules that its rows keep.
+        columns: what is said of columns by name; others are classified.
     """
 
     mode: Annotated[Mode, BeforeValidator(_known_mode)] = Mode.SYNTHESIZE
@@ -235,6 +257,7 @@ class TableSection(_Section):
     hand_made: HandMade | None = Field(default=None, repr=False)
     passwords: dict[str, Annotated[Scheme, BeforeValidator(_known_scheme)]] = {}
     invariants: RulesSection = RulesSection()
+    columns: dict[str, ColumnSection] = {}
 
 
 class HavingSection(_Section):
@@ -472,6 +495,7 @@ _SECTIONS: Mapping[tuple[str | None, ...], type[_Section]] = {
     ("tables", None): TableSection,
     ("tables", None, "keys", None): Key,
     ("tables", None, "invariants"): RulesSection,
+    ("tables", None, "columns", None): ColumnSection,
     ("scenarios", None): ScenarioSection,
     ("scenarios", None, "having"): HavingSection,
 }

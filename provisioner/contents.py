@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from connectors.schema import Column, Table
 from generators.encoding import FittedColumn
 from generators.model import DatabaseModel, TableModel
 from generators.orientation import oriented
 from generators.privacy.attacked import NOT_ATTACKED, Attacked, Verdict
+from generators.privacy.kinds import Classified
 
 NOT_PROMISED = (
     "The file is derived from personal data and is not anonymous.",
@@ -29,6 +30,7 @@ class ColumnContents:
         generator: the kind of its generator, "key: ..." for one that makes a key, "reference" or
             "owner" for one that takes a parent's value, "generated" for one that SQL computes.
         codes: codes that it was learned in, null included; 0 where nothing was learned in codes.
+        group: its class, what it says of people; empty where the file does not say.
         personal: whether it stands for data that identifies people; nothing is learned from
             the values of such a column.
         withheld: share of its rows whose value fewer than k units share, as far as k units have
@@ -41,6 +43,7 @@ class ColumnContents:
     codes: int
     personal: bool
     withheld: float | None
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +180,20 @@ def _table(model: DatabaseModel, table: Table) -> TableContents:
         unit=None if learned.unit is None else str(learned.unit),
         owner=None if owner is None else str(owner.parent),
         generator=learned.generator.kind,
-        columns=tuple(_columns(table, learned)),
+        columns=tuple(_columns(table, learned, model.classes.get(table.name, {}))),
         mode=model.carried[table.name].mode if table.name in model.carried else "synthesize",
     )
 
 
-def _columns(table: Table, learned: TableModel) -> Iterator[ColumnContents]:
+def _columns(
+    table: Table, learned: TableModel, classes: Mapping[str, Classified]
+) -> Iterator[ColumnContents]:
+    for column in _made_or_learned(table, learned):
+        known = classes.get(column.name)
+        yield column if known is None else replace(column, group=known.group.value)
+
+
+def _made_or_learned(table: Table, learned: TableModel) -> Iterator[ColumnContents]:
     fitted = {f.column.name: f for f in learned.columns}
     for column in table.columns:
         if column.name in fitted:

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from connectors.datatypes import Kind
+from connectors.datatypes import arrow_type
 from connectors.engines import Reader, Source
 from connectors.errors import EmptyDatabase
 from connectors.profile import Profile, Split, TableProfile, TableSize, UnitPath
 from connectors.schema import Column, Schema, Table, TableName
-from generators.columns import Sample
-from generators.privacy.classify import semantic
+from generators.classes import Classes, table_classes
+from generators.privacy.kinds import Classified
+from generators.privacy.support import Support
 from generators.privacy.units import unit_paths
 from generators.relations.owners import Owners, choose_owners
 from provisioner.events import Advanced, Listener, StageFinished, StageStarted, silent
@@ -29,6 +29,7 @@ class ColumnDescription:
 
     Attributes:
         key: "primary", "unique", the table it references, or nothing.
+        group: its class: key, personal, quasi, plain or unknown.
         personal: the kind of personal data that it seems to hold; None where it seems to hold none.
         null_fraction: share of rows without a value.
         distinct: number of distinct values; None where it was not asked for.
@@ -37,6 +38,7 @@ class ColumnDescription:
     name: str
     type: str
     key: str
+    group: str
     personal: str | None
     null_fraction: float
     distinct: int | None
@@ -87,7 +89,7 @@ class _Facts:
     paths: Mapping[TableName, UnitPath]
     owners: Owners
     sizes: Mapping[TableName, TableSize]
-    personal: Mapping[tuple[TableName, str], str]
+    classes: Classes
 
 
 def describe(source: Source, listen: Listener = silent, *, distinct: bool = False) -> Description:
@@ -112,34 +114,21 @@ def _facts(source: Source, schema: Schema, listen: Listener, *, distinct: bool) 
     sizes = source.sizes()
     paths = unit_paths(schema, sizes)
     profile = source.profile(schema, Split(paths, salt=0, holdout=0.0), distinct)
-    personal: dict[tuple[TableName, str], str] = {}
+    classes = {}
     for table in schema.tables:
-        personal.update(_personal(source, table))
+        classes[table.name] = _classes(source, table)
         listen(Advanced("describe", 1, str(table.name)))
     listen(StageFinished("describe", len(schema.tables), time.monotonic() - began))
-    return _Facts(profile, paths, choose_owners(schema, profile, paths, _K), sizes, personal)
+    return _Facts(profile, paths, choose_owners(schema, profile, paths, _K), sizes, classes)
 
 
-def _personal(source: Reader, table: Table) -> Iterator[tuple[tuple[TableName, str], str]]:
-    """The personal columns of a table and their kinds, by name and by up to 1,000 values."""
-    if not any(column.datatype.kind is Kind.TEXT for column in table.written):
-        return
+def _classes(source: Reader, table: Table) -> Mapping[str, Classified]:
+    """The class of each column by name, type and up to 1,000 values, a row counting as a unit."""
     batches = list(source.read(table, _LOOKED_AT))
-    rows = pa.Table.from_batches(batches) if batches else None
-    for column in table.written:
-        if column.datatype.kind is Kind.TEXT:
-            values = _values(rows, column)
-            kind = semantic(
-                table.name, column, Sample(values, np.arange(len(values), dtype=np.int64))
-            )
-            if kind is not None:
-                yield (table.name, column.name), kind
-
-
-def _values(rows: pa.Table | None, column: Column) -> pa.Array:
-    if rows is None:
-        return pa.array([], pa.string())
-    return pc.drop_null(rows[column.name].combine_chunks())
+    expected = pa.schema([(c.name, arrow_type(c.datatype)) for c in table.written])
+    rows = pa.Table.from_batches(batches) if batches else expected.empty_table()
+    units = np.arange(len(rows), dtype=np.int64)
+    return table_classes(table, rows, units, Support(_K), {})
 
 
 def _as_trees(schema: Schema, facts: _Facts) -> Iterator[tuple[TableName, int]]:
@@ -173,12 +162,13 @@ def _table(table: Table, depth: int, facts: _Facts) -> TableDescription:
 def _column(
     table: Table, column: Column, profile: TableProfile, facts: _Facts
 ) -> ColumnDescription:
-    measured = profile.columns[column.name]
+    measured, found = profile.columns[column.name], facts.classes[table.name][column.name]
     return ColumnDescription(
         name=column.name,
         type=column.datatype.domain or column.datatype.sql,
         key=_key(table, column.name),
-        personal=facts.personal.get((table.name, column.name)),
+        group=found.group.value,
+        personal=found.kind,
         null_fraction=measured.null_frac,
         distinct=measured.n_distinct,
     )

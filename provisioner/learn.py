@@ -12,6 +12,7 @@ from connectors.invariants import Claim, Tally
 from connectors.planner import Query
 from connectors.profile import Split, TableSize, UnitPath
 from connectors.schema import ForeignKey, Schema, Table, TableName
+from generators.classes import Classes, table_classes
 from generators.discovery import proposed, verified
 from generators.facts import Reading, Training
 from generators.fit import Fitted, Overrun, fit_database
@@ -69,6 +70,7 @@ class Learning:
         carrying: tables whose rows travel in the file.
         attack: what attacks on the model may achieve; None to leave it unattacked.
         queries: the user's own, whose plans are kept.
+        classes: what a person says that columns say of people.
     """
 
     k: int = 11
@@ -86,6 +88,7 @@ class Learning:
     carrying: Carrying = field(default_factory=Carrying)
     attack: Limits | None = None
     queries: tuple[Query, ...] = ()
+    classes: Classes = field(default_factory=dict)
 
     @property
     def refines(self) -> bool:
@@ -133,6 +136,7 @@ def models(
         sample.split.paths,
         sample.training,
         learning.carrying.copied,
+        classes=sample.classes,
     )
     day = learning.as_of or datetime.now(UTC).date()
     rules = _found(source, sample, learning, listen).rules if learning.invariants else ()
@@ -142,7 +146,7 @@ def models(
     for fitted in _fitted(facts, learning, listen):
         traits = portrayed(Sitting(fitted, sample.training, facts.paths, Support(learning.k)))
         seen = replace(fitted, traits=traits, estimates=known)
-        model = replace(seen, as_of=day, invariants=rules)
+        model = replace(seen, as_of=day, invariants=rules, classes=sample.classes)
         yield model
     if model is not None and learning.attack is not None:
         evidence = Evidence(source, sample.split, sample.training, learning.attack, learning.seed)
@@ -162,6 +166,7 @@ class _Sample:
     ddl: tuple[DdlItem, ...]
     split: Split
     training: Mapping[TableName, Training]
+    classes: Classes
 
 
 def _sampled(source: Source, learning: Learning, listen: Listener) -> _Sample:
@@ -176,7 +181,14 @@ def _sampled(source: Source, learning: Learning, listen: Listener) -> _Sample:
     split = Split(paths, number(learning.seed, "holdout"), shares=shares)
     training = _read(source, schema, split, listen)
     check_public(schema, learning.carrying, known, training)
-    return _Sample(schema, ddl, split, training)
+    support = Support(learning.k)
+    classes = {
+        name: table_classes(
+            schema.table(name), part.rows, part.units, support, learning.classes.get(name, {})
+        )
+        for name, part in training.items()
+    }
+    return _Sample(schema, ddl, split, training, classes)
 
 
 def _found(source: Source, sample: _Sample, learning: Learning, listen: Listener) -> Discovered:

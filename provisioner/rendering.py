@@ -43,7 +43,7 @@ def described(description: Description) -> Iterator[RenderableType]:
     )
     for table in description.tables:
         yield Text(f"\n{table.name}", "bold")
-        columns = ("column", "type", "key", "personal", "nulls", "distinct")
+        columns = ("column", "type", "key", "class", "personal", "nulls", "distinct")
         yield _table(columns, map(_described_column, table.columns))
     for name in description.unreadable:
         yield Text(f"not readable for this role: {name}", "yellow")
@@ -60,7 +60,7 @@ def listed(contents: Contents) -> Iterator[RenderableType]:
     yield _table(("table", "rows", "owner", "unit", "model"), map(_listed, contents.tables))
     for table in contents.tables:
         yield Text(f"\n{table.name}", "bold")
-        columns = ("column", "type", "generator", "codes", "personal", "withheld")
+        columns = ("column", "type", "generator", "codes", "class", "withheld")
         yield _table(columns, map(_listed_column, table.columns))
     for sentence in contents.carried:
         yield Text(sentence, "yellow")
@@ -229,7 +229,8 @@ def _described(table: TableDescription) -> tuple[str, ...]:
 def _described_column(column: ColumnDescription) -> tuple[str, ...]:
     distinct = "" if column.distinct is None else f"{column.distinct:,}"
     nulls = f"{column.null_fraction:.1%}" if column.null_fraction else ""
-    return column.name, column.type, column.key, column.personal or "", nulls, distinct
+    told = column.group, column.personal or ""
+    return column.name, column.type, column.key, *told, nulls, distinct
 
 
 def _listed(table: TableContents) -> tuple[str, ...]:
@@ -240,8 +241,8 @@ def _listed(table: TableContents) -> tuple[str, ...]:
 def _listed_column(column: ColumnContents) -> tuple[str, ...]:
     codes = str(column.codes) if column.codes else ""
     withheld = "" if column.withheld is None else f"{column.withheld:.1%}"
-    personal = "personal" if column.personal else ""
-    return column.name, column.type, column.generator, codes, personal, withheld
+    group = column.group or ("personal" if column.personal else "")
+    return column.name, column.type, column.generator, codes, group, withheld
 
 
 def _ruled(rule: RuleContents) -> tuple[str, ...]:

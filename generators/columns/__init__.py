@@ -47,6 +47,7 @@ class Traits:
         sample: its values that are not null.
         distinct: number of distinct values in the sample.
         supported: share of the sample's rows whose value is held by at least k units.
+        personal: the personal kind that the column is classified as; None for none.
     """
 
     table: TableName
@@ -54,6 +55,7 @@ class Traits:
     sample: Sample
     distinct: int
     supported: float
+    personal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from generators.columns import (
     choose,
     column_generators,
 )
+from generators.privacy.classify import semantic
 from generators.privacy.support import Floats, Ints, Released, Support
 
 _MOST_CLASSES = 40
@@ -76,7 +77,7 @@ class Array:
         """Learns whole arrays, lengths and elements."""
         bins = Binning(support, most=_MOST_CLASSES).fit(_lengths(sample.values), sample.units)
         lengths = bins or declared_bins([0.0, 3.0, 5.0], support)
-        whole = support.declared(_whole_arrays(column.datatype, sample, support))
+        whole = support.declared(_whole_arrays(column, sample, support))
         fields = _fitted_elements(_element_column(column), _flattened(sample), support)
         return cls._assembled(column, {"whole": whole, **lengths, **fields})
 
@@ -139,10 +140,12 @@ def _element_column(column: Column) -> Column:
     return replace(column, datatype=element, nullable=False, default=None)
 
 
-def _whole_arrays(datatype: DataType, sample: Sample, support: Support) -> pa.Array:
-    """Text forms of the supported arrays; none where they cover too few rows."""
-    element = datatype.element
+def _whole_arrays(column: Column, sample: Sample, support: Support) -> pa.Array:
+    """Text forms of the supported arrays; none where they cover too few rows, or are personal."""
+    element = column.datatype.element
     if element is None or element.kind not in _WRITTEN:
+        return pa.array([], pa.string())
+    if semantic(_NOWHERE, _element_column(column), _flattened(sample)) is not None:
         return pa.array([], pa.string())
     found = support.shares(_written(sample.values), sample.units).value
     covered = found.shares[:MOST_CODES].sum() >= _WHOLE
@@ -192,7 +195,8 @@ def _chosen(column: Column, sample: Sample, support: Support) -> type[ColumnGene
     plain = column.datatype.kind in _WRITTEN
     counted = len(sample.values.unique()) if plain else len(sample.values)
     supported = 1 - support.shares(sample.values, sample.units).value.rest if plain else 0.0
-    return choose(Traits(_NOWHERE, column, sample, counted, supported))
+    personal = semantic(_NOWHERE, column, sample, supported)
+    return choose(Traits(_NOWHERE, column, sample, counted, supported, personal))
 
 
 generator: type[ColumnGenerator] = Array

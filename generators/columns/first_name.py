@@ -8,7 +8,7 @@ import pyarrow as pa
 from generators.columns import ColumnGenerator, Draw
 from generators.identities import first_name, middle_name
 from generators.invented import Invented
-from generators.privacy.classify import words
+from generators.privacy.wording import words
 
 
 @dataclass(frozen=True, slots=True)

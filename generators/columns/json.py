@@ -1,7 +1,6 @@
 """JSON documents: their shape is learned, their leaves are drawn path by path."""
 
 import json
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import pyarrow as pa
 from connectors.datatypes import Kind
 from connectors.schema import Column
 from generators.columns import Codes, ColumnGenerator, Draw, Sample, State, Traits
+from generators.privacy.classify import personal_leaves
 from generators.privacy.support import Ints, Support
 from generators.words import neutral_words
 
@@ -22,10 +22,6 @@ _LEVELS = np.linspace(0, 1, 9)
 _NUMBER, _TEXT, _BOOLEAN = 0, "", False
 """Leaves of a shape; null stands for itself."""
 _ITEM = "[]"
-_PERSONAL = re.compile(
-    r"name|mail|phone|mobile|street|address|birth|passw|secret|token|ssn|iban|card|login|user",
-    re.IGNORECASE,
-)
 Leaves = Mapping[str, Any]
 
 
@@ -48,8 +44,10 @@ class Json:
 
     @classmethod
     def claims(cls, traits: Traits) -> float:
-        """Good at every JSON column."""
-        return 0.6 if traits.column.datatype.kind is Kind.JSON else 0.0
+        """Good at every JSON column, and the only one where some leaves are personal."""
+        if traits.column.datatype.kind is not Kind.JSON:
+            return 0.0
+        return 0.6 if traits.personal is None else 0.9
 
     @classmethod
     def fit(cls, column: Column, sample: Sample, support: Support) -> Self:
@@ -168,7 +166,11 @@ def _leaves(documents: list[Any], units: Ints, support: Support) -> dict[str, An
     for document, unit in zip(documents, units.tolist(), strict=True):
         for path, leaf in _paths(document, ""):
             found[path].append((leaf, unit))
-    learned = ((path, _learned(path, seen, support)) for path, seen in sorted(found.items()))
+    private = personal_leaves(documents)
+    learned = (
+        (path, _learned(seen, support, texts=path not in private))
+        for path, seen in sorted(found.items())
+    )
     return {path: leaf for path, leaf in learned if leaf}
 
 
@@ -185,14 +187,14 @@ def _paths(document: Any, path: str) -> Iterator[tuple[str, Any]]:
         yield path, document
 
 
-def _learned(path: str, seen: list[tuple[Any, int]], support: Support) -> dict[str, Any]:
+def _learned(seen: list[tuple[Any, int]], support: Support, *, texts: bool) -> dict[str, Any]:
     """Released facts of one path; none at all where fewer than k units hold it."""
     if len({unit for _, unit in seen}) < support.k:
         return {}
     facts: dict[str, Any] = {}
     for fact, learn in _LEARNERS.items():
         kept = [(leaf, unit) for leaf, unit in seen if type(leaf) in _LEAF_TYPES[fact]]
-        if kept and not (fact == "texts" and _PERSONAL.search(path)):
+        if kept and (texts or fact != "texts"):
             leaves, units = zip(*kept, strict=True)
             facts |= learn(list(leaves), np.array(units, dtype=np.int64), support)
     return facts

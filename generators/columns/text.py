@@ -12,6 +12,7 @@ from connectors.datatypes import Kind
 from connectors.schema import Column
 from generators.binning import Binning, Bins, declared_bins, restored_bins
 from generators.columns import Codes, ColumnGenerator, Draw, Sample, State, Traits
+from generators.privacy.kinds import QUASI
 from generators.privacy.support import Ints, Support
 from generators.words import texts, writing_style
 
@@ -34,8 +35,10 @@ class Text:
 
     @classmethod
     def claims(cls, traits: Traits) -> float:
-        """The fallback of every text."""
-        return 0.2 if traits.column.datatype.kind is Kind.TEXT else 0.0
+        """The fallback of every text, and of personal ones that no other kind has room for."""
+        if traits.column.datatype.kind is not Kind.TEXT:
+            return 0.0
+        return 0.2 if traits.personal is None or traits.personal in QUASI else 0.9
 
     @classmethod
     def fit(cls, column: Column, sample: Sample, support: Support) -> Self:

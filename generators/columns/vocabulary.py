@@ -10,8 +10,8 @@ import pyarrow as pa
 from connectors.datatypes import Kind
 from connectors.schema import Column
 from generators.columns import Codes, ColumnGenerator, Draw, Sample, State, Traits
-from generators.privacy.classify import words
 from generators.privacy.support import Support
+from generators.privacy.wording import words
 from generators.single import Single
 
 _VOCABULARIES = (

@@ -1,11 +1,8 @@
 """Tells by name, type and value which columns identify people, and how."""
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -15,6 +12,15 @@ import pyarrow.compute as pc
 from connectors.datatypes import NUMBERS, Kind
 from connectors.schema import Column, Table, TableName
 from generators.columns import Sample
+from generators.privacy.kinds import (
+    FREE_TEXT,
+    LEAVES,
+    NAMES_A_PERSON,
+    PICTURE,
+    QUASI,
+    Class,
+    Classified,
+)
 from generators.privacy.recognise import (
     are_given_names,
     are_names,
@@ -38,55 +44,11 @@ _SHARED = 0.3
 _WORDS_AT_LENGTH = 4
 _FEWEST = 5
 """Different values that may contradict a name."""
-_NAMES_A_PERSON = frozenset({"first_name", "last_name", "full_name", "email", "passport"})
-_QUASI = frozenset({"company", "postal_code"})
-"""Kinds that are invented, but tell no person from another."""
-_DIRECT = _NAMES_A_PERSON | frozenset(
-    {"phone", "street", "card", "iban", "identifier", "login", "secret", "network_address", "url"}
-)
 _IN_NUMBERS = frozenset({"phone", "card", "passport", "identifier"})
 _NETWORK = frozenset({"inet", "cidr", "macaddr", "macaddr8"})
 _NOWHERE = TableName("", "")
-FREE_TEXT = "free_text"
-"""The kind of texts at length that hold, or may hold, something about people."""
-LEAVES = "json"
-"""The kind of documents of which some leaves are personal."""
-
 _AT_LEAST: Mapping[str, str] = {"email": "@", "phone": r"[0-9].*[0-9].*[0-9]"}
 """What most values of a column must hold for its name to be believed."""
-
-
-class Class(StrEnum):
-    """What a column says of people."""
-
-    KEY = "key"
-    """It identifies a row, and nobody outside the database."""
-    PERSONAL = "personal"
-    """It names, reaches, locates or authenticates a person, or may do so."""
-    QUASI = "quasi"
-    """It is an attribute, which together with others may single somebody out."""
-    PLAIN = "plain"
-    """It says nothing of people by itself."""
-    UNKNOWN = "unknown"
-    """A text, document or bytes that nothing is known of; treated as personal."""
-
-
-@dataclass(frozen=True, slots=True)
-class Classified:
-    """A column's class, and for personal columns, and some others that are invented, the kind."""
-
-    group: Class
-    kind: str | None = None
-
-    @property
-    def direct(self) -> bool:
-        """Whether a value by itself names, reaches or authenticates a person."""
-        return self.group is Class.PERSONAL and self.kind in _DIRECT
-
-    @property
-    def withheld(self) -> bool:
-        """Whether no literal of it is released, however many share it."""
-        return self.group in {Class.PERSONAL, Class.UNKNOWN} or self.kind is not None
 
 
 def classify(table: Table, column: Column, sample: Sample, shared: float) -> Classified:
@@ -100,7 +62,7 @@ def classify(table: Table, column: Column, sample: Sample, shared: float) -> Cla
     """
     kind = _any_kind(table.name, column, sample, shared)
     if kind is not None:
-        return Classified(Class.QUASI if kind in _QUASI else Class.PERSONAL, kind)
+        return Classified(Class.QUASI if kind in QUASI else Class.PERSONAL, kind)
     if _is_key(table, column):
         return Classified(Class.KEY)
     held = column.datatype.element or column.datatype
@@ -108,7 +70,7 @@ def classify(table: Table, column: Column, sample: Sample, shared: float) -> Cla
         if shared < _SHARED or held.kind is Kind.BYTES:
             return Classified(Class.UNKNOWN)
         return Classified(Class.QUASI if describes_a_person(column.name) else Class.PLAIN)
-    if held.kind in {Kind.ENUM}:
+    if held.kind is Kind.ENUM:
         return Classified(Class.QUASI if describes_a_person(column.name) else Class.PLAIN)
     return Classified(Class.QUASI)
 
@@ -138,7 +100,7 @@ def identifies(kind: str | None) -> bool:
     Phones, addresses, logins, cards and secrets are personal too, but stand in tables of shops,
     payments and sessions as well; they do not say whose rows these are.
     """
-    return kind in _NAMES_A_PERSON
+    return kind in NAMES_A_PERSON
 
 
 def personal_leaves(documents: list[Any]) -> frozenset[str]:
@@ -163,25 +125,30 @@ def text_leaves(document: Any, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _any_kind(table: TableName, column: Column, sample: Sample, shared: float) -> str | None:
-    datatype = column.datatype
-    match datatype.kind:
-        case Kind.TEXT:
-            return semantic(table, column, sample, shared)
+    match column.datatype.kind:
         case Kind.JSON:
             return _of_documents(column.name, sample.values)
         case Kind.BYTES:
-            return "picture" if shows_a_person(table, column.name) else None
-        case Kind.ARRAY if datatype.element is not None and datatype.element.kind is Kind.TEXT:
+            return PICTURE if shows_a_person(table, column.name) else None
+        case Kind.OTHER:
+            return _of_other(table, column)
+        case Kind.ARRAY:
             return semantic(table, _element(column), _elements(sample), shared)
-        case Kind.OTHER if datatype.sql in _NETWORK:
-            return "network_address"
-        case Kind.OTHER if datatype.sql == "xml":
-            named = named_kind(table, column.name)
-            return FREE_TEXT if named or tells_at_length(column.name) else None
         case kind if kind in NUMBERS:
             named = named_kind(table, column.name)
             return named if named in _IN_NUMBERS else None
-    return None
+        case _:
+            return semantic(table, column, sample, shared)
+
+
+def _of_other(table: TableName, column: Column) -> str | None:
+    """Of addresses of machines, and of documents by their names."""
+    if column.datatype.sql in _NETWORK:
+        return "network_address"
+    if column.datatype.sql != "xml":
+        return None
+    named = named_kind(table, column.name) is not None or tells_at_length(column.name)
+    return FREE_TEXT if named else None
 
 
 def _of_documents(name: str, values: pa.Array) -> str | None:
@@ -240,7 +207,9 @@ def _contradicted(kind: str, name: str, values: pa.Array) -> bool:
     if len(values) == 0:
         return False
     if kind == "full_name" and names_people_alone(name):
-        return len(values.unique()) >= _FEWEST and not names_somebody(values)
+        parted = pc.mean(pc.match_substring(values, " ").cast(pa.int8())).as_py()
+        few = len(values.unique()) < _FEWEST or parted >= _CONTRADICTED
+        return not few and not names_somebody(values)
     if kind not in _AT_LEAST:
         return False
     holding = pc.sum(pc.match_substring_regex(values, _AT_LEAST[kind])).as_py()

@@ -37,24 +37,31 @@ _FORMS: Mapping[str, str] = {
     "iban": r"^[A-Z]{2}[0-9]{2}( ?[A-Z0-9]{1,4}){3,8}$",
     "card": r"^[2-6][0-9]{3}([ -]?[0-9]{2,6}){2,4}$",
     "passport": r"^[0-9]{3}-[0-9]{2}-[0-9]{4}$",
-    "network_address": r"^([0-9]{1,3}(\.[0-9]{1,3}){3}(/[0-9]{1,2})?|[0-9A-Fa-f]{0,4}(:[0-9A-Fa-f]{0,4}){2,7}(/[0-9]{1,3})?|[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5})$",
+    "network_address": r"^([0-9]{1,3}(\.[0-9]{1,3}){3}(/[0-9]{1,2})?"
+    r"|[0-9A-Fa-f]{0,4}(:[0-9A-Fa-f]{0,4}){2,7}(/[0-9]{1,3})?"
+    r"|[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5})$",
     "secret": r"^\S{20,}$",
     "phone": r"^(\+[0-9][0-9 ().-]{7,20}|\(?[0-9]{3}\)?[ .-][0-9]{3}[ .-][0-9]{4})$",
-    "geo": r"^\(?-?[0-9]{1,2}\.[0-9]{3,} ?[,;] ?-?[0-9]{1,3}\.[0-9]{3,}\)?$|^(SRID=[0-9]+;)?POINT ?\(",
-    "street": r"(?i)^[0-9]{1,5}[a-z]?,? .*\b(street|st|avenue|ave|road|rd|lane|ln|drive|dr|court|ct|"
+    "geo": r"^\(?-?[0-9]{1,2}\.[0-9]{3,} ?[,;] ?-?[0-9]{1,3}\.[0-9]{3,}\)?$"
+    r"|^(SRID=[0-9]+;)?POINT ?\(",
+    "street": r"(?i)"
+    r"^[0-9]{1,5}[a-z]?,? .*\b(street|st|avenue|ave|road|rd|lane|ln|drive|dr|court|ct|"
     r"boulevard|blvd|way|parkway|pkwy|place|terrace|circle|rue|chemin)\b\.?.{0,20}$"
     r"|^(rue|via|calle|rua|avenida|viale|piazza|plaza) .*[0-9]{1,5}.{0,10}$"
     r"|^\S.*(stra(ss|ß)e|str\.|gasse|weg|platz|laan|straat|gatan|vej) [0-9]{1,4} ?[a-z]?$",
 }
-_WITH_AN_ID = r"^[a-z]+://[^/]+/.*(user|profile|people|person|member|account|@|token=|session=|id=|[0-9a-f]{16})"
+_WITH_AN_ID = (
+    r"^[a-z]+://[^/]+/.*(user|profile|people|person|member|account|@|token=|session=|id="
+    r"|[0-9a-f]{16})"
+)
 _INSIDE = re.compile(
     r"[\w.+-]+@[A-Za-z0-9-]+\.[A-Za-z]{2,}|\+[1-9][0-9][0-9 ().-]{7,16}[0-9]"
     r"|\(?\b[0-9]{3}\)?[ .-][0-9]{3}[ .-][0-9]{4}\b|\b[0-9]{3}-[0-9]{2}-[0-9]{4}\b"
     r"|\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){3,7}\b|\b[3-6][0-9]{3}(?:[ -]?[0-9]{4}){3}\b"
 )
-_NATIONAL_PHONE = re.compile(r"^\(?0?[0-9]{2,5}\)?[ ./-][0-9][0-9 ./-]{4,12}$")
+_NATIONAL_PHONE = re.compile(r"^\(?0?[0-9]{2,5}\)?[ /-][0-9][0-9 /-]{4,12}$")
 _LOOKS_LIKE_A_DATE = re.compile(r"^[0-9]{1,4}[-/. ][0-9]{1,2}[-/. ][0-9]{1,4}$")
-_NAME = re.compile(r"^[^\W\d_][\w.'’-]*(,? [^\W\d_][\w.'’-]*){0,3}$")
+_NAME = re.compile("^[^\\W\\d_][\\w.'\u2019-]*(,? [^\\W\\d_][\\w.'\u2019-]*){0,3}$")
 
 
 def recognised(values: pa.Array) -> str | None:
@@ -79,13 +86,14 @@ def recognised(values: pa.Array) -> str | None:
 
 
 def holds_some(values: pa.Array) -> bool:
-    """Whether a text among them holds an e-mail, phone, card, account, number of a state, secret."""
+    """Whether one of some texts holds something personal, as `holds_personal` has it."""
     return any(holds_personal(text) for text in values.to_pylist())
 
 
 def holds_personal(text: str) -> bool:
     """Whether a text holds an e-mail, phone, card, account, number of a state or secret."""
-    return any(map(_is_genuine, _INSIDE.findall(text))) or holds_secret(text)
+    found = _INSIDE.findall(text) if re.search(r"[A-Za-z]{2}", text) else ()
+    return any(map(_is_genuine, found)) or holds_secret(text)
 
 
 def are_names(values: pa.Array) -> bool:
@@ -203,7 +211,9 @@ def _is_a_name(text: str) -> bool:
 
 def _holds_a_name(text: str) -> bool:
     first, last = _known_names()
-    return any(word in first or word in last for word in re.split(r"[^\w'’-]+", text.casefold()))
+    return any(
+        word in first or word in last for word in re.split(r"[^\w'\u2019-]+", text.casefold())
+    )
 
 
 @cache

@@ -2,19 +2,15 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-import pyarrow as pa
-
 from connectors.datatypes import Kind
 from connectors.profile import TableSize, UnitPath
 from connectors.schema import Column, ForeignKey, Schema, Table, TableName
-from generators.columns import Sample
-from generators.privacy.classify import identifies, semantic
+from generators.privacy.classify import identifies
+from generators.privacy.wording import unit_kind
 
 _NAMES = frozenset({"first_name", "last_name", "full_name"})
 _FEWEST_ENTITIES = 500
 _WIDEST_ENTITY = 100
-_NOTHING = Sample(pa.array([], pa.string()), np.empty(0, np.int64))
 
 
 def unit_paths(
@@ -52,7 +48,7 @@ def _people(schema: Schema) -> tuple[TableName, ...]:
 
 def _identifying(table: Table) -> frozenset[str]:
     kinds = (
-        semantic(table.name, column, _NOTHING)
+        unit_kind(table.name, column.name)
         for column in table.columns
         if column.datatype.kind is Kind.TEXT
     )

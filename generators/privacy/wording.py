@@ -53,7 +53,7 @@ _NOT_ALONE = frozenset(
 
 _FILLERS = frozenset(
     _listed(
-        "list info detail data record master history profile account tbl alias credit name view v"
+        "list info detail data record master history profile account tbl alia credit name view v"
     )
 )
 """Words after which a table still holds what the words before them say."""
@@ -119,12 +119,14 @@ _WHICH = r"(-(\d|home|work|private|privat|office|business|primary|secondary|main
 _PATTERNS: Mapping[str, str] = {
     "secret": r"""\b( password | passwd | pwd | passphrase | passcode | passwort | kennwort
         | contrasena | mot-de-passe | secret | (api|access|private|signing|encryption)-key | token
-        | salt | security-answer | authori[sz]ation-code | code-challenge | verifier | session-(id|key|token) | credentials?
-        | otp | cvv | cvc | pin-(code|number) | wachtwoord | senha | haslo | losenord )\b
+        | salt | security-answer | authori[sz]ation-code | code-challenge | verifier
+        | session-(id|key|token) | credentials? | otp | cvv | cvc | pin-(code|number)
+        | wachtwoord | senha | haslo | losenord )\b
         | ^(pin|pass|pw|pw-hash)$""",
     "email": r"\b( e-mail | email | mail | courriel | correo )(-(address|addr|adresse|id))?"
     rf"{_WHICH}",
-    "network_address": r"""\b( (ip|ipv-?4|ipv-?6|mac|hardware)-(addr|address|adresse) | remote-addr )\b
+    "network_address": r"""\b( (ip|ipv-?4|ipv-?6|mac|hardware)-(addr|address|adresse)
+        | remote-addr )\b
         | ^(ip|ipv-?[46]|mac)$ | -ip$""",
     "card": r"""\b( (credit|debit)-card | (card|cc)-(number|num|no|nr) | kreditkarten?(nummer)?
         | carte-(bancaire|bleue) | (numero-(de-)?)?tarjeta )(-(number|num|no|nr))?$""",
@@ -139,14 +141,16 @@ _PATTERNS: Mapping[str, str] = {
     "identifier": r"""\b( ipi | isni | orcid | mrn | imei | imsi | iccid
         | (account|customer|patient|member|insurance|employee|badge|policy|medical-record
         | personnel|student|matriculation)-(number|num|no|nr) | matrikelnummer | kundennummer
-        | personalnummer | konto-?(nummer|nr) | device-(id|identifier|serial) | advertising-id )$""",
+        | personalnummer | konto-?(nummer|nr) | device-(id|identifier|serial)
+        | advertising-id )$""",
     "phone": r"""\b( phone | telephone | telefon | telefono | telefone | tel | mobile | handy | fax
         | gsm | whatsapp | msisdn | telefonnummer | handynummer | cell-(phone|number|no)
         | telephon | telefoon | natel | portable | movil | celular )(-(number|num|no|nr))?"""
     rf"{_WHICH}",
     "login": r"""\b( user-?name | login(-(name|id))? | nick(-?name)? | screen-name | handle
         | benutzername | nom-d?-?utilisateur | gebruikersnaam )$
-        | \b( skype | telegram | slack | discord | twitter | instagram | facebook )(-(id|name|handle))?$
+        | \b( skype | telegram | slack | discord | twitter | instagram | facebook )
+        (-(id|name|handle))?$
         | \b( changed | created | updated | modified | edited | inserted | deleted | entered
         | approved | posted | written | signed | reviewed | assigned | reported | submitted
         | requested | uploaded | registered | added | removed | closed | opened | resolved
@@ -154,7 +158,8 @@ _PATTERNS: Mapping[str, str] = {
         | recommended | referred | invited )-by$ | ^( user | member )$""",
     "first_name": r"""\b( (first|given|fore|middle|christian|preferred)-names?
         | names?-(first|given|middle) | forename | vorname | rufname | prenom | fornavn | fornamn
-        | voornaam | imie | nombre-de-pila | primer-nombre | fname | mname | nombres | etunimi )\b""",
+        | voornaam | imie | nombre-de-pila | primer-nombre | fname | mname | nombres
+        | etunimi )\b""",
     "last_name": r"""\b( (last|family|sur|maiden|birth)-names? | names?-(last|family|maiden)
         | surname | nachname | familienname | geburtsname | apellidos? | cognome | achternaam
         | efternavn | efternamn | etternavn | sobrenome | nom-(de-)?famille | nazwisko | lname
@@ -213,8 +218,12 @@ _ONLY_OF_A_PERSON = {
     ),
 }
 """What means a person's own in a table of people alone."""
-_ACCOUNTS = frozenset({"auth", "login"})
-_ADDRESS_BOOKS = frozenset({"address", "adresse", "anschrift"})
+_IN_TABLES = {
+    **dict.fromkeys((("auth", "id"), ("login", "id")), "login"),
+    **dict.fromkeys(((t, "name") for t in ("address", "adresse", "anschrift")), "full_name"),
+    **dict.fromkeys(((t, "ship-name") for t in ("order", "shipment")), "company"),
+}
+"""What columns mean in tables of something else."""
 _LONG_TEXT = re.compile(
     r"\b(comments?|notes?|remarks?|message|body|bio|biography|resume|cv|lebenslauf|bemerkung(en)?"
     r"|kommentar(e)?|observaciones|commentaire|instructions|diagnos[ei]s|anamnes[ei]|complaint"
@@ -299,16 +308,9 @@ def _by_name(
     phrase = "-".join(column)
     if not column or column[-1] in _ABOUT:
         return None
-    if _is_about(table, persons):
-        own = _own(phrase)
-        if own is not None:
-            return own
-    if phrase == "id" and _subject(table) in _ACCOUNTS:
-        return "login"
-    if phrase == "name" and _subject(table) in _ADDRESS_BOOKS:
-        return "full_name"
-    if phrase == "ship-name" and _subject(table) in {"order", "shipment"}:
-        return "company"
+    own = _own(phrase) if _is_about(table, persons) else _IN_TABLES.get((_subject(table), phrase))
+    if own is not None:
+        return own
     if persons >= frozenset(_OTHERS) and _names_alone(column):
         return "full_name"
     found = next((kind for kind, rule in _RULES.items() if rule.search(phrase)), None)
@@ -347,4 +349,4 @@ def _subject(table: tuple[str, ...]) -> str:
 def _singular(word: str) -> str:
     if word.endswith("ies"):
         return word[:-3] + "y"
-    return word[:-1] if word.endswith("s") and not word.endswith(("ss", "us", "is", "as")) else word
+    return word[:-1] if word.endswith("s") and not word.endswith(("ss", "us", "is")) else word

@@ -9,7 +9,8 @@ import pytest
 from connectors.datatypes import DataType, Kind
 from connectors.schema import Column, TableName
 from generators.columns import Sample, column_generators
-from generators.privacy.classify import identifies, semantic, words
+from generators.privacy.classify import identifies, semantic
+from generators.privacy.wording import words
 
 
 def named(table: str, column: str, values: Sequence[str] = ()) -> str | None:
@@ -22,17 +23,25 @@ NAMES = """
         t.Prénom personas.nombre People.nameGiven t.middle_name t.forename patients.nome t.fname
     last_name: x.last_name People.nameLast Employee.LastName t.surname t.nachname t.apellidos
         clients.nom t.lname t.maiden_name t.Nom_de_famille t.cognome
-    full_name: customers.contact_name person.name Users.Name employee_list.name passengers.name
+    full_name: customers.contact_name person.name Users.Name employee_list.name
+        passengers.name Artist.Name
+        Track.Composer film.actors t.autor pubauthor.sort_name address.name
         t.full_name orders.customer_name t.patientName contacts.display_name app_user.full_name
     email: t.email t.Email t.e_mail t.emailAddress user.contact_email t.mail t.EMAIL2 t.correo
-    phone: t.phone t.Phone t.fax t.home_phone t.mobile t.tel t.telefon t.phone_number t.cell_phone
+    phone: staff.extension t.phone t.Phone t.fax t.home_phone t.mobile t.tel t.telefon
+        t.phone_number t.cell_phone
     street: t.address t.address2 t.BillingAddress t.street t.strasse t.address_line_1 t.ship_address
     card: t.card_number t.credit_card t.CreditCardNumber t.cc_number
     iban: t.iban t.customer_iban
-    passport: t.passport_no t.ssn t.national_id t.tax_id t.drivers_license t.steuernummer
-    login: t.username t.user_name t.login t.nickname audit.user_name
-    secret: t.password t.passwordHash t.api_key t.access_token t.pwd t.client_secret
+    passport: t.passport_no t.ssn t.national_id t.tax_id t.nationalidnumber t.drivers_license
+        t.steuernummer
+    login: t.username t.user_name t.login t.nickname audit.user_name t.changed_by auth.id
+    secret: t.authorization_code employee.passwordsalt t.password t.passwordHash t.api_key
+        t.access_token t.pwd t.client_secret
     postal_code: t.postal_code t.zip t.ZipCode t.plz t.BillingPostalCode
+    network_address: t.ip_address t.mac_address t.client_ip
+    url: users.homepage employees.photo_path
+    identifier: t.account_number t.isni t.customer_no
     company: customers.company_name Customer.Company orders.ship_name t.employer
 """
 CASES = [
@@ -46,10 +55,10 @@ PLAIN = """
     department.dept_name meta.table_name Schools.name_full Parks.park.name Teams.name Genre.Name
     language.name repository.full_name user_roles.name customer_type.name t.hostname
     t.email_verified t.email_status t.phone_type t.card_type t.token_type t.address_type
-    t.ip_address t.mac_address t.wallet_address t.passport_country t.email_template
+    t.wallet_address t.passport_country t.email_template
     t.title t.title_of_courtesy t.contact_title t.city t.country t.state t.birthCity t.region
     t.status t.description t.notes t.code t.tailnum t.carrier t.gender t.manufacturer t.model
-    t.playerID t.teamID Album.Title Artist.Name Track.Composer t.extension t.currency t.telemetry
+    t.playerID t.teamID Album.Title t.extension t.currency t.telemetry
     t.gift_card_type t.mobile_os t.companion t.streetcar t.zipped t.hotel
 """
 
@@ -65,12 +74,21 @@ def test_a_name_that_only_resembles_one_tells_nothing(place: str) -> None:
     assert named(table, column) is None
 
 
+NAMED = [f"{first} {last}" for first in ("Peter", "Laura") for last in ("Meyer", "Silva", "Jones")]
 BY_VALUE = [
     ("email", [f"a.b{n}@corp.example.org" for n in range(50)]),
     ("phone", [f"+44 20 7946 {n:04d}" for n in range(50)]),
     ("phone", [f"(212) 736-{n:04d}" for n in range(50)]),
     ("passport", [f"219-09-{n:04d}" for n in range(50)]),
     ("card", ["4111 1111 1111 1111", "5500000000000004", "378282246310005"]),
+    ("network_address", [f"10.0.7.{n}" for n in range(60)]),
+    ("secret", [f"sk_live_{n:024x}" for n in range(9)]),
+    ("secret", [f"$2b$12$abcdefghijklmnopqrstuv{n:031d}" for n in range(9)]),
+    ("phone", [f"030 901820{n:02d}" for n in range(40)]),
+    ("street", [f"{n} Long Meadow Road" for n in range(1, 40)]),
+    ("street", [f"Lange Straße {n}" for n in range(1, 40)]),
+    ("full_name", ["Anna Berg", "Paul Weber", "Maria Rossi", "John Smith", *NAMED]),
+    ("free_text", [f"please ring anna{n}@corp.example.org about her order" for n in range(30)]),
     ("iban", ["DE89370400440532013000", "GB29 NWBK 6016 1331 9268 19"]),
 ]
 
@@ -84,8 +102,10 @@ NOTHING_PERSONAL = [
     [f"{n:016d}" for n in range(4_000_000_000_000_000, 4_000_000_000_000_500)],
     [f"2021-03-{n:02d}" for n in range(1, 29)],
     [f"AB{n:020d}" for n in range(50)],
-    [f"{n}.{n}.{n}.{n}" for n in range(100, 200)],
-    ["a@b.com"] * 30 + ["plain text"] * 70,
+    [f"{n}.{n}.{n}" for n in range(100, 200)],
+    ["Boston Americans", "Chicago Cubs", "Detroit Tigers", "New York Giants", "Texas Rangers"] * 9,
+    [f"Riverside Park {n}" for n in range(60)],
+    [f"Blue Cotton Shirt, size {n}" for n in range(60)],
     ["", " "],
 ]
 

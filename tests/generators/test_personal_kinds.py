@@ -28,6 +28,9 @@ SAMPLES: Mapping[str, list[str]] = {
     "secret": ["hunter2", "8cb2237d0679ca88db6464eac60da96345513964", "1234567812345678"],
     "postal_code": ["10115", "SW1A 1AA", "1234 ab"],
     "company": ["Acme Ltd", "Bolt Inc"],
+    "network_address": ["10.1.2.3", "fe80::1:2", "a4:5e:60:c1:02:03"],
+    "url": ["https://social.invalid/users/anna", "https://social.invalid/users/paul"],
+    "identifier": ["CUST-10045921-77", "0000000121032683"],
 }
 KINDS = sorted(SAMPLES)
 NAMES: Mapping[str, str] = {"card": "card_number", "secret": "password", "login": "username"}
@@ -96,7 +99,15 @@ def test_drawn_values_lie_in_the_reserved_space_and_real_ones_do_not(
 @pytest.mark.parametrize("kind", [k for k in KINDS if column_generators()[k].distinct])
 @pytest.mark.parametrize("narrow", [False, True])
 def test_distinct_kinds_differ_wherever_rows_do(kind: str, narrow: bool) -> None:
-    shortest = {"email": 14, "card": 15, "iban": 15, "login": 8, "passport": 9, "secret": 8}
+    shortest = {
+        "email": 14,
+        "card": 15,
+        "iban": 15,
+        "login": 8,
+        "passport": 9,
+        "secret": 8,
+        "url": 32,
+    }
     generator = fitted(kind, shortest[kind] if narrow else None)
     values = pa.concat_arrays(
         [generator.decode(np.zeros(20_000, np.int32), draw(20_000, at)) for at in (0, 990_000)]
@@ -123,9 +134,7 @@ def test_no_value_of_the_sample_comes_back(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kind_claims_its_own_column_and_no_other(kind: str) -> None:
-    traits = Traits(
-        TableName("public", "customers"), column(kind), sample(kind), distinct=5, supported=0.0
-    )
+    traits = Traits(TableName("public", "customers"), column(kind), sample(kind), 5, 0.0, kind)
     claims = {name: column_generators()[name].claims(traits) for name in KINDS}
     assert claims.pop(kind) >= 0.9
     assert set(claims.values()) == {0.0}
@@ -133,7 +142,12 @@ def test_a_kind_claims_its_own_column_and_no_other(kind: str) -> None:
 
 def test_a_postal_code_shared_by_many_people_is_left_to_plain_categories() -> None:
     traits = Traits(
-        TableName("public", "address"), column("postal_code"), sample("postal_code"), 3, 1.0
+        TableName("public", "address"),
+        column("postal_code"),
+        sample("postal_code"),
+        3,
+        1.0,
+        "postal_code",
     )
     assert column_generators()["postal_code"].claims(traits) < 0.8
 
