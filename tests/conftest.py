@@ -13,7 +13,7 @@ from psycopg import sql
 
 from connectors.embedded import embedded_server
 
-pytest_plugins = ["laboratory"]
+pytest_plugins = ["laboratory", "learning"]
 
 settings.register_profile("any speed", deadline=None)
 settings.load_profile("any speed")

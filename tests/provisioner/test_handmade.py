@@ -10,9 +10,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from connectors.engines import open_source, open_target
+from connectors.engines import open_target
 from connectors.schema import TableName
-from generators.archive import fingerprint, read_archive, write_archive
+from generators.archive import fingerprint, read_archive
 from generators.model import DatabaseModel
 from provisioner.cli import main
 from provisioner.config import read_config
@@ -20,7 +20,7 @@ from provisioner.errors import Infeasible, WrongConfig
 from provisioner.events import Advanced, Event
 from provisioner.given import Given, planned_rows
 from provisioner.handmade import hand_made
-from provisioner.learn import Learning, learn
+from provisioner.learn import Learning
 from provisioner.load import load
 from provisioner.plan import Plan, Request, plan
 from provisioner.report import Report
@@ -71,17 +71,8 @@ def query(url: str, order: str) -> list[tuple[Any, ...]]:
 
 
 @pytest.fixture(scope="module")
-def archive(lasting_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    url, path = lasting_database(), tmp_path_factory.mktemp("models") / "made.model"
-    query(url, SCHEMA)
-    with open_source(url) as source:
-        write_archive(learn(source, Learning(as_of=AS_OF)), path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def model(archive: Path) -> DatabaseModel:
-    return read_archive(archive)
+def archive(filled_database: Callable[[str], str], learned_archive: Callable[..., Path]) -> Path:
+    return learned_archive(filled_database(SCHEMA), Learning(as_of=AS_OF))
 
 
 def made(

@@ -18,7 +18,7 @@ from connectors.engines import open_source, open_target
 from connectors.engines.postgresql.ddl import SETTINGS
 from connectors.errors import ForeignLoad, MissingPrivilege, NotEmptyTarget
 from connectors.schema import TableName
-from generators.archive import fingerprint, read_archive, write_archive
+from generators.archive import fingerprint, read_archive
 from generators.model import DatabaseModel
 from provisioner.cli import main
 from provisioner.errors import DifferentSchema, WrongRequest
@@ -118,17 +118,8 @@ def declared(url: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def archive(lasting_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    url, path = lasting_database(), tmp_path_factory.mktemp("models") / "shop.model"
-    query(url, SHOP)
-    with open_source(url) as source:
-        write_archive(learn(source, Learning()), path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def model(archive: Path) -> DatabaseModel:
-    return read_archive(archive)
+def archive(filled_database: Callable[[str], str], learned_archive: Callable[..., Path]) -> Path:
+    return learned_archive(filled_database(SHOP))
 
 
 def migrated(url: str) -> str:

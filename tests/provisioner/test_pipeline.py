@@ -53,23 +53,13 @@ def query(url: str, order: str) -> list[tuple[Any, ...]]:
 
 
 @pytest.fixture(scope="module")
-def shop(lasting_database: Callable[[], str]) -> str:
-    url = lasting_database()
-    query(url, SHOP)
-    return url
+def shop(filled_database: Callable[[str], str]) -> str:
+    return filled_database(SHOP)
 
 
 @pytest.fixture(scope="module")
-def archive(shop: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("models") / "shop.model"
-    with open_source(shop) as source:
-        write_archive(learn(source, Learning()), path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def model(archive: Path) -> DatabaseModel:
-    return read_archive(archive)
+def archive(shop: str, learned_archive: Callable[..., Path]) -> Path:
+    return learned_archive(shop)
 
 
 def planned(archive: Path, scale: float = 1.0, seed: int = 1) -> Plan:

@@ -12,15 +12,14 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from connectors.engines import open_source, open_target
-from generators.archive import fingerprint, read_archive, write_archive
+from connectors.engines import open_target
+from generators.archive import fingerprint, read_archive
 from generators.columns.card import luhn_digits
 from generators.identities import first_name, last_name
 from generators.model import DatabaseModel
 from generators.privacy.support import unit_counts
 from generators.randomness import identities
 from provisioner.airline.build import build_airline
-from provisioner.learn import Learning, learn
 from provisioner.load import load
 from provisioner.plan import Request, plan
 from provisioner.report import Severity
@@ -44,16 +43,8 @@ def source(lasting_database: Callable[[], str]) -> str:
 
 
 @pytest.fixture(scope="module")
-def archive(source: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("models") / "airline.model"
-    with open_source(source) as opened:
-        write_archive(learn(opened, Learning()), path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def model(archive: Path) -> DatabaseModel:
-    return read_archive(archive)
+def archive(source: str, learned_archive: Callable[..., Path]) -> Path:
+    return learned_archive(source)
 
 
 @pytest.fixture(scope="module")

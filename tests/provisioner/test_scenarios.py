@@ -12,7 +12,7 @@ import pytest
 
 from connectors.engines import open_source, open_target
 from connectors.schema import TableName
-from generators.archive import fingerprint, read_archive, write_archive
+from generators.archive import fingerprint
 from generators.model import DatabaseModel
 from provisioner.cli import main
 from provisioner.errors import Infeasible, WrongRequest
@@ -80,23 +80,13 @@ TOGETHER = (
 
 
 @pytest.fixture(scope="module")
-def source(lasting_database: Callable[[], str]) -> str:
-    url = lasting_database()
-    query(url, BANK)
-    return url
+def source(filled_database: Callable[[str], str]) -> str:
+    return filled_database(BANK)
 
 
 @pytest.fixture(scope="module")
-def archive(source: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("models") / "bank.model"
-    with open_source(source) as opened:
-        write_archive(learn(opened, Learning()), path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def model(archive: Path) -> DatabaseModel:
-    return read_archive(archive)
+def archive(source: str, learned_archive: Callable[..., Path]) -> Path:
+    return learned_archive(source)
 
 
 def planned(model: DatabaseModel, *scenarios: Scenario, scale: float = 1, seed: int = 1) -> Plan:

@@ -10,15 +10,15 @@ import pyarrow as pa
 import pytest
 
 from connectors.datatypes import INFINITE
-from connectors.engines import open_source, open_target
+from connectors.engines import open_target
 from connectors.schema import TableName
-from generators.archive import fingerprint, read_archive, write_archive
+from generators.archive import fingerprint, read_archive
 from generators.model import DatabaseModel
 from generators.shift import shifted
 from provisioner.cli import main
 from provisioner.errors import WrongRequest
 from provisioner.events import Advanced, Event
-from provisioner.learn import Learning, learn
+from provisioner.learn import Learning
 from provisioner.load import load
 from provisioner.plan import Plan, Request, plan, read_plan
 from provisioner.report import Severity
@@ -38,17 +38,8 @@ def query(url: str, order: str) -> list[tuple[Any, ...]]:
 
 
 @pytest.fixture(scope="module")
-def archive(lasting_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    url, path = lasting_database(), tmp_path_factory.mktemp("models") / "times.model"
-    query(url, TIMES)
-    with open_source(url) as source:
-        write_archive(learn(source, Learning(as_of=LEARNED)), path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def model(archive: Path) -> DatabaseModel:
-    return read_archive(archive)
+def archive(filled_database: Callable[[str], str], learned_archive: Callable[..., Path]) -> Path:
+    return learned_archive(filled_database(TIMES), Learning(as_of=LEARNED))
 
 
 def planned(archive: Path, as_of: date | None) -> Plan:

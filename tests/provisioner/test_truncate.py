@@ -28,10 +28,8 @@ def query(url: str, order: str) -> list[tuple[Any, ...]]:
 
 
 @pytest.fixture(scope="module")
-def shop(lasting_database: Callable[[], str]) -> str:
-    url = lasting_database()
-    query(url, SHOP)
-    return url
+def shop(filled_database: Callable[[str], str]) -> str:
+    return filled_database(SHOP)
 
 
 @pytest.fixture(scope="module")

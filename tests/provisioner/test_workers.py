@@ -20,14 +20,13 @@ import numpy as np
 import psycopg
 import pytest
 
-from connectors.engines import Mark, open_source, open_target, open_writer
+from connectors.engines import Mark, open_target, open_writer
 from connectors.errors import BusyTarget, ForeignLoad, RefusedRow
-from generators.archive import fingerprint, read_archive, write_archive
+from generators.archive import fingerprint
 from generators.model import DatabaseModel
 from provisioner import plan as plans
 from provisioner.errors import BrokenWorker, DeadWorker, Infeasible, MissingRay
 from provisioner.events import Advanced, Event, Listener, StageFinished, StageStarted, silent
-from provisioner.learn import Learning, learn
 from provisioner.load import load
 from provisioner.plan import Plan, Request, plan
 from provisioner.report import Finding, Severity
@@ -51,17 +50,8 @@ def query(url: str, order: str) -> list[tuple[Any, ...]]:
 
 
 @pytest.fixture(scope="module")
-def archive(lasting_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    source, path = lasting_database(), tmp_path_factory.mktemp("models") / "shop.model"
-    query(source, SHOP)
-    with open_source(source) as opened:
-        write_archive(learn(opened, Learning()), path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def model(archive: Path) -> DatabaseModel:
-    return read_archive(archive)
+def archive(filled_database: Callable[[str], str], learned_archive: Callable[..., Path]) -> Path:
+    return learned_archive(filled_database(SHOP))
 
 
 @pytest.fixture(scope="module")
