@@ -10,11 +10,12 @@ Ints = npt.NDArray[np.int64]
 
 MOST_BROKEN = 0.001
 """Share of rows that may break a rule."""
-_EXPECTED = 20.0
+_EXPECTED = 11.0
 """Rows that must be expected to break a rule by chance: one that none breaks is then no chance.
 
-Were rows independent, none of those expected would break it with a probability of exp(-20), which
-leaves room for hundreds of millions of candidates (Bonferroni, 1936).
+Were rows independent, none of those expected would break it with a probability of exp(-11), one in
+60,000: among the few hundred candidates of a table that get so far, less than one in a hundred
+tables would have a rule by chance (Bonferroni, 1936).
 """
 _RARER = 20.0
 """How much rarer than by chance it must be broken."""

@@ -19,8 +19,11 @@ from generators.relations.references import Mode
 
 Node = tuple[TableName, str]
 _MOST_TELLING = ("equality", "computed", "arithmetic", "aggregate", "running")
+_TELLING = frozenset({"dependency", "equality", "computed", "arithmetic"})
+"""Kinds whose steps make their target a function of what they read."""
 _CHOOSE_KEYS = frozenset({"equality", "unique"})
 """Kinds that give a foreign key no other values than keys."""
+_ONE_AT_MOST = ("at most one", "exactly one")
 BELOW = ("<-",)
 """The path of a term that is a column of the rows that the rule's key leads here from."""
 
@@ -37,7 +40,7 @@ class Step:
     @property
     def part(self) -> Part:
         """What the rule does to its target."""
-        return self.found.kind.part
+        return part_of(self.found.rule)
 
     @property
     def pushes(self) -> int:
@@ -82,26 +85,40 @@ class Orientation:
         return frozenset(s.target[1] for s in steps if s.part <= most)
 
 
-def oriented(model: DatabaseModel) -> Orientation:
-    """The steps that keep a model's rules."""
+def oriented(model: DatabaseModel, whole: frozenset[TableName] = frozenset()) -> Orientation:
+    """The steps that keep a model's rules.
+
+    Args:
+        model: the rules, and how rows are drawn.
+        whole: tables all of whose rows are drawn at once, by a plan; none is known without one.
+    """
+    depths = _depths(model)
     ranked = sorted(
         enumerate(model.invariants),
-        key=lambda n: (not n[1].rule.declared, *_rank(n[1].rule), -n[1].spoken.value, n[0]),
+        key=lambda n: (
+            not n[1].rule.declared,
+            *_rank(n[1].rule),
+            -depths.get(n[0], 0),
+            -n[1].spoken.value,
+            n[0],
+        ),
     )
+    sight = _Sight(model, whole)
     accepted: list[Step] = []
     unkept: list[tuple[Found, str]] = []
     bounds: dict[TableName, list[tuple[int, Found]]] = {}
     for number, found in ranked:
-        if found.kind.part is Part.BOUNDS:
+        if part_of(found.rule) is Part.BOUNDS:
             bounds.setdefault(found.rule.table, []).append((number, found))
         else:
-            _place(model, found, number, (accepted, unkept))
+            _place(sight, found, number, (accepted, unkept))
     for waiting in bounds.values():
-        _place_bounds(model, waiting, (accepted, unkept))
+        _place_bounds(sight, waiting, (accepted, unkept))
     late = _late(accepted)
     vain = [s for s in accepted if _waits_in_vain(s, late)]
     unkept += [(s.found, "it reads a total of rows that are drawn after its own") for s in vain]
     accepted = [s for s in accepted if s not in vain]
+    unkept = [(f, why) for f, why in unkept if not _follows(f, accepted)]
     order = _ranks(accepted)
     accepted.sort(key=lambda s: (order[s.target], s.part, s.number))
     soon = [s for s in accepted if s.target not in late]
@@ -109,28 +126,74 @@ def oriented(model: DatabaseModel) -> Orientation:
     return Orientation(_by_table(soon), _by_table(waits), tuple(unkept))
 
 
+def part_of(rule: Invariant) -> Part:
+    """What keeping a rule does to its target; a multiple is rounded to, whatever set it before."""
+    multiple = rule.kind == "arithmetic" and rule.form.startswith("multiple")
+    return Part.BOUNDS if multiple else invariant_kinds()[rule.kind].part
+
+
+def _depths(model: DatabaseModel) -> Mapping[int, int]:
+    """How many rules determine what a dependency is determined by: those of most come first.
+
+    Of an address, a city and a country, the country follows the city, so that the address need not
+    tell it as well.
+    """
+    told: dict[Node, int] = {}
+    rules = enumerate(found.rule for found in model.invariants)
+    dependencies = [(number, rule) for number, rule in rules if rule.kind == "dependency"]
+    for _, rule in dependencies:
+        node = rule.table, rule.terms[-1].column
+        told[node] = told.get(node, 0) + 1
+    return {
+        number: min(told.get((rule.table, term.column), 0) for term in rule.terms[:-1])
+        for number, rule in dependencies
+    }
+
+
+def _follows(found: Found, accepted: Iterable[Step]) -> bool:
+    """Whether a dependency holds because of others that are kept."""
+    rule = found.rule
+    if rule.kind != "dependency":
+        return False
+    *given, last = ((rule.table, term.column) for term in rule.terms)
+    steps = [s for s in accepted if s.found.rule.kind in _TELLING and not _is_above(s)]
+    known, before = set(given), 0
+    while len(known) > before:
+        before = len(known)
+        known |= {s.target for s in steps if s.reads <= known}
+    return last in known
+
+
 def _rank(rule: Invariant) -> tuple[Part, int]:
     """Earlier parts first; of what sets a column, what says most of it."""
     order = _MOST_TELLING.index(rule.kind) if rule.kind in _MOST_TELLING else len(_MOST_TELLING)
-    return invariant_kinds()[rule.kind].part, order
+    return part_of(rule), order
 
 
 Placed = tuple[list[Step], list[tuple[Found, str]]]
 
 
-def _place_bounds(model: DatabaseModel, waiting: list[tuple[int, Found]], placed: Placed) -> None:
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What is known when steps are placed: the model, and the tables that are drawn at once."""
+
+    model: DatabaseModel
+    whole: frozenset[TableName]
+
+
+def _place_bounds(sight: _Sight, waiting: list[tuple[int, Found]], placed: Placed) -> None:
     """Places the rules first that have the fewest columns left, so that all find one."""
     while waiting:
-        left = [len(_possible(model, f, n, placed[0])[0]) for n, f in waiting]
+        left = [len(_possible(sight, f, n, placed[0])[0]) for n, f in waiting]
         number, found = waiting.pop(left.index(min(left)))
-        _place(model, found, number, placed)
+        _place(sight, found, number, placed)
 
 
-def _place(model: DatabaseModel, found: Found, number: int, placed: Placed) -> None:
+def _place(sight: _Sight, found: Found, number: int, placed: Placed) -> None:
     """Adds the step of a rule to those accepted before, or the rule to those that are not kept."""
-    if not found.kind.targets(found.rule):
-        return  # no column keeps it: the numbers of rows do
-    steps, why = _possible(model, found, number, placed[0])
+    if not found.kind.targets(found.rule) or _keeps_to_keys(sight.model, found.rule):
+        return  # no column keeps it: the numbers of rows do, and how keys are drawn
+    steps, why = _possible(sight, found, number, placed[0])
     if steps:
         placed[0].append(steps[0])
     else:
@@ -138,14 +201,12 @@ def _place(model: DatabaseModel, found: Found, number: int, placed: Placed) -> N
 
 
 def _possible(
-    model: DatabaseModel, found: Found, number: int, accepted: list[Step]
+    sight: _Sight, found: Found, number: int, accepted: list[Step]
 ) -> tuple[list[Step], str]:
     """The steps that may keep a rule beside those accepted, the best first, or why none may."""
-    rule = found.rule
-    if (far := _out_of_sight(model, rule)) is not None:
+    model, rule = sight.model, found.rule
+    if (far := _out_of_sight(sight, rule)) is not None:
         return [], far
-    if rule.kind == "dependency" and not any(map(len, found.known.values())):
-        return [], "fewer than k units share each of its entries: chance alone would be kept"
     nodes, steps = frozenset(_nodes(model, rule)), list[Step]()
     why = "none of its columns may be set: they are keys, or other rows lean on them"
     for column in _best_first(model, found):
@@ -169,8 +230,9 @@ def _best_first(model: DatabaseModel, found: Found) -> list[str]:
     Bounds keep their order, so that most of them push the same way.
     """
     rule, table = found.rule, model.tables[found.rule.table]
-    # Contacts stay inside the space reserved for invented ones, whatever a rule says.
-    learned = {f.column.name for f in table.columns if f.generator.reserved is None}
+    # Contacts stay inside the space reserved for invented ones: they are drawn again, not set.
+    again = rule.kind == "unique"
+    learned = {f.column.name for f in table.columns if again or f.generator.reserved is None}
     if rule.kind in _CHOOSE_KEYS:
         learned |= chosen_keys(model, rule.table)
     learned -= model.schema.referenced(rule.table)
@@ -193,10 +255,48 @@ def chosen_keys(model: DatabaseModel, name: TableName) -> frozenset[str]:
     )
 
 
-def _out_of_sight(model: DatabaseModel, rule: Invariant) -> str | None:
+def single_keys(model: DatabaseModel) -> frozenset[tuple[TableName, str]]:
+    """References no two of which lead to one row, by rules that nobody declared."""
+    rules = [found.rule for found in model.invariants if not found.rule.relaxed]
+    few = {r.key for r in rules if r.kind == "cardinality" and r.form in _ONE_AT_MOST}
+    alone = {(r.table, r.columns[0]) for r in rules if r.kind == "unique" and len(r.columns) == 1}
+    return frozenset(
+        (name, r.key.name)
+        for name, table in model.tables.items()
+        for r in table.references
+        if r.key.columns[0] in chosen_keys(model, name)
+        and ((name, r.key.name) in few or (name, r.key.columns[0]) in alone)
+    )
+
+
+def withheld(model: DatabaseModel, found: Found) -> bool:
+    """Whether a rule says what contacts are made of: they stay inside the space reserved for them.
+
+    A rule that names the domain of a company's e-mail addresses has no place in a test database.
+    """
+    table, targets = model.tables[found.rule.table], found.kind.targets(found.rule)
+    reserved = {f.column.name for f in table.columns if f.generator.reserved is not None}
+    return found.rule.kind in ("computed", "arithmetic") and reserved.issuperset(targets)
+
+
+def _keeps_to_keys(model: DatabaseModel, rule: Invariant) -> bool:
+    """Whether the values of one reference are said to differ, which drawing it sees to."""
+    single = {
+        (table, model.foreign_key(table, key).columns[0]) for table, key in single_keys(model)
+    }
+    return (
+        rule.kind == "unique"
+        and len(rule.columns) == 1
+        and ((rule.table, rule.columns[0]) in single)
+    )
+
+
+def _out_of_sight(sight: _Sight, rule: Invariant) -> str | None:
     """Why rows of a shard do not tell whether a rule holds; None where they do."""
+    model = sight.model
     owner = model.owners.get(rule.table)
-    if rule.key is not None:
+    together = rule.key is not None and rule.key[0] == rule.table and rule.table in sight.whole
+    if rule.key is not None and not together:
         child = model.owners.get(rule.key[0])
         if child is None or child.name != rule.key[1]:
             return f"rows that share a parent by {rule.key[1]} lie in several shards"

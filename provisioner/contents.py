@@ -11,6 +11,7 @@ from generators.orientation import oriented
 from generators.privacy.attacked import NOT_ATTACKED, Attacked, Verdict
 from generators.privacy.kinds import Classified
 
+_BY_KEYS = "how many rows there are, and how keys are drawn"
 NOT_PROMISED = (
     "The file is derived from personal data and is not anonymous.",
     "There is no differential privacy.",
@@ -165,7 +166,7 @@ def _rules(model: DatabaseModel) -> Iterator[RuleContents]:
     every = (*orientation.steps.values(), *orientation.late.values())
     targets = {step.found.rule: step.target[1] for steps in every for step in steps}
     for found in model.invariants:
-        kept = unkept.get(found.rule, targets.get(found.rule, "the number of rows"))
+        kept = unkept.get(found.rule, targets.get(found.rule, _BY_KEYS))
         sql = found.kind.claim(found.rule, model.schema).sql
         counts = found.spoken.value, found.broken.value
         yield RuleContents(str(found.rule.table), found.words, sql, *counts, kept)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 
 from connectors.dialect.expressions import Scope
 from connectors.schema import TableName
@@ -100,8 +101,12 @@ def complete_table(
     """
     job, known = job_of(setting, name, shard, drawn), drawn[name]
     values = pinned(job, held_late(job, dict(known.values), drawn))
-    if len(_refused(job, values)):
-        return known  # what is declared comes before what nobody declared
+    refused = _refused(job, values)
+    if len(refused):  # what is declared comes before what nobody declared
+        before = {c: v.take(pa.array(refused)) for c, v in known.values.items()}
+        values = {c: patched(v, refused, before[c]) for c, v in values.items()}
+        if len(_refused(job, values)):
+            return known
     return _drawn(job, known.rows.target.codes, values, known.edges)
 
 

@@ -44,6 +44,7 @@ class Setting:
         reachable: indexes of the rows that a key may lead to: no null is in what it references.
         placing: the places of hand-made rows.
         orientation: how rules that nobody declared are kept.
+        single: foreign keys, by table and name, no two rows of which lead to one row.
     """
 
     model: DatabaseModel
@@ -58,6 +59,7 @@ class Setting:
     reachable: Callable[[ForeignKey], Ints]
     placing: Placing
     orientation: Orientation
+    single: frozenset[tuple[TableName, str]]
 
 
 @dataclass(frozen=True, slots=True)

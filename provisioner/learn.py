@@ -18,6 +18,7 @@ from generators.facts import Reading, Training
 from generators.fit import Fitted, Overrun, fit_database
 from generators.found import Found
 from generators.model import DatabaseModel, TableModel
+from generators.orientation import withheld
 from generators.portrait import Sitting, portrayed
 from generators.privacy.attacked import Limits
 from generators.privacy.support import Support, dense
@@ -146,7 +147,8 @@ def models(
     for fitted in _fitted(facts, learning, listen):
         traits = portrayed(Sitting(fitted, sample.training, facts.paths, Support(learning.k)))
         seen = replace(fitted, traits=traits, estimates=known)
-        model = replace(seen, as_of=day, invariants=rules, classes=sample.classes)
+        kept = tuple(rule for rule in rules if rule.rule.declared or not withheld(fitted, rule))
+        model = replace(seen, as_of=day, invariants=kept, classes=sample.classes)
         yield model
     if model is not None and learning.attack is not None:
         evidence = Evidence(source, sample.split, sample.training, learning.attack, learning.seed)

@@ -181,6 +181,11 @@ class Plan:
         found = zip(self.trees[tree].tables, self.trees[tree].layouts, strict=True)
         return sum(layout.rows[shard] for name, layout in found if name not in self.keeps)
 
+    @property
+    def whole(self) -> frozenset[TableName]:
+        """The tables all of whose rows lie in one shard."""
+        return frozenset(name for tree in self.trees if tree.shards == 1 for name in tree.tables)
+
     def layout(self, table: TableName) -> KeyLayout:
         """The rows of a table; KeyError where the plan has no such table."""
         tree = self.trees[self.tree(table)]

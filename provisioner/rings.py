@@ -1,4 +1,4 @@
-"""References on a ring: drawn late, once the keys of all tables can be known without them.
+"""Foreign keys that wait for others, or that have to reach every row of their parent.
 
 Keys made of other keys are no function of a row's index, so that knowing them means drawing their
 table. Where that table's rows in turn refer back, neither could be first; but only a reference
@@ -53,6 +53,18 @@ def covering_keys(model: DatabaseModel) -> frozenset[tuple[TableName, str]]:
         for back in model.schema.table(key.parent).foreign_keys
         if back.parent == key.table and not key.self_reference and _needs_a_child(table, key, back)
         if set(back.columns) <= set(key.parent_columns) and back.table not in model.carried
+    )
+
+
+def wanted_keys(model: DatabaseModel) -> frozenset[tuple[TableName, str]]:
+    """Foreign keys that lead to every row of their parent by rules that nobody declared."""
+    return frozenset(
+        found.rule.key
+        for found in model.invariants
+        if found.rule.kind == "cardinality"
+        and found.rule.form in ("at least one", "exactly one")
+        and found.rule.key is not None
+        and not found.rule.relaxed
     )
 
 

@@ -16,7 +16,7 @@ from generators.distinct import SPREADABLE, beyond, groups
 from generators.errors import Unmeetable
 from generators.layout import KeyLayout
 from generators.model import DatabaseModel
-from generators.orientation import oriented
+from generators.orientation import oriented, single_keys
 from generators.randomness import identities, stream
 from generators.relations.owners import Owners
 from generators.shift import shifted
@@ -29,7 +29,7 @@ from provisioner.kept import Keys
 from provisioner.lookups import computed, stored
 from provisioner.placing import Placing
 from provisioner.plan import Plan, TreePlan, most_children
-from provisioner.rings import covering_keys, late_references
+from provisioner.rings import covering_keys, late_references, wanted_keys
 from provisioner.scenarios import Quota, with_roles
 from provisioner.succession import carried_rows, kept_rows
 from provisioner.values import key_values
@@ -70,14 +70,15 @@ class Synthesizer:
             plan,
             most,
             late_references(model),
-            covering_keys(model),
+            covering_keys(model) | wanted_keys(model),
             self.keys,
             self.matching,
             self.keeper,
             self.lost,
             self.reachable,
             self.placing,
-            oriented(model),
+            oriented(model, plan.whole),
+            single_keys(model),
         )
         self._reachable: dict[tuple[TableName, tuple[str, ...]], Ints] = {}
         self._whole: dict[TableName, dict[str, pa.Array]] = {}

@@ -98,7 +98,7 @@ def _reference_values(
         return with_nulls(job, key.columns, found, (codes == 0) & reference.nullable)
     reachable = job.setting.reachable(key)
     null = ((codes == 0) & reference.nullable) | np.full(len(rows), len(reachable) == 0)
-    if reference.mode is Mode.UNIQUE:
+    if reference.mode is Mode.UNIQUE or _is_single(job, key, len(reachable)):
         null |= job.indexes[rows] >= len(reachable)
         _check_room(job, key, null)
         indexes = scatter(np.where(null, 0, job.indexes[rows]), max(1, len(reachable)))
@@ -116,6 +116,12 @@ def _reference_values(
         indexes = np.where(np.isin(indexes, reachable), indexes, others)
     indexes = _with_partners(job, key, indexes, rng)
     return referenced(job, key, indexes, null)
+
+
+def _is_single(job: Job, key: ForeignKey, room: int) -> bool:
+    """Whether rows lead to a row each by a rule that nobody declared, and there is room for it."""
+    rows = job.setting.plan.layout(key.table).total
+    return (job.table.name, key.name) in job.setting.single and rows <= room
 
 
 def _check_room(job: Job, key: ForeignKey, null: npt.NDArray[np.bool_]) -> None:

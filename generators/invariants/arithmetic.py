@@ -70,13 +70,8 @@ class Arithmetic:
 
     @classmethod
     def targets(cls, rule: Invariant) -> tuple[str, ...]:
-        """See `InvariantKind`; of a sum any term, of all else the left side.
-
-        Of a multiple none: the column's own generator learns its step.
-        """
+        """See `InvariantKind`; of a sum any term, of all else the left side."""
         formula = formula_of(rule)
-        if formula.shape == "multiple":
-            return ()
         solvable = SHAPES[formula.shape].signs and formula.way in ("", "near")
         terms = rule.terms if solvable else rule.terms[:1]
         return tuple(dict.fromkeys(t.column for t in terms if not t.keys))

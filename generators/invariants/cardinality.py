@@ -22,6 +22,8 @@ from generators.succession import owned, parted, sibling_keys, siblings_of, succ
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
+_CHILDLESS = 0.05
+"""Share of rows without children that a count must be able to rule out."""
 _THINNED = 0.02
 """Share of training rows whose children may be missing, since other units are held out."""
 _SORTS = 20
@@ -138,7 +140,7 @@ def _form(view: View, key: ForeignKey) -> str | None:
         return "exactly one" if exactly else None if unique else "at most one"
     # All children that were read of a parent may be missing: all rows of the source are asked.
     thinned = (counts == 0).sum() <= _THINNED * len(counts)
-    some = thinned and holds(counts < 0, every, units, none, k)
+    some = thinned and holds(counts < 0, every, units, max(none, _CHILDLESS), k)
     return "at least one" if some else None
 
 

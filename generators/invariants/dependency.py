@@ -13,6 +13,7 @@ from connectors.datatypes import DataType, Kind
 from connectors.invariants import Claim, Invariant, Term, sight
 from connectors.schema import Schema
 from generators.determination import determined, grouped, joint
+from generators.distinct import groups
 from generators.evidence import MOST_BROKEN
 from generators.feistel import mixed
 from generators.invariants import Drawing, InvariantKind, Part, State, View
@@ -99,8 +100,15 @@ class Dependency:
 
     @classmethod
     def realise(cls, rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:
-        """See `InvariantKind`; a function of the determinants alone, the same in every shard."""
+        """See `InvariantKind`; a function of the determinants alone, the same in every shard.
+
+        Where k units share none of its entries, what is determined was invented, or is of few:
+        rows then take after the first one of the shard that equals them, so that they stay as
+        likely as they were drawn.
+        """
         *given, last = (_Part(drawing, t) for t in rule.terms)
+        if not len(state["held"]) and not len(state.get("steps", _NONE)):
+            return last.values.take(pa.array(_first_alike([part.values for part in given])))
         drawn, pool = last.values, drawing.pool(drawing.target)
         held, steps = last.read(state["held"]), last.read(state.get("steps", _NONE))
         known = np.all([part.known for part in given], axis=0)
@@ -189,6 +197,13 @@ def _steps(view: View, given: Term, last: Term) -> State:
     if anchors is None:
         return {}
     return {"anchors": anchors, "steps": _texts(view, last, values[rows], units)}
+
+
+def _first_alike(given: list[pa.Array]) -> Ints:
+    """Per row the first that has the same values; a row with a null is alone."""
+    group = groups(given)
+    _, first, inverse = np.unique(group, return_index=True, return_inverse=True)
+    return np.where(group < 0, np.arange(len(group)), first[inverse])
 
 
 def _entries(given: Sequence[_Part], state: Mapping[str, Any]) -> Ints:

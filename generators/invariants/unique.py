@@ -11,7 +11,7 @@ import pyarrow as pa
 from connectors.datatypes import Kind
 from connectors.invariants import Claim, Invariant, Term, quoted, relation
 from connectors.schema import Column, Schema
-from generators.distinct import patched, spread_out, surplus
+from generators.distinct import enumerated, patched, spread_out, surplus
 from generators.evidence import MOST_BROKEN, shuffled
 from generators.invariants import Drawing, InvariantKind, Part, State, View
 from generators.magnitudes import step_of
@@ -94,12 +94,32 @@ class Unique:
             if not len(again):
                 return values
             values = patched(values, again, drawing.again(target, again))
-        if any(target in key.columns for key in scene.table.foreign_keys):
-            return values  # what lies beside a key may be none
+        known = _values_known(drawing)
+        if known is not None:
+            return _enumerated(others, values, known)
         try:
             return spread_out(others, values, scene.table.column(target))
         except pa.ArrowInvalid:  # no room in its type: some rows go on repeating
             return values
+
+
+def _values_known(drawing: Drawing) -> pa.Array | None:
+    """The values that a column may hold: keys, or texts as they are drawn; None for all others."""
+    table, target = drawing.scene.table, drawing.target
+    for key in table.foreign_keys:
+        if target in key.columns:
+            return drawing.keys(key.parent, key.parent_columns[key.columns.index(target)])
+    return drawing.pool(target) if table.column(target).datatype.kind is Kind.TEXT else None
+
+
+def _enumerated(others: list[pa.Array], values: pa.Array, known: pa.Array) -> pa.Array:
+    """The values moved to the next known ones that are free among rows equal in the others."""
+    every = pa.concat_arrays([values, known.cast(values.type)]).drop_null().unique()
+    if not len(every):
+        return values
+    [places] = enumerated(others, [values], [every])
+    moved = np.flatnonzero(places >= 0)
+    return patched(values, moved, every.take(pa.array(places[moved])))
 
 
 def _usable(view: View) -> list[Column]:
@@ -109,7 +129,8 @@ def _usable(view: View) -> list[Column]:
     held = [c for c in view.table.written if c.datatype.kind in _NAMING]
     sizes = {c.name: int(view.codes(Term(c.name)).max(initial=-1)) + 1 for c in held}
     useful = [c for c in held if sizes[c.name] > 1 and _is_telling(view, c, sizes[c.name])]
-    useful.sort(key=lambda c: (c.name not in keys, -sizes[c.name]))
+    named = {Kind.INTEGER: 1}
+    useful.sort(key=lambda c: (c.name not in keys, named.get(c.datatype.kind, 0), -sizes[c.name]))
     return useful[:_MOST_COLUMNS]
 
 
@@ -163,7 +184,7 @@ def _tells(view: View, name: str) -> bool:
     column = view.table.column(name)
     numbers = view.numbers(Term(name))
     if numbers is None:
-        return int((view.codes(Term(name)) >= 0).sum()) >= 10 * _EXPECTED
+        return int((view.codes(Term(name)) >= 0).sum()) >= view.support.k
     there = numbers.values[numbers.known]
     unit = step_of(column.datatype) if column.datatype.kind in _WHOLE else _MINUTE
     width = float(there.max() - there.min()) / unit + 1
