@@ -8,7 +8,7 @@ from connectors.limits import UNLIMITED
 from connectors.schema import Check, ForeignKey, Schema, Table, TableName, Unique
 from generators.found import Found
 from generators.model import DatabaseModel, TableModel
-from generators.orientation import oriented
+from generators.orientation import keeps_to_keys, oriented
 from provisioner.errors import Unprovable
 from provisioner.events import Advanced, Listener, StageFinished, StageStarted, silent
 from provisioner.foreseen import foreseen
@@ -63,7 +63,7 @@ def verify(
     played = list(_played(model, plan, target, there))
     findings.extend(_unplayed(played, fires=bool(plan.fire)))
     rules = tuple(_rules(model, target, plan, found))
-    unkept = {f"{f.rule.table}: {f.words}": why for f, why in oriented(model).unkept}
+    unkept = {f"{f.rule.table}: {f.words}": why for f, why in oriented(model, plan.whole).unkept}
     unkept |= {f"{f.rule.table}: {f.words}": _APART for f in _apart(model, plan)}
     findings.extend(_broken_rules(rules, unkept))
     sight = Sight(
@@ -124,7 +124,9 @@ def _apart(model: DatabaseModel, plan: Plan) -> Iterator[Found]:
     for one in model.invariants:
         rule, owner = one.rule, model.owners.get(one.rule.table)
         near = owner is not None and set(owner.columns) <= set(rule.columns)
-        alone = rule.kind == "unique" or (rule.kind == "running" and rule.key is None)
+        alone = rule.kind == "unique" and not keeps_to_keys(model, rule)
+        alone |= rule.kind == "running" and rule.key is None
+        alone |= rule.kind == "dependency" and not any(map(len, one.known.values()))
         if alone and not near and plan.trees[plan.tree(rule.table)].shards > 1:
             yield one
 

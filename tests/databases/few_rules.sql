@@ -1,0 +1,24 @@
+-- Rules along keys that own nothing, keys that differ or reach every row, and texts of few people.
+CREATE FUNCTION pg_temp.h(text, int) RETURNS int LANGUAGE sql IMMUTABLE
+    AS $$ SELECT abs(hashtext($1)) % $2 $$;
+CREATE TABLE lockers (id int PRIMARY KEY, floor int NOT NULL);
+INSERT INTO lockers SELECT n, 1 + n % 7 FROM generate_series(1, 420) AS n;
+CREATE TABLE members (
+    id int PRIMARY KEY, locker_id int NOT NULL REFERENCES lockers, joined date NOT NULL
+);
+INSERT INTO members
+SELECT n, 1 + n * 11 % 420, date '2018-01-01' + pg_temp.h('j' || n, 700)
+FROM generate_series(1, 400) AS n;
+CREATE TABLE books (id int PRIMARY KEY, shelf text NOT NULL);
+INSERT INTO books SELECT n, 'shelf ' || n % 9 FROM generate_series(1, 300) AS n;
+CREATE TABLE loans (
+    id int PRIMARY KEY, member_id int NOT NULL REFERENCES members,
+    book_id int NOT NULL REFERENCES books, taken date NOT NULL,
+    sent_to text NOT NULL, town text NOT NULL
+);
+INSERT INTO loans
+SELECT row_number() OVER (ORDER BY t, m, b), m, b, t, 'no ' || m * 7 || ' lane ' || m,
+    'town ' || m % 40
+FROM generate_series(1, 3000) AS n,
+    LATERAL (SELECT 1 + pg_temp.h('m' || n, 400), 1 + n % 300,
+        date '2020-01-01' + pg_temp.h('t' || n, 900)) AS x (m, b, t);
