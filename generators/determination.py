@@ -72,6 +72,15 @@ def determined(view: View) -> Iterator[tuple[Set, Term]]:
     yield from _cover(found, whole)
 
 
+def _loose(view: View) -> frozenset[str]:
+    """Columns that are a foreign key each, and part of nothing else that is declared."""
+    table = view.table
+    firm = {c for u in table.uniques for c in u.columns} | view.schema.referenced(table.name)
+    named = [c for key in table.foreign_keys for c in key.columns]
+    wide = {c for key in table.foreign_keys if len(key.columns) > 1 for c in key.columns}
+    return frozenset(c for c in named if named.count(c) == 1) - firm - wide
+
+
 def grouped(given: Ints, values: Ints) -> Grouped:
     """Rows by their group (-1 for none), where it has at least two; values tell what agrees."""
     rows = np.flatnonzero(given >= 0)
@@ -145,12 +154,12 @@ class _Table:
         own = [t for t in view.terms if not t.keys and kinds[t.column] not in _WORDLESS]
         codes = {t: view.codes(t) for t in own}
         distinct = {t: int(c.max(initial=-1)) + 1 for t, c in codes.items()}
-        keys = key_columns(view)
+        keys = key_columns(view) - _loose(view)
         givens = [t for t in own if distinct[t] > 1 and _repeats(codes[t], distinct[t])]
         varied = [t for t in own if distinct[t] + bool((codes[t] < 0).any()) > 1]
         free = [t for t in varied if t.column not in keys]
         numbers = (t for t in own if scale_of(view.table.column(t.column).datatype))
-        numeric = frozenset(t for t in numbers if t.column not in keys)
+        numeric = frozenset(t for t in numbers if t.column not in key_columns(view))
         stacked = (
             np.array([codes[t] for t in free], np.int32).reshape(len(free), view.rows).T.copy()
         )

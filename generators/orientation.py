@@ -21,7 +21,7 @@ Node = tuple[TableName, str]
 _MOST_TELLING = ("equality", "computed", "arithmetic", "aggregate", "running")
 _TELLING = frozenset({"dependency", "equality", "computed", "arithmetic"})
 """Kinds whose steps make their target a function of what they read."""
-_CHOOSE_KEYS = frozenset({"equality", "unique"})
+_CHOOSE_KEYS = frozenset({"dependency", "equality", "unique"})
 """Kinds that give a foreign key no other values than keys."""
 _ONE_AT_MOST = ("at most one", "exactly one")
 BELOW = ("<-",)

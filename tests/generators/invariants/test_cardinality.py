@@ -44,7 +44,7 @@ INSERT INTO nearly SELECT n, n FROM generate_series(1, 600) AS n WHERE n % 80 > 
             {
                 "count(addresses) >= 1 per addresses_person_fkey",
                 "count(cards) = 1 per cards_person_fkey",
-                    "count(logs) >= 1 per logs_person_fkey",
+                "count(logs) >= 1 per logs_person_fkey",
                 "count(badges) <= 1 per badges_person_fkey",
                 "count(nearly) <= 1 per nearly_person_fkey",
             },
