@@ -68,6 +68,9 @@ def determined(view: View) -> Iterator[tuple[Set, Term]]:
             if wanted or size < 3:
                 fit = table.candidates(given, wanted)
                 found += [(given, y) for y in fit if table.tells(given, y)]
+    # What names the row that a key leads to says no more than the key does.
+    loose, both = _loose(view), {(given, y) for given, y in found if len(given) == 1}
+    found = [(g, y) for g, y in found if y.column not in loose or ((y,), g[0]) not in both]
     whole = frozenset(t for t, codes in table.codes.items() if not (codes < 0).any())
     yield from _cover(found, whole)
 

@@ -191,7 +191,7 @@ def _place_bounds(sight: _Sight, waiting: list[tuple[int, Found]], placed: Place
 
 def _place(sight: _Sight, found: Found, number: int, placed: Placed) -> None:
     """Adds the step of a rule to those accepted before, or the rule to those that are not kept."""
-    if not found.kind.targets(found.rule) or _keeps_to_keys(sight.model, found.rule):
+    if not found.kind.targets(found.rule) or keeps_to_keys(sight.model, found.rule):
         return  # no column keeps it: the numbers of rows do, and how keys are drawn
     steps, why = _possible(sight, found, number, placed[0])
     if steps:
@@ -279,7 +279,7 @@ def withheld(model: DatabaseModel, found: Found) -> bool:
     return found.rule.kind in ("computed", "arithmetic") and reserved.issuperset(targets)
 
 
-def _keeps_to_keys(model: DatabaseModel, rule: Invariant) -> bool:
+def keeps_to_keys(model: DatabaseModel, rule: Invariant) -> bool:
     """Whether the values of one reference are said to differ, which drawing it sees to."""
     single = {
         (table, model.foreign_key(table, key).columns[0]) for table, key in single_keys(model)
