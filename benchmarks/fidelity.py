@@ -56,7 +56,7 @@ def main(arguments: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as scratch, server() as url:
         out = Path(scratch)
         with database(url) as source, database(url) as target:
-            _load_csv(source, options.folder / "train", metadata)
+            load_csv(source, options.folder / "train", metadata)
             path = out / "bench.model"
             timing = provisioned(source, target, path, options.table_model, options.seed)
             _export(target, out, metadata)
@@ -101,11 +101,13 @@ def provisioned(source: str, target: str, path: Path, kind: str, seed_number: in
     return Timing(learned - began, time.perf_counter() - learned, loaded.rows)
 
 
-def _load_csv(url: str, folder: Path, metadata: dict[str, Any]) -> None:
+def load_csv(url: str, folder: Path, metadata: dict[str, Any], like: Path | None = None) -> None:
+    """Loads FOLDER/TABLE.csv, with columns of the types that the files in `like` need."""
     with seed(url) as opened:
         for name, table in metadata["tables"].items():
             frame = pd.read_csv(folder / f"{name}.csv", dtype=str, keep_default_na=True)
-            types = {c: _sql_type(frame[c], kind) for c, kind in table["columns"].items()}
+            model = frame if like is None else pd.read_csv(like / f"{name}.csv", dtype=str)
+            types = {c: _sql_type(model[c], kind) for c, kind in table["columns"].items()}
             opened.run(_create(name, types, table["primary_key"]))
             data = frame[list(types)].to_csv(index=False, header=False, quoting=csv.QUOTE_MINIMAL)
             opened.copy_csv(TableName("public", name), list(types), memoryview(data.encode()))

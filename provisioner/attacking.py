@@ -39,6 +39,7 @@ class Evidence:
         training: the rows of learned units.
         limits: what attacks may achieve.
         seed: chooses which entities are looked at.
+        drawn: rows to attack in the place of those that the model draws.
     """
 
     source: Source
@@ -46,6 +47,7 @@ class Evidence:
     training: Mapping[TableName, Training]
     limits: Limits
     seed: int
+    drawn: Mapping[TableName, pa.Table] | None = None
 
 
 def attacked(model: DatabaseModel, evidence: Evidence, listen: Listener = silent) -> Attacked:
@@ -89,7 +91,8 @@ def _attacked(
         counts = (learned.size, held_out.size, 0)
         return AttackedUnits(str(unit), Verdict.INCONCLUSIVE, *counts)
     columns = {name: _telling(model.tables[name]) for name in paths}
-    drawn = by_keys(unit, paths, _drawn(model, evidence.seed, unit, paths))
+    rows = evidence.drawn or _drawn(model, evidence.seed, unit, paths)
+    drawn = by_keys(unit, paths, rows)
     drawn = drawn.of(np.arange(min(drawn.size, MOST_ENTITIES)))
     sides = Sides(
         unit,

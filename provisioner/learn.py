@@ -128,7 +128,7 @@ def models(
     The last one of them follows once more where it is to be attacked, with what attacks achieved.
     Raises what `learn` does.
     """
-    sample = _sampled(source, learning, listen)
+    sample = sampled(source, learning, listen)
     facts = Reading(
         sample.schema,
         sample.ddl,
@@ -157,11 +157,11 @@ def models(
 
 def discover(source: Source, learning: Learning, listen: Listener = silent) -> Discovered:
     """The rules that `learn` would find, without fitting anything; raises what `learn` raises."""
-    return _found(source, _sampled(source, learning, listen), learning, listen)
+    return _found(source, sampled(source, learning, listen), learning, listen)
 
 
 @dataclass(frozen=True, slots=True)
-class _Sample:
+class Sample:
     """What is read of a source, and the rows of the units to learn from."""
 
     schema: Schema
@@ -171,7 +171,8 @@ class _Sample:
     classes: Classes
 
 
-def _sampled(source: Source, learning: Learning, listen: Listener) -> _Sample:
+def sampled(source: Source, learning: Learning, listen: Listener = silent) -> Sample:
+    """What `learn` reads before it learns anything; raises what `learn` raises."""
     schema, ddl = _wanted(source, learning, listen)
     schema = _with_kept(with_undeclared(schema, learning.keys, source), source)
     schema = _with_asked(schema, source, learning, listen)
@@ -190,10 +191,10 @@ def _sampled(source: Source, learning: Learning, listen: Listener) -> _Sample:
         )
         for name, part in training.items()
     }
-    return _Sample(schema, ddl, split, training, classes)
+    return Sample(schema, ddl, split, training, classes)
 
 
-def _found(source: Source, sample: _Sample, learning: Learning, listen: Listener) -> Discovered:
+def _found(source: Source, sample: Sample, learning: Learning, listen: Listener) -> Discovered:
     """The rules that all rows keep though nobody declared them."""
     began = time.monotonic()
     library = Library(sample.schema, sample.training, Support(learning.k))

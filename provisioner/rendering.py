@@ -10,6 +10,7 @@ from rich.text import Text
 from connectors.embedded import EmbeddedServer
 from connectors.schema import TableName
 from generators.privacy.attacked import Attacked, Figure
+from generators.privacy.audit import Recount
 from provisioner.contents import ColumnContents, Contents, RuleContents, TableContents
 from provisioner.describe import ColumnDescription, Description, TableDescription
 from provisioner.doctor import Diagnosis
@@ -31,6 +32,7 @@ _COUNTS = (
     "leaks",
     "codes",
     "broken",
+    *("entries", "fewest units", "held by none"),
 )
 _SHARES = ("distinct", "nulls", "withheld", "marginals", "size", "seconds", "rows/s")
 _RIGHT = frozenset((*_COUNTS, *_SHARES, "production", "synthetic"))
@@ -84,6 +86,23 @@ def listed(contents: Contents) -> Iterator[RenderableType]:
     yield Text("\nNot promised:", "bold")
     for sentence in contents.not_promised:
         yield Text(f"- {sentence}")
+
+
+def recounted(recounts: Sequence[Recount], k: int) -> Iterator[RenderableType]:
+    """Who holds what a file has released, place by place; what too few hold stands out."""
+    columns = ("place", "what", "entries", "fewest units", "held by none", f"below {k}")
+    yield _table(columns, map(_recount, recounts))
+    below = sum(one.below for one in recounts)
+    entries = sum(one.entries for one in recounts)
+    if below:
+        yield Text(f"{below} of {entries:,} entries are held by fewer than {k} units", "bold red")
+    else:
+        yield Text(f"{entries:,} entries counted anew, none below {k} units", "green")
+
+
+def _recount(one: Recount) -> tuple[str, ...]:
+    fewest = "" if one.fewest is None else str(one.fewest)
+    return one.place, one.kind, str(one.entries), fewest, str(one.unheld), str(one.below)
 
 
 def attacks_shown(attacked: Attacked) -> Iterator[RenderableType]:

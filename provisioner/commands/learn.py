@@ -1,15 +1,24 @@
 """A source learned into one file."""
 # ruff: noqa: PLC0415 - imports inside commands are what keeps the start short
 
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from provisioner import options, terminal
+from provisioner.events import Listener
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from connectors.engines import Source
+    from generators.model import DatabaseModel
+    from generators.privacy.audit import Recount
     from provisioner.config import Config
+    from provisioner.learn import Learning
 
 
 @click.command()
@@ -42,47 +51,95 @@ if TYPE_CHECKING:
 @options.acknowledge
 @options.queries("Your own SELECTs, whose plans are kept, without literals, for `verify`.")
 @click.option("--skip-unreadable", is_flag=True, help="Leave out tables the role may not read.")
+@click.option("--audit", is_flag=True, help="Count anew who holds each thing in the file.")
 @click.option("--no-attacks", is_flag=True, help="Do not attack the model at the end.")
 @options.seed
 @options.output
 def learn(
-    config: "Config", source: str, model: Path, output: str, *, no_attacks: bool, **learning: Any
+    config: "Config",
+    source: str,
+    model: Path,
+    output: str,
+    *,
+    no_attacks: bool,
+    audit: bool,
+    **learning: Any,
 ) -> int:
     """Learn a source, attack what was learned, and write it to one file."""
     from connectors.engines import open_source
-    from generators.archive import fingerprint, write_archive
     from provisioner.apply import to_learning
     from provisioner.carrying import Carrying
     from provisioner.estimating import given_queries
-    from provisioner.learn import Learning, models
+    from provisioner.learn import Learning
 
     units, queries = learning.pop("unit"), given_queries(learning.pop("queries"))
     carrying = Carrying(acknowledged=frozenset(learning.pop("acknowledge")))
     attack = None if no_attacks else config.privacy.attacks.limits
     kind = learning.pop("table_model")
-    chosen = Learning(kind=kind, carrying=carrying, attack=attack, queries=queries, **learning)
+    asked = Learning(kind=kind, carrying=carrying, attack=attack, queries=queries, **learning)
     with terminal.listening(output) as listen, open_source(source) as opened:
-        better = models(opened, to_learning(config, opened, chosen, units), listen)
-        found = next(better)
-        write_archive(found, model)
-        with terminal.keeping(
-            f"{model} is there, with trees for every table or better ones, not attacked"
-        ):
-            for found in better:
-                write_archive(found, model)
-    rows = sum(table.rows.value for table in found.tables.values())
-    facts = {"file": str(model), "fingerprint": fingerprint(model), "k": found.k}
-    verdict = found.attacked.verdict
+        chosen = to_learning(config, opened, asked, units)
+        found = _written(opened, model, chosen, listen)
+        recounts = _audited(opened, model, chosen, listen) if audit else ()
     terminal.answer(
-        output,
-        lambda: [
-            f"learned {len(found.tables)} tables with {rows:,} rows into {model}",
-            f"attacks: {verdict}",
-            f"review it: provisioner show {model}",
-        ],
-        lambda: {**facts, "tables": len(found.tables), "rows": rows, "attacks": verdict},
+        output, lambda: _told(found, model, recounts), lambda: _document(found, model, recounts)
     )
-    return terminal.DONE
+    return terminal.FOUND if any(one.below for one in recounts) else terminal.DONE
+
+
+def _written(source: "Source", file: Path, chosen: "Learning", listen: Listener) -> "DatabaseModel":
+    """The best model, written like each one before it."""
+    from generators.archive import write_archive
+    from provisioner.learn import models
+
+    better = models(source, chosen, listen)
+    found = next(better)
+    write_archive(found, file)
+    told = f"{file} is there, with trees for every table or better ones, not attacked"
+    with terminal.keeping(told):
+        for found in better:
+            write_archive(found, file)
+    return found
+
+
+def _audited(
+    source: "Source", file: Path, chosen: "Learning", listen: Listener
+) -> "tuple[Recount, ...]":
+    from provisioner.auditing import audited
+
+    return audited(source, file, chosen, listen)
+
+
+def _told(
+    found: "DatabaseModel", file: Path, recounts: "tuple[Recount, ...]"
+) -> "Iterator[RenderableType]":
+    from provisioner.rendering import recounted
+
+    yield f"learned {len(found.tables)} tables with {_rows(found):,} rows into {file}"
+    yield f"attacks: {found.attacked.verdict}"
+    if recounts:
+        yield from recounted(recounts, found.k)
+    yield f"review it: provisioner show {file}"
+
+
+def _document(
+    found: "DatabaseModel", file: Path, recounts: "tuple[Recount, ...]"
+) -> dict[str, Any]:
+    from generators.archive import fingerprint
+
+    return {
+        "file": str(file),
+        "fingerprint": fingerprint(file),
+        "k": found.k,
+        "tables": len(found.tables),
+        "rows": _rows(found),
+        "attacks": found.attacked.verdict,
+        "audit": [asdict(one) for one in recounts],
+    }
+
+
+def _rows(found: "DatabaseModel") -> int:
+    return sum(table.rows.value for table in found.tables.values())
 
 
 command: click.Command = learn
