@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 
 from connectors.engines import Reader, Target
+from connectors.errors import RefusedRow, RefusedStatement
 from connectors.limits import UNLIMITED
 from connectors.schema import Check, ForeignKey, Schema, Table, TableName, Unique
 from generators.found import Found
@@ -62,7 +63,9 @@ def verify(
     there = {t.name for t in model.schema.tables if _is_whole(t, found)}
     played = list(_played(model, plan, target, there))
     findings.extend(_unplayed(played, fires=bool(plan.fire)))
-    rules = tuple(_rules(model, target, plan, found))
+    tallied = tuple(_rules(model, target, plan, found))
+    rules = tuple(one for one in tallied if isinstance(one, Kept))
+    findings.extend(one for one in tallied if isinstance(one, Finding))
     unkept = {f"{f.rule.table}: {f.words}": why for f, why in oriented(model, plan.whole).unkept}
     unkept |= {f"{f.rule.table}: {f.words}": _APART for f in _apart(model, plan)}
     findings.extend(_broken_rules(rules, unkept))
@@ -105,17 +108,26 @@ def finished_plan(target: Target) -> tuple[Plan, bool]:
     return read_plan(ledger.plan), ledger.dropped is not None
 
 
-def _rules(model: DatabaseModel, target: Reader, plan: Plan, found: Schema) -> Iterator[Kept]:
-    """How often the rows keep the rules that nobody declared, where no other rows were there."""
+def _rules(
+    model: DatabaseModel, target: Reader, plan: Plan, found: Schema
+) -> Iterator[Kept | Finding]:
+    """How often the rows keep the rules that nobody declared, where no other rows were there.
+
+    A rule that the target does not count, since some value is too much for its SQL, is a finding.
+    """
     there = {t.name for t in model.schema.tables if _is_whole(t, found)} - set(plan.keeps)
     if plan.shift is not None or not model.tables.keys() <= there:
         there = set()
     for one in model.invariants:
         if one.rule.table not in there:
             continue
-        tally = target.tally(one.kind.claim(one.rule, model.schema))
-        share = one.most_broken(model.k) + _MORE_BROKEN
         name = str(one.rule.table)
+        try:
+            tally = target.tally(one.kind.claim(one.rule, model.schema))
+        except (RefusedRow, RefusedStatement) as problem:
+            yield Finding("invariant", Severity.WARNING, f"{name}: {one.words}", str(problem))
+            continue
+        share = one.most_broken(model.k) + _MORE_BROKEN
         yield Kept(name, one.words, tally.spoken, tally.broken, int(share * tally.spoken))
 
 

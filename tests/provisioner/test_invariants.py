@@ -9,8 +9,10 @@ import pytest
 
 from connectors.datatypes import DataType, Kind
 from connectors.engines import open_source, open_target
+from connectors.invariants import Claim
 from connectors.schema import Column, ForeignKey, Schema, Table, TableName
 from generators.archive import fingerprint, read_archive, write_archive
+from generators.invariants.arithmetic import Arithmetic
 from generators.model import DatabaseModel
 from generators.orientation import oriented
 from provisioner.contents import contents
@@ -107,8 +109,8 @@ def test_rules_along_keys_that_own_nothing_and_of_few_people_are_kept(
     assert not [r for r in report.invariants if r.broken > r.allowed]
 
 
-def test_rows_that_break_a_rule_are_counted_by_verify(
-    model: DatabaseModel, database: str, tmp_path: Path
+def test_rows_that_break_a_rule_are_counted_by_verify_or_it_says_why_not(
+    model: DatabaseModel, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     filled(model, database, tmp_path)
     with psycopg.connect(database, autocommit=True) as connection:
@@ -117,6 +119,12 @@ def test_rows_that_break_a_rule_are_counted_by_verify(
         report = verify(model, target)
     named = {f.place for f in report.findings if f.kind == "invariant"}
     assert "public.lines: amount = quantity * price" in named
+    with monkeypatch.context() as patch, open_target(database) as target:
+        patch.setattr(Arithmetic, "claim", lambda *_: Claim("SELECT 1 / 0 = 1 AS holds"))
+        report = verify(model, target)
+    told = {f.place: f.text for f in report.findings if f.kind == "invariant"}
+    assert "refused a value" in told["public.lines: amount = quantity * price"]
+    assert report.invariants
 
 
 def test_a_person_drops_rules_and_adds_totals_and_conditions(
