@@ -27,6 +27,8 @@ from connectors.engines import open_source, open_target
 from connectors.engines.postgresql.seed import seed
 from connectors.schema import TableName
 from generators.archive import fingerprint, read_archive, write_archive
+from generators.privacy.accountant import Budget
+from provisioner.differential.asking import Privacy
 from provisioner.learn import Learning, learn
 from provisioner.load import load
 from provisioner.plan import Request, plan
@@ -58,7 +60,7 @@ def main(arguments: Sequence[str]) -> None:
         with database(url) as source, database(url) as target:
             load_csv(source, options.folder / "train", metadata)
             path = out / "bench.model"
-            timing = provisioned(source, target, path, options.table_model, options.seed)
+            timing = provisioned(source, target, path, _learning(options))
             _export(target, out, metadata)
         figures = _judged(options, out)
     rate = timing.rows / timing.provision_s
@@ -68,6 +70,7 @@ def main(arguments: Sequence[str]) -> None:
                 "dataset": options.folder.name,
                 "table_model": options.table_model,
                 "seed": options.seed,
+                "epsilon": options.epsilon,
                 "learn_s": round(timing.learn_s, 2),
                 "provision_s": round(timing.provision_s, 2),
                 "rows_per_s": round(rate),
@@ -84,18 +87,29 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--judge", type=Path, default=JUDGE)
     parser.add_argument("--table-model", default="trees")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--unit", action="append", default=[], help="a table of privacy units")
+    parser.add_argument("--epsilon", type=float, help="learn with differential privacy")
     return parser.parse_args(arguments)
 
 
-def provisioned(source: str, target: str, path: Path, kind: str, seed_number: int) -> Timing:
+def _learning(options: argparse.Namespace) -> Learning:
+    return Learning(
+        kind=options.table_model,
+        seed=options.seed,
+        units=tuple(TableName("public", name) for name in options.unit),
+        privacy=None if options.epsilon is None else Privacy(Budget(options.epsilon)),
+    )
+
+
+def provisioned(source: str, target: str, path: Path, learning: Learning) -> Timing:
     """Learns a source into a model at `path` and fills an empty target from it at scale 1."""
     began = time.perf_counter()
     with open_source(source) as opened:
-        model = learn(opened, Learning(kind=kind, seed=seed_number))
+        model = learn(opened, learning)
     write_archive(model, path)
     learned = time.perf_counter()
     model = read_archive(path)
-    planned = plan(model, fingerprint(path), Request(seed=seed_number))
+    planned = plan(model, fingerprint(path), Request(seed=learning.seed))
     with open_target(target) as opened_target:
         loaded = load(model, planned, opened_target)
     return Timing(learned - began, time.perf_counter() - learned, loaded.rows)

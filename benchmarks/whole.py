@@ -26,6 +26,7 @@ from benchmarks.servers import database, server
 from benchmarks.shortfall import SIMILAR, TOLD_APART, Samples, shortfall, worst
 from benchmarks.split import Cut, Dataset, export, split
 from benchmarks.structure import compared
+from provisioner.learn import Learning
 
 # Employees serve customers and vendors of both halves; vendors own most of what is purchased.
 _CUTS = {
@@ -93,7 +94,7 @@ def _provisioned(
     seed: int,
 ) -> dict[str, Any]:
     path = folder / f"{options.table_model}_{seed}.model"
-    timing = provisioned(source, target, path, options.table_model, seed)
+    timing = provisioned(source, target, path, Learning(kind=options.table_model, seed=seed))
     export(target, folder / f"synthetic_{seed}", dataset)
     found: dict[str, Any] = {
         "seed": seed,

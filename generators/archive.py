@@ -34,6 +34,7 @@ from generators.errors import BrokenArchive, NewerArchive, NotAnArchive
 from generators.estimates import estimate_states, restored_estimates
 from generators.found import found_states, restored_rules
 from generators.model import DatabaseModel
+from generators.privacy.accountant import Ledger
 from generators.privacy.attacked import attacked_states, restored_attacked
 from generators.privacy.support import Released
 from generators.states import restored_tables, table_states
@@ -56,6 +57,7 @@ _NONSENSE = (
 """What members raise that pass their checksums and yet are not ours; pydantic's are ValueErrors."""
 _DDL = TypeAdapter(tuple[DdlItem, ...])
 _SCHEMA = TypeAdapter(Schema)
+_LEDGER: TypeAdapter[Ledger | None] = TypeAdapter(Ledger | None)
 
 
 def write_archive(model: DatabaseModel, path: Path) -> None:
@@ -73,7 +75,13 @@ def write_archive(model: DatabaseModel, path: Path) -> None:
     )
     values, arrays = _parted(chain.from_iterable(states))
     day = None if model.as_of is None else model.as_of.isoformat()
-    header = {"identity": model.identity, "k": model.k, "as_of": day, "values": values}
+    header = {
+        "identity": model.identity,
+        "k": model.k,
+        "as_of": day,
+        "values": values,
+        "ledger": _LEDGER.dump_python(model.ledger, mode="json"),
+    }
     if model.carried:
         header["carried"] = carried_header(model.schema, model.carried)
     members = {
@@ -122,6 +130,7 @@ def read_archive(path: Path) -> DatabaseModel:
             restored_traits(values),
             restored_estimates(values),
             restored_classes(schema, values),
+            _LEDGER.validate_python(header.get("ledger")),
         )
     except _NONSENSE as error:
         raise BrokenArchive(

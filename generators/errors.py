@@ -4,7 +4,8 @@ GeneratorError
 ├── Unmeetable         a declared constraint cannot be met with the rows asked for
 ├── NotAnArchive       a file is no model archive
 ├── BrokenArchive      a model archive is truncated, or was tampered with
-└── NewerArchive       a model archive was written by a newer version
+├── NewerArchive       a model archive was written by a newer version
+└── OverBudget         a look at the rows costs more than is left of epsilon and delta
 """
 
 from collections.abc import Mapping
@@ -36,3 +37,7 @@ class BrokenArchive(GeneratorError):
 
 class NewerArchive(GeneratorError):
     """The archive was written by a newer version of the product."""
+
+
+class OverBudget(GeneratorError):
+    """A look at the rows costs more than is left of the budget for differential privacy."""

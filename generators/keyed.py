@@ -6,11 +6,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.datatypes import TIMES, Kind
-from connectors.limits import UNLIMITED, Limits, limits, patterns
+from connectors.datatypes import TIMES
+from connectors.limits import Limits, patterns
 from connectors.rules import Expression, Scope, compiled, evaluate, failing
-from connectors.schema import Check, Column, Table, Unique
+from connectors.schema import Column, Table, Unique
 from generators import keys as key_kinds
+from generators.checked import checks_of, limits_of, scope_of
 from generators.columns import Draw, Sample
 from generators.encoding import FittedColumn
 from generators.facts import Facts, learned_column, stored
@@ -126,7 +127,8 @@ def _keeps(facts: Facts, table: Table, column: Column, key: KeyGenerator) -> boo
     """Whether the first keys and the last one keep every check of the column alone."""
     computed = {c.name for c in table.columns if c.generated is not None}
     told = [c for c in table.checks if c.binding and computed & set(c.columns)]
-    found = [compiled(c.sql, _scope(facts, table, c)) for c in (*_checks(table, column), *told)]
+    every, schema = (*checks_of(table, column), *told), facts.source.schema
+    found = [compiled(c.sql, scope_of(schema, table, c)) for c in every]
     alone = frozenset({column.name})
     checks = [one for one in found if isinstance(one, Expression) and set(one.columns) == alone]
     rows = np.arange(min(_INVENTED, key.capacity))
@@ -135,30 +137,16 @@ def _keeps(facts: Facts, table: Table, column: Column, key: KeyGenerator) -> boo
 
 
 def _limits(facts: Facts, table: Table, column: Column) -> Limits:
-    """What the checks of a column, and its type, leave of its values."""
-    listed = {Kind.BOOLEAN: (False, True), Kind.ENUM: column.datatype.labels or None}
-    found = Limits(values=listed.get(column.datatype.kind))
-    for check in _checks(table, column):
-        limit = limits(check.sql, _scope(facts, table, check))
-        found = found.within(limit.get(column.name, UNLIMITED))
-    return found
-
-
-def _checks(table: Table, column: Column) -> list[Check]:
-    return [c for c in table.checks if c.columns == (column.name,) and c.binding]
+    return limits_of(facts.source.schema, table, column)
 
 
 def _pattern(facts: Facts, table: Table, column: Column) -> str | None:
     """The regular expression that the only check over a column alone asks of it."""
+    schema = facts.source.schema
     asked = {
         pattern
         for check in table.checks
         if check.columns == (column.name,)
-        for pattern in patterns(check.sql, _scope(facts, table, check)).get(column.name, ())
+        for pattern in patterns(check.sql, scope_of(schema, table, check)).get(column.name, ())
     }
     return asked.pop() if len(asked) == 1 else None
-
-
-def _scope(facts: Facts, table: Table, check: Check) -> Scope:
-    value = check.columns[0] if "VALUE" in check.sql else None
-    return Scope(table, value, functions=facts.source.schema.functions)

@@ -12,6 +12,7 @@ from generators.encoding import FittedColumn
 from generators.estimates import Estimates
 from generators.found import Found
 from generators.keys import KeyGenerator
+from generators.privacy.accountant import Ledger
 from generators.privacy.attacked import NOT_ATTACKED, Attacked
 from generators.privacy.support import Floats, Released
 from generators.relations.histories import History
@@ -75,6 +76,7 @@ class DatabaseModel:
         traits: what its rows look like, to hold others against.
         estimates: what the source's planner knew of its rows.
         classes: what each column says of people; empty where the file does not say.
+        ledger: what learning has cost each privacy unit; None without differential privacy.
     """
 
     schema: Schema
@@ -89,6 +91,7 @@ class DatabaseModel:
     traits: tuple[Trait, ...] = ()
     estimates: Estimates = field(default_factory=lambda: Estimates({}))
     classes: Classes = field(default_factory=dict)
+    ledger: Ledger | None = None
 
     @property
     def owners(self) -> Owners:

@@ -3,12 +3,16 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
+import pyarrow as pa
+
+from connectors.datatypes import arrow_type
 from connectors.engines import Reader
-from connectors.schema import ForeignKey, Schema, TableName
+from connectors.schema import ForeignKey, Schema, Table, TableName
 from generators.classes import said
 from generators.privacy.kinds import Classified
 from provisioner.carrying import Carrying
 from provisioner.config import EACH_EMPTY, ONE, Config, Key, Mode
+from provisioner.differential.asking import Privacy
 from provisioner.errors import WrongRequest
 from provisioner.learn import Learning
 from provisioner.lines import Path
@@ -38,6 +42,8 @@ def to_learning(
     known = tuple(table.name for table in schema.tables)
     skip = frozenset(_in_mode(config, Mode.SKIP, known))
     schema = schema.without(skip)
+    if chosen.privacy is not None:
+        chosen = replace(chosen, privacy=_privacy(config, chosen.privacy, schema))
     keys = []
     for path, key in _keys(config, schema):
         try:
@@ -146,6 +152,47 @@ def _scenarios(config: Config, known: tuple[TableName, ...]) -> Iterator[Scenari
             section.factor,
             section.name,
         )
+
+
+def _privacy(config: Config, chosen: Privacy, schema: Schema) -> Privacy:
+    """What the configuration says of tables, so that differential privacy need not look."""
+    known = tuple(table.name for table in schema.tables)
+    for text, section in config.tables.items():
+        if section.keys and section.mode is not Mode.SKIP:
+            raise config.places.wrong(
+                ("tables", text, "keys"),
+                "keys are held against the source's rows, which differential privacy does not "
+                "allow; leave them out, or learn without epsilon",
+            )
+    public = (_table(config, ("public", n), name, known) for n, name in enumerate(config.public))
+    sections = [
+        (_table(config, ("tables", text), text, known), text, section)
+        for text, section in config.tables.items()
+        if section.mode is not Mode.SKIP
+    ]
+    return replace(
+        chosen,
+        public=frozenset(public),
+        bounds={n: s.rows_per_unit for n, _, s in sections if s.rows_per_unit is not None},
+        values={
+            (name, column): _listed(config, ("tables", text, "values", column), schema.table(name))
+            for name, text, section in sections
+            for column in section.values
+        },
+    )
+
+
+def _listed(config: Config, path: Path, table: Table) -> pa.Array:
+    """What the file lists at a path as the values of a column, in the column's own type."""
+    text, name = str(path[1]), str(path[-1])
+    column = {c.name: c for c in table.written}.get(name)
+    if column is None:
+        raise config.places.wrong(path, f"{table.name} has no such column that is written")
+    try:
+        texts = pa.array(list(config.tables[text].values[name]), pa.string())
+        return texts.cast(arrow_type(column.datatype))
+    except pa.ArrowException:
+        raise config.places.wrong(path, f"expected values of type {column.datatype.sql}") from None
 
 
 def _wishes(config: Config, schema: Schema) -> Iterator[Wish]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from annotated_types import Ge, Gt, Le, Len
+from annotated_types import Ge, Gt, Le, Len, Lt
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -248,6 +248,8 @@ class TableSection(_Section):
         passwords: the scheme by which hand-made values of a column are hashed.
         invariants: what is said of the rules that its rows keep.
         columns: what is said of columns by name; others are classified.
+        values: all values that a column may hold, where differential privacy must not look.
+        rows_per_unit: the most rows of a privacy unit that differential privacy counts.
     """
 
     mode: Annotated[Mode, BeforeValidator(_known_mode)] = Mode.SYNTHESIZE
@@ -258,6 +260,8 @@ class TableSection(_Section):
     passwords: dict[str, Annotated[Scheme, BeforeValidator(_known_scheme)]] = {}
     invariants: RulesSection = RulesSection()
     columns: dict[str, ColumnSection] = {}
+    values: dict[str, Names] = {}
+    rows_per_unit: Annotated[int, Ge(1), Le(10**6)] | None = None
 
 
 class HavingSection(_Section):
@@ -346,6 +350,9 @@ class Config(_Section):
         source: the source's URL as written; `url` resolves it.
         target: the target's.
         units: tables whose rows are the privacy units.
+        epsilon: what a unit may lose by differential privacy.
+        delta: the chance that it loses more.
+        public: tables that hold nobody's data.
         rows: rows by table, and under `EACH_EMPTY` those of each table without any in the source.
         as_of: the day that the rows shall look like.
         budget: how long `learn` may train networks.
@@ -364,6 +371,9 @@ class Config(_Section):
     target: str | None = Field(default=None, repr=False)
     k: Annotated[int, Ge(1)] | None = None
     units: tuple[str, ...] = ()
+    epsilon: Annotated[float, Gt(0), Le(1_000)] | None = None
+    delta: Annotated[float, Gt(0), Lt(1)] | None = None
+    public: tuple[str, ...] = ()
     scale: Annotated[float, Gt(0), Le(1_000_000)] | None = None
     rows: dict[str, Rows] = {}
     as_of: Day | None = None
@@ -412,6 +422,8 @@ class Config(_Section):
             "k": self.k,
             "scale": self.scale,
             "budget": self.budget,
+            "epsilon": self.epsilon,
+            "delta": self.delta,
             "workers": self.workers,
             "ray": self.ray,
             "max_rate": self.max_rate,

@@ -8,6 +8,7 @@ from connectors.schema import Column, Table
 from generators.encoding import FittedColumn
 from generators.model import DatabaseModel, TableModel
 from generators.orientation import oriented
+from generators.privacy.accountant import Ledger, Spend
 from generators.privacy.attacked import NOT_ATTACKED, Attacked, Verdict
 from generators.privacy.kinds import Classified
 
@@ -64,6 +65,44 @@ class TableContents:
     mode: str = "synthesize"
 
 
+_SHARED = tuple(text for text in NOT_PROMISED if "sizes" not in text.lower())
+PRIVATE_NOT_PROMISED = (
+    _SHARED[0],
+    "Differential privacy covers rows alone: what is declared, such as enum labels, is outside it.",
+    "Rows of tables declared public are outside it, too.",
+    "It counts the unit of each row that `show` names, and nobody else whom a row may speak of.",
+    *_SHARED[2:],
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SpendContents:
+    """What looks of one kind have cost each privacy unit, in zCDP."""
+
+    what: str
+    looks: int
+    rho: float
+    delta: float
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerContents:
+    """What learning has cost each privacy unit.
+
+    Attributes:
+        epsilon: what was allowed.
+        spent: the epsilon that all spends amount to.
+        rho: what they cost in zCDP.
+        spends: the looks, by what they looked at.
+    """
+
+    epsilon: float
+    delta: float
+    spent: float
+    rho: float
+    spends: tuple[SpendContents, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class RuleContents:
     """A rule that rows keep though nobody declared it.
@@ -114,6 +153,7 @@ class Contents:
         carried: what the file says of rows that are in it.
         attacks: what attacks on it achieved.
         verdict: passed, failed, inconclusive or not attacked.
+        ledger: what learning has cost each unit; None without differential privacy.
     """
 
     identity: str
@@ -129,6 +169,7 @@ class Contents:
     carried: tuple[str, ...] = ()
     verdict: Verdict = Verdict.NOT_ATTACKED
     attacks: Attacked = NOT_ATTACKED
+    ledger: LedgerContents | None = None
 
 
 def contents(model: DatabaseModel, fingerprint: str) -> Contents:
@@ -150,6 +191,27 @@ def contents(model: DatabaseModel, fingerprint: str) -> Contents:
         carried=tuple(_carried(model)),
         verdict=model.attacked.verdict,
         attacks=model.attacked,
+        not_promised=NOT_PROMISED if model.ledger is None else PRIVATE_NOT_PROMISED,
+        ledger=None if model.ledger is None else _ledger(model.ledger),
+    )
+
+
+def _ledger(ledger: Ledger) -> LedgerContents:
+    """The spends, those of margins of two columns of a table taken together."""
+    found: dict[str, list[Spend]] = {}
+    for spend in ledger.spends:
+        found.setdefault(spend.what.partition(" (")[0], []).append(spend)
+    return LedgerContents(
+        ledger.budget.epsilon,
+        ledger.budget.delta,
+        ledger.epsilon,
+        ledger.rho,
+        tuple(
+            SpendContents(
+                what, len(spends), sum(s.rho for s in spends), sum(s.delta for s in spends)
+            )
+            for what, spends in found.items()
+        ),
     )
 
 

@@ -8,6 +8,7 @@ ProvisionerError
 ├── SameDatabase       the target is the database that the model was learned from
 ├── Infeasible         the pilot found what stops a load before its first row
 ├── DifferentSchema    the target's tables are not those that the model writes
+├── HopelessBudget     noise would drown a table; its text says which epsilon would do
 ├── Stopped            a run was interrupted; its text says what was kept
 ├── DeadWorker         a worker was killed; twice on the same shard, where it ends a run
 ├── BrokenWorker       a worker met a bug
@@ -74,6 +75,10 @@ class Infeasible(ProvisionerError):
 
 class DifferentSchema(ProvisionerError):
     """The target has a schema that the model's rows do not fit."""
+
+
+class HopelessBudget(ProvisionerError):
+    """An epsilon so small that noise would drown a table."""
 
 
 class Stopped(ProvisionerError):

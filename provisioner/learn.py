@@ -20,8 +20,9 @@ from generators.found import Found
 from generators.model import DatabaseModel, TableModel
 from generators.orientation import withheld
 from generators.portrait import Sitting, portrayed
+from generators.privacy.accountant import Ledger
 from generators.privacy.attacked import Limits
-from generators.privacy.support import Support, dense
+from generators.privacy.support import Support
 from generators.privacy.units import unit_paths
 from generators.randomness import number
 from generators.schedule import Schedule
@@ -29,6 +30,8 @@ from generators.tables import Epoch
 from generators.viewing import Library
 from provisioner.attacking import Evidence, attacked
 from provisioner.carrying import Carrying, check_keys, check_public, public
+from provisioner.differential.asking import Privacy
+from provisioner.differential.standing import standing_in
 from provisioner.errors import WrongRequest
 from provisioner.estimating import estimated
 from provisioner.events import (
@@ -41,7 +44,7 @@ from provisioner.events import (
     silent,
 )
 from provisioner.leaving import left_out
-from provisioner.reading import read_rows
+from provisioner.reading import read
 from provisioner.undeclared import with_undeclared
 from provisioner.wishes import Wish, granted, totals, unmet, with_checks
 
@@ -72,6 +75,7 @@ class Learning:
         attack: what attacks on the model may achieve; None to leave it unattacked.
         queries: the user's own, whose plans are kept.
         classes: what a person says that columns say of people.
+        privacy: differential privacy for each unit; None for support alone.
     """
 
     k: int = 11
@@ -90,6 +94,7 @@ class Learning:
     attack: Limits | None = None
     queries: tuple[Query, ...] = ()
     classes: Classes = field(default_factory=dict)
+    privacy: Privacy | None = None
 
     @property
     def refines(self) -> bool:
@@ -128,6 +133,9 @@ def models(
     The last one of them follows once more where it is to be attacked, with what attacks achieved.
     Raises what `learn` does.
     """
+    ledger = None
+    if learning.privacy is not None:
+        source, learning, ledger = _in_its_stead(source, learning, listen)
     sample = sampled(source, learning, listen)
     facts = Reading(
         sample.schema,
@@ -149,6 +157,7 @@ def models(
         seen = replace(fitted, traits=traits, estimates=known)
         kept = tuple(rule for rule in rules if rule.rule.declared or not withheld(fitted, rule))
         model = replace(seen, as_of=day, invariants=kept, classes=sample.classes)
+        model = replace(model, ledger=ledger)
         yield model
     if model is not None and learning.attack is not None:
         evidence = Evidence(source, sample.split, sample.training, learning.attack, learning.seed)
@@ -158,6 +167,42 @@ def models(
 def discover(source: Source, learning: Learning, listen: Listener = silent) -> Discovered:
     """The rules that `learn` would find, without fitting anything; raises what `learn` raises."""
     return _found(source, sampled(source, learning, listen), learning, listen)
+
+
+def _in_its_stead(
+    source: Source, learning: Learning, listen: Listener
+) -> tuple[Source, Learning, Ledger]:
+    """Drawn rows that stand in for the source, how to learn from them, and what they have cost.
+
+    No rules are looked for in them, no plans are kept, and nothing is attacked: what attacks find
+    comes from real rows.
+    """
+    if learning.privacy is None:
+        raise WrongRequest("no budget is given; expected an epsilon")
+    if learning.keys or learning.wishes:
+        raise WrongRequest(
+            "keys and invariants of the configuration are held against the source's rows, which "
+            "differential privacy does not allow: leave them out, or learn without --epsilon"
+        )
+    copied = learning.carrying.copied
+    if learning.carrying.tables - copied:
+        raise WrongRequest(
+            "masked rows are real ones, and real rows are not differentially private: leave mode "
+            "mask out, or learn without --epsilon"
+        )
+    wanted = _wanted(source, learning, listen)
+    _known_units({t.name for t in wanted[0].tables}, learning)
+    privacy = replace(learning.privacy, public=learning.privacy.public | copied)
+    stand = standing_in(source, wanted, learning.units, learning.k, privacy, listen)
+    later = replace(
+        learning,
+        units=stand.units,
+        skip=frozenset(),
+        invariants=False,
+        attack=None,
+        queries=(),
+    )
+    return stand.source, later, stand.ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +227,7 @@ def sampled(source: Source, learning: Learning, listen: Listener = silent) -> Sa
     listen(Stated(_cost(schema, source.sizes())))
     shares = {**_shares(schema, source, paths), **dict.fromkeys(learning.carrying.copied, 1.0)}
     split = Split(paths, number(learning.seed, "holdout"), shares=shares)
-    training = _read(source, schema, split, listen)
+    training = read(source, schema, split, listen)
     check_public(schema, learning.carrying, known, training)
     support = Support(learning.k)
     classes = {
@@ -288,11 +333,14 @@ def _readable(
 def _paths(
     schema: Schema, sizes: Mapping[TableName, TableSize], learning: Learning
 ) -> Mapping[TableName, UnitPath]:
-    known = {t.name for t in schema.tables}
+    _known_units({t.name for t in schema.tables}, learning)
+    return unit_paths(schema, sizes, learning.units)
+
+
+def _known_units(known: set[TableName], learning: Learning) -> None:
     for name in learning.units:
         if name not in known:
             raise WrongRequest(f"no table {name} for --unit; expected a table of the source")
-    return unit_paths(schema, sizes, learning.units)
 
 
 def _cost(schema: Schema, sizes: Mapping[TableName, TableSize]) -> str:
@@ -316,24 +364,6 @@ def _shares(
         largest[unit] = max(largest.get(unit, 0), rows)
     share = {unit: min(1.0, _MOST_ROWS / max(1, rows)) for unit, rows in largest.items()}
     return {t.name: share[paths[t.name].unit or t.name] for t in schema.tables}
-
-
-def _read(
-    source: Source, schema: Schema, split: Split, listen: Listener
-) -> Mapping[TableName, Training]:
-    began = time.monotonic()
-    listen(StageStarted("read", len(schema.tables), "tables"))
-    found = {}
-    for table in schema.tables:
-        found[table.name] = read_rows(source.training(table, split), table)
-        listen(Advanced("read", 1, str(table.name)))
-    rows = sum(len(t.rows) for t in found.values())
-    listen(StageFinished("read", rows, time.monotonic() - began))
-    units = dense([t.units for t in found.values()])
-    return {
-        name: Training(part.rows, numbers)
-        for (name, part), numbers in zip(found.items(), units, strict=True)
-    }
 
 
 def _fitted(facts: Reading, learning: Learning, listen: Listener) -> Iterator[DatabaseModel]:

@@ -18,6 +18,7 @@ from provisioner.replacing import Kept, why_not_written
 
 if TYPE_CHECKING:
     from provisioner.config import Config
+    from provisioner.differential.asking import Privacy
 
 _LARGEST_SEED = 2**63 - 1
 
@@ -90,6 +91,31 @@ def duration(
     except ValidationError:
         told = f"{value!r} found; expected a duration of at most 30 days, such as 90s, 5m or 1h30m"
         raise click.BadParameter(told) from None
+
+
+def differential(command: Command) -> Command:
+    """The options that ask for differential privacy."""
+    kind = click.FloatRange(0, 1_000, min_open=True)
+    epsilon = click.option(
+        "--epsilon", type=kind, help="Differential privacy for each unit; not reproducible."
+    )
+    rare = click.FloatRange(0, 1, min_open=True, max_open=True)
+    delta = click.option(
+        "--delta", type=rare, help="Chance of losing more than epsilon; 1e-6 without it."
+    )
+    return epsilon(delta(command))
+
+
+def privacy(epsilon: float | None, delta: float | None) -> "Privacy | None":
+    """What these options ask for."""
+    from generators.privacy.accountant import DELTA, Budget
+    from provisioner.differential.asking import Privacy
+
+    if epsilon is None:
+        if delta is not None:
+            raise click.UsageError("--delta counts beside --epsilon alone; add that, or drop it")
+        return None
+    return Privacy(Budget(epsilon, DELTA if delta is None else delta))
 
 
 def as_of(text: str) -> Callable[[Command], Command]:

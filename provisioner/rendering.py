@@ -11,7 +11,13 @@ from connectors.embedded import EmbeddedServer
 from connectors.schema import TableName
 from generators.privacy.attacked import Attacked, Figure
 from generators.privacy.audit import Recount
-from provisioner.contents import ColumnContents, Contents, RuleContents, TableContents
+from provisioner.contents import (
+    ColumnContents,
+    Contents,
+    LedgerContents,
+    RuleContents,
+    TableContents,
+)
 from provisioner.describe import ColumnDescription, Description, TableDescription
 from provisioner.doctor import Diagnosis
 from provisioner.feasibility import Met, counted
@@ -33,6 +39,7 @@ _COUNTS = (
     "codes",
     "broken",
     *("entries", "fewest units", "held by none"),
+    "looks",
 )
 _SHARES = ("distinct", "nulls", "withheld", "marginals", "size", "seconds", "rows/s")
 _RIGHT = frozenset((*_COUNTS, *_SHARES, "production", "synthetic"))
@@ -59,6 +66,8 @@ def listed(contents: Contents) -> Iterator[RenderableType]:
     yield Text(f"as of     {contents.as_of or 'not known'}")
     yield Text(f"attacks   {contents.verdict}")
     yield Text(f"k         {contents.k} privacy units behind everything that was learned")
+    if contents.ledger is not None:
+        yield from _spent(contents.ledger)
     yield _table(("table", "rows", "owner", "unit", "model"), map(_listed, contents.tables))
     for table in contents.tables:
         yield Text(f"\n{table.name}", "bold")
@@ -129,6 +138,16 @@ def _attack_row(figure: Figure) -> tuple[str, ...]:
     passed = "yes" if figure.passed else "NO"
     value = f"{figure.value:.2f}"
     return figure.attack, figure.place, figure.view, value, allowed, chance, passed
+
+
+def _spent(ledger: LedgerContents) -> Iterator[RenderableType]:
+    """The guarantee, and what every look at the rows has cost of it."""
+    yield Text(
+        f"privacy   ({ledger.epsilon:g}, {ledger.delta:g})-DP per unit, ledger attached: "
+        f"epsilon {ledger.spent:.4g} is spent, rho {ledger.rho:.4g} in zCDP"
+    )
+    rows = ((s.what, f"{s.looks:,}", f"{s.rho:.3g}", f"{s.delta:.1g}") for s in ledger.spends)
+    yield _table(("spent on", "looks", "rho", "delta"), rows)
 
 
 def planned(

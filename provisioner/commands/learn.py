@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     callback=options.duration,
     help="How long auto may train networks, such as 90s, 5m or 1h; chosen by size without it.",
 )
+@options.differential
 @click.option("--unit", multiple=True, metavar="TABLE", help="Whose data it is; repeatable.")
 @options.as_of("Day that the source's rows stand for; today without it.")
 @options.acknowledge
@@ -76,7 +77,16 @@ def learn(
     carrying = Carrying(acknowledged=frozenset(learning.pop("acknowledge")))
     attack = None if no_attacks else config.privacy.attacks.limits
     kind = learning.pop("table_model")
-    asked = Learning(kind=kind, carrying=carrying, attack=attack, queries=queries, **learning)
+    asked = Learning(
+        kind=kind,
+        carrying=carrying,
+        attack=attack,
+        queries=queries,
+        privacy=options.privacy(learning.pop("epsilon"), learning.pop("delta")),
+        **learning,
+    )
+    if audit and asked.privacy is not None:
+        raise click.UsageError("--audit counts real rows; under --epsilon none were learned")
     with terminal.listening(output) as listen, open_source(source) as opened:
         chosen = to_learning(config, opened, asked, units)
         found = _written(opened, model, chosen, listen)
@@ -131,6 +141,7 @@ def _document(
         "file": str(file),
         "fingerprint": fingerprint(file),
         "k": found.k,
+        "epsilon": None if found.ledger is None else found.ledger.budget.epsilon,
         "tables": len(found.tables),
         "rows": _rows(found),
         "attacks": found.attacked.verdict,
