@@ -1,7 +1,7 @@
 """Draws the rows of all owners turn by turn: every first row, every second one, and so on."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -53,6 +53,8 @@ class Cast:
         beat: the beat table's rows, where there is one.
         shared: per feature that may be as in the beat's row, by its place, the codes that the
             beat table's values have here.
+        before: per row, how many siblings come before it in its history.
+        after: per row, how many come after it.
     """
 
     history: History
@@ -65,6 +67,12 @@ class Cast:
     started: Bools
     beat: Beat | None
     shared: Mapping[int, Codes]
+    before: Ints = field(init=False, repr=False)
+    after: Ints = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "before", positions(self.owners))
+        object.__setattr__(self, "after", following(self.owners))
 
     def of(self, rows: Ints | slice) -> "Cast":
         """The same for some owners alone."""
@@ -117,7 +125,7 @@ def take_turns(cast: Cast, rng: np.random.Generator) -> Turns:
     if clock is None or not drawn or cast.time is None or not len(cast.owners):
         return _turns(cast, _Way(None, 0), rng)
     found = _turns(cast, _Way(None, _ENDLESS), rng)
-    starts = np.flatnonzero(positions(cast.owners) == 0)
+    starts = np.flatnonzero(cast.before == 0)
     beyond = np.maximum.reduceat(found.ticks, starts) - clock.bounds[1]
     beyond = np.repeat(beyond, np.diff(np.append(starts, len(cast.owners))))
     late = np.flatnonzero(beyond > 0)
@@ -154,7 +162,7 @@ def _turns(cast: Cast, way: _Way, rng: np.random.Generator) -> Turns:
         np.full(rows, -1),
     )
     sums = np.zeros((rows, len(history.averaged)))
-    position = positions(cast.owners)
+    position = cast.before
     order = np.argsort(position, kind="stable")
     ends = np.cumsum(np.bincount(position))
     for number, turn in enumerate(np.split(order, ends[:-1]) if rows else ()):
@@ -215,7 +223,7 @@ def _draw_rows(
 ) -> Codes:
     """Draws codes of rows whose context and time are there, in place; answers the generator's."""
     known, history = found.context[rows], cast.history
-    position, beat = positions(cast.owners)[rows], _beat_rows(cast, found, rows)
+    position, beat = cast.before[rows], _beat_rows(cast, found, rows)
     followers, earlier = _older(cast, found, rows, position)
     codes = _chosen(cast, known, evidence, rng)
     for _ in range(_REDRAWS):
@@ -357,7 +365,7 @@ def _set_later(
     clock, (past, way) = cast.history.clock, given
     if clock is None or clock.later is None:
         return
-    before, after = found.ticks[rows - 1], following(cast.owners)[rows]
+    before, after = found.ticks[rows - 1], cast.after[rows]
     ahead = ahead_codes(clock.since_previous, cast.beat, cast.owners[rows], before, after)
     asked = np.concatenate([cast.base[rows][:, cast.timely], past, ahead.codes], axis=1)
     since, bounds = clock.since_previous, (before, way.highest)
@@ -376,7 +384,7 @@ def _set_beats(
     if later:
         before = found.places[rows - 1]
         here = _so_far(cast, found.places, rows)
-    state = before, here, following(cast.owners)[rows]
+    state = before, here, cast.after[rows]
     told = ahead(cast.beat, cast.history.beat_features, owners, state)
     asked = np.concatenate([cast.base[rows][:, cast.timely], past, told.codes], axis=1)
     steps = clock.walk.sample(asked, {}, rng)[:, 0]
@@ -396,7 +404,7 @@ def _company(cast: Cast, places: Ints, rows: Ints, *, later: bool) -> Ints:
 
 def _so_far(cast: Cast, places: Ints, rows: Ints) -> Ints:
     """How many siblings in a row, the one before each row among them, share its beat."""
-    found, position = np.ones(len(rows), np.int64), positions(cast.owners)[rows]
+    found, position = np.ones(len(rows), np.int64), cast.before[rows]
     going = np.ones(len(rows), np.bool_)
     for back in range(2, HERE + 1):
         going &= (position >= back) & (places[rows - np.minimum(back, rows)] == places[rows - 1])
