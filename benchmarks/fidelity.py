@@ -53,6 +53,11 @@ class Timing:
 
 def main(arguments: Sequence[str]) -> None:
     """Prints one JSON object."""
+    print(json.dumps(measured(arguments), indent=1))
+
+
+def measured(arguments: Sequence[str]) -> dict[str, Any]:
+    """What the judge finds; `measured([folder, "--epsilon", "3"])["marginal"]`, say."""
     options = _options(arguments)
     metadata = json.loads((options.folder / "metadata.json").read_text())
     with tempfile.TemporaryDirectory() as scratch, server() as url:
@@ -63,22 +68,16 @@ def main(arguments: Sequence[str]) -> None:
             timing = provisioned(source, target, path, _learning(options))
             _export(target, out, metadata)
         figures = _judged(options, out)
-    rate = timing.rows / timing.provision_s
-    print(
-        json.dumps(
-            {
-                "dataset": options.folder.name,
-                "table_model": options.table_model,
-                "seed": options.seed,
-                "epsilon": options.epsilon,
-                "learn_s": round(timing.learn_s, 2),
-                "provision_s": round(timing.provision_s, 2),
-                "rows_per_s": round(rate),
-                **figures,
-            },
-            indent=1,
-        )
-    )
+    return {
+        "dataset": options.folder.name,
+        "table_model": options.table_model,
+        "seed": options.seed,
+        "epsilon": options.epsilon,
+        "learn_s": round(timing.learn_s, 2),
+        "provision_s": round(timing.provision_s, 2),
+        "rows_per_s": round(timing.rows / timing.provision_s),
+        **figures,
+    }
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
