@@ -14,6 +14,7 @@ import pytest
 
 from connectors.embedded import binaries
 from provisioner.airline.build import build_airline
+from provisioner.config import read_config
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -84,7 +85,7 @@ select (array['order', 'customer', 'page'])[1 + n % 3], 1 + n % 400 from generat
 def test_the_configuration_of_the_readme_does_what_it_says(
     new_database: Callable[[], str], tmp_path: Path
 ) -> None:
-    text, _, _ = YAML
+    text, *_ = YAML
     source, target = new_database(), new_database()
     with psycopg.connect(source) as connection:
         connection.execute(CONFIGURED)
@@ -153,7 +154,7 @@ from generate_series(1, 3000) n;
 def test_the_scenarios_of_the_readme_are_enacted(
     new_database: Callable[[], str], tmp_path: Path
 ) -> None:
-    _, text, _ = YAML
+    _, text, *_ = YAML
     source, target = new_database(), new_database()
     with psycopg.connect(source) as connection:
         connection.execute(STAGED)
@@ -182,7 +183,7 @@ def test_the_scenarios_of_the_readme_are_enacted(
 def test_the_rules_of_the_readme_are_dropped_relaxed_and_added(
     new_database: Callable[[], str], tmp_path: Path
 ) -> None:
-    _, _, text = YAML
+    _, _, text, *_ = YAML
     source, target = new_database(), new_database()
     with psycopg.connect(source) as connection:
         connection.execute((ROOT / "tests" / "databases" / "rules.sql").read_bytes())
@@ -238,3 +239,8 @@ def test_every_command_is_in_the_readmes_table() -> None:
     offered = re.findall(r"^  (\w+)  +\S", done.stdout.decode().split("Commands:")[1], re.MULTILINE)
     assert offered
     assert all(f"| `{name}` |" in README for name in offered)
+
+
+def test_the_limits_of_attacks_in_the_readme_are_the_ones_that_count_without_them() -> None:
+    [text] = (block for block in YAML if "attacks:" in block)
+    assert read_config(text, "provisioner.yaml", {}) == read_config("", "provisioner.yaml", {})
