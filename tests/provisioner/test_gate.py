@@ -7,16 +7,21 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import psycopg
+import pyarrow as pa
 import pytest
 from psycopg import sql
 
 from benchmarks.gate import DEFECTS, SHOP, Defect
+from connectors.batch import Batch
 from connectors.dialect.queries import read_queries
 from connectors.engines import open_source, open_target
 from connectors.schema import TableName
 from generators.archive import fingerprint, read_archive, write_archive
+from generators.estimates import Estimates
 from generators.model import DatabaseModel
+from provisioner.arranging import arranged
 from provisioner.cli import main
 from provisioner.gate import Gate, Thresholds
 from provisioner.learn import Learning, learn
@@ -154,11 +159,11 @@ def test_the_command_writes_json_and_junit(
     assert root.findall(".//failure") == []
 
 
-def test_rows_lie_on_disk_in_the_order_that_the_planner_knew(shop: Shop) -> None:
-    with open_target(shop.target) as target:
-        known = target.statistics(shop.model.schema)
-    for name in (TableName("public", "customers"), TableName("public", "orders")):
-        learned = shop.model.estimates.statistics(name)
-        assert learned is not None
-        assert learned.columns["id"].correlation == 1.0
-        assert known[name].columns["id"].correlation == 1.0
+def test_rows_are_written_in_the_order_that_the_source_has_them_on_disk(shop: Shop) -> None:
+    name = TableName("public", "customers")
+    mixed = np.random.default_rng(0).permutation(100)
+    batch = Batch(name, pa.RecordBatch.from_pydict({"id": mixed, "country": mixed}))
+    found = arranged(batch, shop.model).rows
+    assert found["id"].to_pylist() == found["country"].to_pylist() == list(range(100))
+    unseen = replace(shop.model, estimates=Estimates({}))
+    assert arranged(batch, unseen).rows.equals(batch.rows)
