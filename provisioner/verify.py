@@ -69,9 +69,7 @@ def verify(
     unkept = {f"{f.rule.table}: {f.words}": why for f, why in oriented(model, plan.whole).unkept}
     unkept |= {f"{f.rule.table}: {f.words}": _APART for f in _apart(model, plan)}
     findings.extend(_broken_rules(rules, unkept))
-    sight = Sight(
-        model, plan, gate.thresholds, Stored(target, model, plan.shift), Drawn(model, plan)
-    )
+    sight = _sight(model, plan, gate, target)
     alike: list[Likeness] = []
     for table in model.schema.tables:
         if table.name not in plan.keeps and _is_whole(table, found):
@@ -152,6 +150,11 @@ def _broken_rules(rules: tuple[Kept, ...], unkept: Mapping[str, str]) -> Iterato
             grave = Severity.NOTE if place in unkept else Severity.WARNING
             told = f"; not kept, since {unkept[place]}" if place in unkept else ""
             yield Finding("invariant", grave, place, f"{text}{told}")
+
+
+def _sight(model: DatabaseModel, plan: Plan, gate: Gate, target: Reader) -> Sight:
+    stored = Stored(target, model, plan.shift)
+    return Sight(model, plan, gate.thresholds, stored, Drawn(model, plan))
 
 
 def _played(
