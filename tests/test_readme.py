@@ -48,6 +48,8 @@ def test_the_commands_of_the_readme_run_in_their_order(
         "verify",
         "verify",
         "learn",
+        "init",
+        "init",
     ]
     for command in commands:
         done = subprocess.run(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from connectors.schema import ForeignKey
 from generators.model import DatabaseModel
+from generators.privacy.attacked import Verdict
 from provisioner.contents import Contents, TableContents
 from provisioner.page.data import all_keys, role
 from provisioner.plan import Plan
@@ -147,6 +148,14 @@ def _facts(report: Report, contents: Contents) -> Iterator[Fact]:
     yield Fact(
         "k", f"{contents.k:,}", "privacy units, at least, behind each value that was learned"
     )
+
+
+def _attacks(contents: Contents) -> Fact:
+    tones = {Verdict.PASSED: "good", Verdict.FAILED: "bad"}
+    worst = contents.attacks.worst_auc
+    told = "on the model; nobody tried" if worst is None else "on the model; 0.5 is guessing"
+    text = told if worst is None else f"{told}, the best reached {worst:.2f}"
+    return Fact("Attacks", contents.verdict.value, text, tones.get(contents.verdict, "warning"))
 
 
 def _tone(good: bool) -> str:
