@@ -152,6 +152,11 @@ def counted(children: Ints) -> Ints:
     return np.searchsorted(_COUNTS, children, side="right") - 1
 
 
+def least_children() -> list[int]:
+    """The least number of children of each bin of counts."""
+    return [int(least) for least in _COUNTS]
+
+
 SHAPES = {Sort.GAP: (_GAPS,), Sort.COUNT: (len(_COUNTS),)}
 """Of traits whose bins do not depend on a column's."""
 

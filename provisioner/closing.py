@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from connectors.engines import Target
     from generators.model import DatabaseModel
-    from provisioner.events import Listener
     from provisioner.report import Report
 
 
@@ -15,7 +14,6 @@ def write_page(
     file: Path,
     archive: "tuple[DatabaseModel, str]",
     found: "tuple[Target, Report]",
-    listen: "Listener",
 ) -> None:
     """Writes what `verify` found in a target as a page.
 
@@ -23,16 +21,13 @@ def write_page(
         file: where to.
         archive: the model that the target was filled from, and its fingerprint.
         found: the target and the report on it.
-        listen: told what is looked at.
     """
     from datetime import UTC, datetime
 
     from provisioner import replacing
     from provisioner.page.page import page
-    from provisioner.page.portrait import portray
     from provisioner.verify import finished_plan
 
     (model, fingerprint), (target, report) = archive, found
     plan, _ = finished_plan(target)
-    portrait = portray(model, target, plan.shift, listen)
-    replacing.write(file, page(model, fingerprint, (plan, report, portrait), datetime.now(UTC)))
+    replacing.write(file, page(model, fingerprint, plan, report, datetime.now(UTC)))

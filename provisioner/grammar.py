@@ -11,7 +11,6 @@ _PERCENT = {"type": "string", "pattern": r"^[0-9.]+ ?%$"}
 _VARIABLE = {"type": "string", "pattern": r"\$\{\w+\}"}
 _ALSO: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "budget": (_DURATION,),
-    "edge_cases": (_PERCENT,),
     "references": (_PLACE, {"$ref": "#/$defs/Place"}),
 }
 """What else than pydantic's schema says may stand at some keys, for it is read from texts."""
@@ -39,5 +38,6 @@ def _widened(part: Any) -> Any:
         if own is not None:
             found["properties"][name] = {"anyOf": [own, *more]}
     if isinstance(found.get("type"), str) and found["type"] in _NUMBERS:
-        return {"anyOf": [found, dict(_VARIABLE)]}
+        percent = [dict(_PERCENT)] if found["type"] == "number" else []
+        return {"anyOf": [found, dict(_VARIABLE), *percent]}
     return found

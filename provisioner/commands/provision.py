@@ -132,7 +132,7 @@ def _filled(
             if asked.gate is not None:
                 report = verify(model, opened, listen, asked.gate)
             if asked.html is not None and report is not None:
-                closing.write_page(asked.html, (model, planned.model), (opened, report), listen)
+                closing.write_page(asked.html, (model, planned.model), (opened, report))
     return loaded, report
 
 

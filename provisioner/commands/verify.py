@@ -47,7 +47,7 @@ def verify(
     with terminal.listening(output) as listen, open_target(target) as opened:
         report = verified(model, opened, listen, gate)
         if html is not None:
-            closing.write_page(html, (model, fingerprint), (opened, report), listen)
+            closing.write_page(html, (model, fingerprint), (opened, report))
     if json is not None:
         json.write_text(documents.as_text(documents.report_document(report)) + "\n", "utf-8")
     if junit is not None:

@@ -1,28 +1,30 @@
 """What the page's script draws: charts and the graph of tables, as one small JSON document."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from connectors.schema import ForeignKey, Schema, Table
 from generators.model import DatabaseModel, TableModel
 from provisioner.contents import ColumnContents, TableContents
 from provisioner.page.charts import Chart, Form, chart
-from provisioner.page.portrait import Portrait, TablePortrait
-from provisioner.report import TableReport
+from provisioner.page.families import families
+from provisioner.report import Aspect, Likeness, Report
 
 _PARTS = 10_000
 """Shares are told in parts of so many, which is finer than a chart shows."""
 
 
 def data(
-    model: DatabaseModel,
-    contents: tuple[TableContents, ...],
-    reports: Mapping[str, TableReport],
-    portrait: Portrait,
+    model: DatabaseModel, contents: tuple[TableContents, ...], report: Report
 ) -> Mapping[str, Any]:
     """Tables in the schema's order, each with its columns, and the keys between them by number."""
     numbers = {table.name: number for number, table in enumerate(model.schema.tables)}
+    alike: dict[str, list[Likeness]] = {}
+    for one in report.likenesses:
+        alike.setdefault(one.table, []).append(one)
     return {
         "parts": _PARTS,
         "tables": [
@@ -30,14 +32,7 @@ def data(
                 "name": str(table.name),
                 "rows": told.rows,
                 "unit": told.unit == str(table.name),
-                "columns": list(
-                    _columns(
-                        model.tables[table.name],
-                        told,
-                        portrait.get(table.name),
-                        reports.get(str(table.name)),
-                    )
-                ),
+                **_found(table, model.tables[table.name], told, alike.get(told.name, [])),
             }
             for table, told in zip(model.schema.tables, contents, strict=True)
         ],
@@ -74,25 +69,45 @@ def _keys(table: Table) -> Iterator[ForeignKey]:
     yield from (*table.foreign_keys, *table.polymorphic, *table.computed_keys)
 
 
-def _columns(
-    model: TableModel, told: TableContents, found: TablePortrait | None, report: TableReport | None
-) -> Iterator[Mapping[str, Any]]:
-    drawn = {} if found is None else dict(_charts(model, found))
-    similar = {} if report is None else report.marginals
-    for column in told.columns:
-        yield {
-            **_column(column),
-            **({"similar": round(similar[column.name], 3)} if column.name in similar else {}),
-            **({"chart": _chart(drawn[column.name])} if column.name in drawn else {}),
-        }
+def _found(
+    table: Table, model: TableModel, told: TableContents, alike: Sequence[Likeness]
+) -> Mapping[str, Any]:
+    """Columns with their charts, how pairs of them depend on each other, and families by key."""
+    values = {one.columns[0]: one for one in alike if one.aspect is Aspect.MARGINAL}
+    drawn = dict(_charts(model, values))
+    return {
+        "columns": [
+            {
+                **_column(column),
+                **_similar(values.get(column.name)),
+                **({"chart": as_drawn(drawn[column.name])} if column.name in drawn else {}),
+            }
+            for column in told.columns
+        ],
+        "pairs": [_pair(one) for one in alike if one.aspect is Aspect.PAIR],
+        "families": [
+            {**family.plain, "charts": {name: as_drawn(c) for name, c in family.charts.items()}}
+            for family in families(table, alike)
+        ],
+    }
 
 
-def _charts(model: TableModel, found: TablePortrait) -> Iterator[tuple[str, Chart]]:
+def _similar(one: Likeness | None) -> Mapping[str, float]:
+    return {} if one is None else {"similar": round(one.similarity, 3)}
+
+
+def _pair(one: Likeness) -> list[Any]:
+    learned, found = one.association or (0.0, 0.0)
+    return [*one.columns, round(learned, 2), round(found, 2)]
+
+
+def _charts(model: TableModel, values: Mapping[str, Likeness]) -> Iterator[tuple[str, Chart]]:
     for fitted in model.columns:
-        name = fitted.column.name
-        one = chart(fitted, model.histograms[name].value, found.shares[name])
-        if one is not None and found.rows:
-            yield name, one
+        one = values.get(fitted.column.name)
+        if one is not None:
+            drawn = chart(fitted, np.array(one.learned), np.array(one.found))
+            if drawn is not None:
+                yield fitted.column.name, drawn
 
 
 def _column(column: ColumnContents) -> Mapping[str, Any]:
@@ -104,7 +119,8 @@ def _column(column: ColumnContents) -> Mapping[str, Any]:
     return told
 
 
-def _chart(one: Chart) -> Mapping[str, Any]:
+def as_drawn(one: Chart) -> Mapping[str, Any]:
+    """A chart as the script reads it."""
     told: dict[str, Any] = {
         "form": one.form.value,
         "real": [round(share * _PARTS) for share in one.learned],

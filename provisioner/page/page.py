@@ -15,7 +15,6 @@ from generators.archive import product_version
 from generators.model import DatabaseModel
 from provisioner.contents import contents as listed
 from provisioner.page.data import as_script, data
-from provisioner.page.portrait import Portrait
 from provisioner.page.story import story
 from provisioner.plan import Plan
 from provisioner.report import Report
@@ -23,27 +22,24 @@ from provisioner.report import Report
 _LIBRARIES = ("d3.min.js", "plot.umd.min.js", "dagre.min.js")
 
 
-def page(
-    model: DatabaseModel, fingerprint: str, found: tuple[Plan, Report, Portrait], made: datetime
-) -> str:
+def page(model: DatabaseModel, fingerprint: str, plan: Plan, report: Report, made: datetime) -> str:
     """The whole page.
 
     Args:
         model: what the target was filled from.
         fingerprint: that of the model's archive.
-        found: the plan that filled the target, what `verify` says, and what rows look like.
+        plan: what filled the target.
+        report: what `verify` says of it.
         made: when the page is made.
     """
-    plan, report, portrait = found
     contents = listed(model, fingerprint)
-    reports = {t.table: t for t in report.tables}
     scripts = (*(_resource(f"vendor/{name}") for name in _LIBRARIES), _resource("report.js"))
     return (
         _environment()
         .get_template("page.html.jinja")
         .render(
             story=story(model, contents, report, plan),
-            data=Markup(as_script(data(model, contents.tables, reports, portrait))),  # noqa: S704 - as_script escapes it
+            data=Markup(as_script(data(model, contents.tables, report))),  # noqa: S704 - as_script escapes it
             style=Markup(_resource("report.css")),  # noqa: S704 - a file of this package
             scripts=[Markup(script) for script in scripts],  # noqa: S704 - files of this package
             hashes=" ".join(f"'sha256-{_digest(script)}'" for script in scripts),

@@ -154,16 +154,13 @@
       element("th", { scope: "row" }, placeOf(chart, told[n])),
       element("td", { class: "right" }, percent(chart.real[n])),
       element("td", { class: "right" }, percent(chart.made[n])))));
-    const head = element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "Value"), element("th", { scope: "col", class: "right" }, "Real"), element("th", { scope: "col", class: "right" }, "Synthetic")));
-    return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Figures of ${name}` },
-      element("table", {}, element("caption", {}, `Share of rows, ${name}`), head, body));
+    return figuresTable(`Share of rows, ${name}`, "Value", body);
   }
 
   function figure(chart, name) {
     const drawing = element("div", { class: "drawing" });
     whenSeen(drawing, () => { drawing.replaceChildren(drawn(chart, name)); drawing.style.minHeight = "0"; });
-    const table = element("details", {}, element("summary", {}, "As a table"));
-    table.addEventListener("toggle", () => { if (table.open && table.children.length === 1) table.append(figures(chart, name)); });
+    const table = later(() => figures(chart, name));
     const nulls = chart.nulls ? [element("figcaption", {}, `Null: ${percent(chart.nulls[0])} real, ${percent(chart.nulls[1])} synthetic`)] : [];
     return element("figure", {}, drawing, ...nulls, table);
   }
@@ -186,10 +183,82 @@
     const charted = table.columns.filter((column) => column.chart);
     const others = table.columns.filter((column) => !column.chart);
     place.append(...charted.map((column) => article(column, table, column.name)));
+    if (table.pairs.length) place.append(dependences(table, table.pairs, "Which columns go together", true));
     if (others.length) {
       place.append(element("article", { class: "column bare" }, element("h4", {}, "Columns without a distribution to compare"),
         element("ul", {}, ...others.map((c) => element("li", {}, `${c.name} (${c.type}): ${c.made.replaceAll("_", " ")}${c.personal ? ", personal, invented" : ""}`)))));
     }
+  }
+
+  // ---- dependences ---------------------------------------------------------------------------
+
+  /** A heat map of associations, 0 to 1: one matrix with a triangle per side, or two side by side. */
+  function heat(links, symmetric) {
+    const cells = links.flatMap(([a, b, real, made]) => symmetric
+      ? [{ x: b, y: a, value: made }, { x: a, y: b, value: real }]
+      : [{ x: b, y: a, value: real, side: "real" }, { x: b, y: a, value: made, side: "synthetic" }]);
+    const names = [...new Set(links.flatMap(([a, b]) => symmetric ? [a, b] : [a]))];
+    const above = symmetric ? names : [...new Set(links.map((link) => link[1]))];
+    const width = 150 + (symmetric ? 1 : 2) * Math.max(60, 22 * above.length) + 30;
+    return Plot.plot({
+      width, height: 120 + 22 * names.length + (symmetric ? 0 : 20), marginLeft: 130, marginBottom: 96, marginTop: symmetric ? 4 : 24, marginRight: 8, className: "heat",
+      x: { domain: above, label: null, tickRotate: -60, tickSize: 0, tickFormat: short }, y: { domain: names, label: null, tickSize: 0, tickFormat: short },
+      fx: { label: null },
+      color: { type: "linear", domain: [0, 1], range: ["var(--cold)", "var(--hot)"], interpolate: (from, to) => (t) => `color-mix(in srgb, ${to} ${Math.round(100 * t)}%, ${from})` },
+      marks: [Plot.cell(cells, { x: "x", y: "y", ...(symmetric ? {} : { fx: "side" }), fill: "value", inset: 0.5, title: (d) => `${d.y}, ${d.x}: ${d.value.toFixed(2)}` })],
+    });
+  }
+
+  function dependences(table, links, title, symmetric) {
+    const shown = [...links].sort((a, b) => b[2] - a[2]).slice(0, 150);
+    const drawing = element("div", { class: "drawing scroll", tabindex: "0", role: "region", "aria-label": `${title} in ${table.name}, heat map` });
+    whenSeen(drawing, () => {
+      const svg = heat(shown, symmetric);
+      svg.setAttribute("role", "img");
+      svg.setAttribute("aria-label", `${title}: the table below holds the figures`);
+      for (const group of svg.querySelectorAll("[aria-label]")) group.removeAttribute("aria-label");
+      drawing.replaceChildren(svg);
+    });
+    const body = () => element("tbody", {}, ...[...links].sort((a, b) => Math.abs(b[2] - b[3]) - Math.abs(a[2] - a[3])).map(([a, b, real, made]) => element("tr", {},
+      element("th", { scope: "row" }, `${a}, ${b}`), element("td", { class: "right" }, real.toFixed(2)), element("td", { class: "right" }, made.toFixed(2)))));
+    const label = symmetric ? "Below the diagonal real, above it synthetic." : "Rows are columns of the child, columns those of the parent.";
+    return element("article", { class: "column wide" }, element("h4", {}, title),
+      element("p", { class: "type" }, `Association from 0 (none) to 1 (one tells the other), Cramér's V. ${label}`),
+      element("figure", {}, drawing, later(() => figuresTable(`${title} in ${table.name}, the least alike first`, "Columns", body()))));
+  }
+
+  /** A table behind a summary, made when it is opened. */
+  function later(make) {
+    const table = element("details", {}, element("summary", {}, "As a table"));
+    table.addEventListener("toggle", () => { if (table.open && table.children.length === 1) table.append(make()); });
+    return table;
+  }
+
+  function figuresTable(caption, what, body) {
+    const head = element("thead", {}, element("tr", {}, element("th", { scope: "col" }, what), element("th", { scope: "col", class: "right" }, "Real"), element("th", { scope: "col", class: "right" }, "Synthetic")));
+    return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, element("table", {}, element("caption", {}, caption), head, body));
+  }
+
+  /** The keys along which children were looked at, each opened on demand. */
+  function families() {
+    const place = document.getElementById("families");
+    if (!place) return;
+    for (const table of data.tables) for (const family of table.families) place.append(familyDetails(table, family));
+    if (!place.children.length) place.hidden = true;
+  }
+
+  function familyDetails(table, family) {
+    const details = element("details", { class: "table" }, element("summary", {}, element("h3", {}, `${table.name}: ${family.key}`)));
+    const columns = element("div", { class: "columns" });
+    details.append(columns);
+    details.addEventListener("toggle", () => {
+      if (!details.open || columns.children.length) return;
+      for (const [title, chart] of Object.entries(family.charts)) {
+        columns.append(element("article", { class: "column" }, element("h4", {}, title[0].toUpperCase() + title.slice(1)), figure(chart, `${table.name} (${family.key}), ${title}`)));
+      }
+      if (family.inherited.length) columns.append(dependences(table, family.inherited, `What rows have from the parent (${family.key})`, false));
+    });
+    return details;
   }
 
   function openTarget() {
@@ -280,9 +349,10 @@
 
   rememberTheme();
   for (const form of document.querySelectorAll("form[data-filters]")) filtering(form);
-  for (const details of document.querySelectorAll("details.table")) details.addEventListener("toggle", () => { if (details.open) fill(details); });
+  for (const details of document.querySelectorAll("#tables-list > details")) details.addEventListener("toggle", () => { if (details.open) fill(details); });
   addEventListener("hashchange", openTarget);
   document.addEventListener("click", (event) => { if (event.target.closest?.("a[href^='#t']")) setTimeout(openTarget); });
+  families();
   series();
   graphChoice();
   openTarget();

@@ -10,7 +10,18 @@ from generators.privacy.attacked import Verdict
 from provisioner.contents import Contents, TableContents
 from provisioner.page.data import all_keys, role
 from provisioner.plan import Plan
-from provisioner.report import Finding, Kept, Played, Report, Severity, TableReport
+from provisioner.report import (
+    Aspect,
+    Finding,
+    Kept,
+    PlannerReport,
+    Played,
+    Report,
+    Severity,
+    TableReport,
+)
+
+_DEPENDENCES = frozenset({Aspect.PAIR, Aspect.PARENT, Aspect.SIBLINGS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +102,12 @@ class Story:
     plan: Plan
     invented: Mapping[str, int]
     withheld: tuple[tuple[str, str, float], ...]
+    planner: PlannerReport
+
+    @property
+    def sees_planner(self) -> bool:
+        """Whether the planner's view was compared at all."""
+        return self.planner != PlannerReport()
 
 
 def story(model: DatabaseModel, contents: Contents, report: Report, plan: Plan) -> Story:
@@ -112,6 +129,7 @@ def story(model: DatabaseModel, contents: Contents, report: Report, plan: Plan) 
         plan,
         dict(sorted(Counter(c.generator for _, c in columns if c.personal).items())),
         tuple((name, c.name, c.withheld) for name, c in columns if c.withheld),
+        report.planner,
     )
 
 
@@ -135,6 +153,10 @@ def _facts(report: Report, contents: Contents) -> Iterator[Fact]:
     if report.marginal is not None:
         text = "mean over all learned columns; 1 is the same distribution"
         yield Fact("Similarity of columns", f"{report.marginal:.3f}", text)
+    yield from _dependences(report)
+    if report.planner.same_plans is not None:
+        value = f"{report.planner.same_plans:.0%}"
+        yield Fact("Same plans", value, f"of {len(report.planner.plans):,} queries of yours")
     if report.invariants:
         kept = sum(rule.broken <= rule.allowed for rule in report.invariants)
         text = "of those that real rows obey and nobody declared"
@@ -148,6 +170,13 @@ def _facts(report: Report, contents: Contents) -> Iterator[Fact]:
     yield Fact(
         "k", f"{contents.k:,}", "privacy units, at least, behind each value that was learned"
     )
+
+
+def _dependences(report: Report) -> Iterator[Fact]:
+    found = [one.similarity for one in report.likenesses if one.aspect in _DEPENDENCES]
+    if found:
+        text = f"of the association learned is left, on average over {len(found):,} dependences"
+        yield Fact("Dependences", f"{sum(found) / len(found):.0%}", text)
 
 
 def _attacks(contents: Contents) -> Fact:
