@@ -258,7 +258,7 @@ def test_filters_and_the_choice_of_colours_work(browser: Any, page: Path) -> Non
     form = opened.locator("form[data-filters=tables-list]")
     form.locator("input").fill("height")
     assert form.locator("output").text_content() == "1 of 2 shown"
-    assert opened.locator("details.table:visible h3").text_content() == "public.people"
+    assert opened.locator("#tables-list details:visible h3").text_content() == "public.people"
     light = opened.evaluate("getComputedStyle(document.body).backgroundColor")
     opened.locator("#theme").select_option("dark")
     assert opened.evaluate("getComputedStyle(document.body).backgroundColor") != light
