@@ -67,8 +67,8 @@ def _along(labels: Sequence[str], one: Likeness) -> Chart:
     """The bins from the first to the last one in which there is anything."""
     there = [n for n, mass in enumerate(zip(one.learned, one.found, strict=True)) if any(mass)]
     first, last = (there[0], there[-1] + 1) if there else (0, 0)
-    parts = (tuple(side[first:last]) for side in (one.learned, one.found))
-    return Chart(Form.LABELS, tuple(labels[first:last]), (0.0, 0.0), *parts)
+    learned, found = one.learned[first:last], one.found[first:last]
+    return Chart(Form.LABELS, tuple(labels[first:last]), (0.0, 0.0), learned, found)
 
 
 def _numbers(bins: int) -> list[str]:
