@@ -1,6 +1,7 @@
 """A configuration brought to bear: what it says of a source's tables, and of a model's."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import pyarrow as pa
@@ -9,13 +10,15 @@ from connectors.datatypes import arrow_type
 from connectors.engines import Reader
 from connectors.schema import ForeignKey, Schema, Table, TableName
 from generators.classes import said
+from generators.masks import KEEP, masks
 from generators.privacy.kinds import Classified
-from provisioner.carrying import Carrying
+from provisioner.carrying import Carrying, Subset
 from provisioner.config import EACH_EMPTY, ONE, Config, Key, Mode
 from provisioner.differential.asking import Privacy
 from provisioner.errors import WrongRequest
 from provisioner.learn import Learning
 from provisioner.lines import Path
+from provisioner.masking import cipher_of
 from provisioner.naming import cold_rows, named_rows, named_table, named_tables
 from provisioner.plan import Request
 from provisioner.scenarios import Having, Scenario
@@ -55,9 +58,13 @@ def to_learning(
         _table(config, ("units", number), name, known) for number, name in enumerate(config.units)
     )
     wishes = tuple(_wishes(config, schema))
+    masked = dict(_masked(config, known))
     carrying = Carrying(
         frozenset(_in_mode(config, Mode.COPY, known)),
         chosen.carrying.acknowledged | set(config.acknowledge),
+        masked,
+        chosen.carrying.cipher or (cipher_of(os.environ) if masked else None),
+        _subset(config, known, masked) or chosen.carrying.subset,
     )
     return replace(
         chosen,
@@ -218,6 +225,34 @@ def _in_mode(config: Config, mode: Mode, known: tuple[TableName, ...]) -> Iterat
             yield _table(config, ("tables", text), text, known)
 
 
+def _masked(
+    config: Config, known: tuple[TableName, ...]
+) -> Iterator[tuple[TableName, Mapping[str, str]]]:
+    """Masked tables with what is said of their columns; wrong names are told by their line."""
+    for text, section in config.tables.items():
+        if section.mode is Mode.MASK:
+            for column, kind in section.masks.items():
+                if kind not in {KEEP, *masks()}:
+                    expected = ", ".join(sorted({KEEP, *masks()}))
+                    path = ("tables", text, "masks", column)
+                    told = f"{config.places.found(path)}expected one of {expected}"
+                    raise config.places.wrong(path, told)
+            yield _table(config, ("tables", text), text, known), section.masks
+
+
+def _subset(
+    config: Config, known: tuple[TableName, ...], masked: Collection[TableName]
+) -> Subset | None:
+    section = config.subset
+    if section is None:
+        return None
+    table = _table(config, ("subset", "table"), section.table, known)
+    if table not in masked:
+        told = f"rows of {table} are not masked; expected a table of mode mask"
+        raise config.places.wrong(("subset", "table"), told)
+    return Subset(table, section.share, section.where)
+
+
 def _refuse_skipped(config: Config, known: tuple[TableName, ...]) -> None:
     """A model that was learned with the same configuration holds none of the skipped tables."""
     spellings = {*map(str, known), *(name.name for name in known)}
@@ -233,7 +268,8 @@ def _refuse_uncarried(
     config: Config, known: tuple[TableName, ...], carried: Collection[TableName]
 ) -> None:
     """A model that was learned with the same configuration holds the rows that shall travel."""
-    for name in _in_mode(config, Mode.COPY, known):
+    asked = (*_in_mode(config, Mode.COPY, known), *_in_mode(config, Mode.MASK, known))
+    for name in asked:
         if name not in carried:
             spelled = next(t for t in config.tables if t in {str(name), name.name})
             raise config.places.wrong(

@@ -1,12 +1,13 @@
 """Which tables' rows travel in the file, and what forbids it."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pyarrow.compute as pc
 
 from connectors.profile import UnitPath
 from connectors.schema import ForeignKey, Schema, Table, TableName
+from generators.ciphers import Cipher
 from generators.columns import Sample
 from generators.facts import Training
 from generators.privacy.classify import semantic
@@ -17,21 +18,42 @@ Paths = Mapping[TableName, UnitPath]
 
 
 @dataclass(frozen=True, slots=True)
+class Subset:
+    """Which rows of a masked table travel, with all that they need: a share or a condition.
+
+    Attributes:
+        share: of the table's rows, 0 to 1.
+        where: a predicate, written as in a CHECK.
+    """
+
+    table: TableName
+    share: float | None = None
+    where: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Carrying:
     """What shall travel as rows.
 
     Attributes:
         copied: tables whose rows travel as they are.
         acknowledged: hashes of findings that shall not stop this.
+        masked: tables whose rows travel masked, with what is said of their columns: the kind of a
+            mask, or `generators.masks.KEEP`.
+        cipher: the key of the masks.
+        subset: which rows of masked tables travel; None for all.
     """
 
     copied: frozenset[TableName] = frozenset()
     acknowledged: frozenset[str] = frozenset()
+    masked: Mapping[TableName, Mapping[str, str]] = field(default_factory=dict)
+    cipher: Cipher | None = None
+    subset: Subset | None = None
 
     @property
     def tables(self) -> frozenset[TableName]:
         """All tables whose rows travel."""
-        return self.copied
+        return self.copied.union(self.masked)
 
 
 def public(paths: Paths, copied: frozenset[TableName]) -> Paths:
@@ -47,7 +69,7 @@ def check_keys(schema: Schema, carrying: Carrying) -> None:
         WrongRequest: a key leads to a table whose rows do not travel.
     """
     for table in schema.tables:
-        for key in _every_key(table) if table.name in carrying.tables else ():
+        for key in every_key(table) if table.name in carrying.tables else ():
             if key.parent not in carrying.tables:
                 raise WrongRequest(
                     f"rows of {table.name} shall travel, and their key {key.name} leads to "
@@ -85,21 +107,25 @@ def check_public(
 
 def _why_not(table: Table, path: UnitPath, training: Training) -> str:
     """Why a table is not public; empty where nothing speaks against it."""
-    personal = [f"{column} ({kind})" for column, kind in _personal(table, training)]
+    personal = [f"{column} ({kind})" for column, kind in personal_columns(table, training).items()]
     reasons = [f"it holds personal columns: {', '.join(personal)}"] if personal else []
     if path.unit is not None:
         reasons.append(f"its rows belong to those of {path.unit}, a privacy unit")
     return "; ".join(reasons)
 
 
-def _personal(table: Table, training: Training) -> Iterator[tuple[str, str]]:
+def personal_columns(table: Table, training: Training) -> Mapping[str, str]:
+    """The kind of each column that identifies people, by its name and its values."""
+    found = {}
     for column in table.written:
         values = training.rows[column.name].combine_chunks()
         there = values.is_valid().to_numpy(zero_copy_only=False)
         kind = semantic(table.name, column, Sample(pc.drop_null(values), training.units[there]))
         if kind is not None:
-            yield column.name, kind
+            found[column.name] = kind
+    return found
 
 
-def _every_key(table: Table) -> tuple[ForeignKey, ...]:
+def every_key(table: Table) -> tuple[ForeignKey, ...]:
+    """The foreign keys of a table, of every sort."""
     return (*table.foreign_keys, *table.polymorphic, *table.computed_keys)

@@ -56,7 +56,6 @@ _EXPECTED = {
 _SPAN: TypeAdapter[timedelta] = TypeAdapter(
     Annotated[timedelta, Ge(timedelta(0)), Le(timedelta(days=30))]
 )
-_LATER = frozenset({"mask"})
 _LIMITS = Limits()
 
 Rows = Annotated[int, Ge(0), Le(10**12)]
@@ -90,12 +89,8 @@ class Mode(StrEnum):
     """The rows that a migrated target already holds stay."""
     COPY = "copy"
     """Its rows travel in the file as they are: they are public."""
-
-
-def _known_mode(value: object) -> object:
-    if isinstance(value, str) and value in _LATER:
-        raise ValueError(f"expected one of {', '.join(Mode)}; this version has no mode {value} yet")
-    return value
+    MASK = "mask"
+    """Its rows travel in the file, with pseudonyms in the place of what identifies people."""
 
 
 def _places(value: object) -> object:
@@ -250,9 +245,10 @@ class TableSection(_Section):
         columns: what is said of columns by name; others are classified.
         values: all values that a column may hold, where differential privacy must not look.
         rows_per_unit: the most rows of a privacy unit that differential privacy counts.
+        masks: of mode `mask`, the mask of a column, or `keep`.
     """
 
-    mode: Annotated[Mode, BeforeValidator(_known_mode)] = Mode.SYNTHESIZE
+    mode: Mode = Mode.SYNTHESIZE
     rows: Rows | None = None
     triggers: Literal["fire"] | None = None
     keys: tuple[Key, ...] = ()
@@ -262,6 +258,13 @@ class TableSection(_Section):
     columns: dict[str, ColumnSection] = {}
     values: dict[str, Names] = {}
     rows_per_unit: Annotated[int, Ge(1), Le(10**6)] | None = None
+    masks: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _masks_where_masked(self) -> Self:
+        if self.masks and self.mode is not Mode.MASK:
+            raise ValueError("masks are for mode mask alone; expected `mode: mask`")
+        return self
 
 
 class HavingSection(_Section):
@@ -343,6 +346,20 @@ class VerifySection(_Section):
         return dict(self.model_dump(exclude_none=True))
 
 
+class SubsetSection(_Section):
+    """Which rows of a masked table travel, with all that they need: a share or a predicate."""
+
+    table: str
+    share: Annotated[Share, Gt(0)] | None = None
+    where: Condition | None = None
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if (self.share is None) == (self.where is None):
+            raise ValueError("expected one of share and where")
+        return self
+
+
 class Config(_Section):
     """The whole file; what it leaves out is None or empty.
 
@@ -358,6 +375,7 @@ class Config(_Section):
         budget: how long `learn` may train networks.
         acknowledge: hashes of findings that shall not stop a run.
         scenarios: predicates that so many rows shall satisfy.
+        subset: which rows of masked tables travel.
         edge_cases: share of rows, as a number or in percent, that hold values at the edge.
         workers: how many load the rows.
         ray: address of the Ray cluster that they are on.
@@ -381,6 +399,7 @@ class Config(_Section):
     acknowledge: tuple[Hash, ...] = ()
     tables: dict[str, TableSection] = {}
     scenarios: tuple[ScenarioSection, ...] = ()
+    subset: SubsetSection | None = None
     edge_cases: Share | None = None
     workers: Annotated[int, Ge(1), Le(1_000)] | None = None
     ray: str | None = None
@@ -508,6 +527,7 @@ _SECTIONS: Mapping[tuple[str | None, ...], type[_Section]] = {
     ("tables", None, "keys", None): Key,
     ("tables", None, "invariants"): RulesSection,
     ("tables", None, "columns", None): ColumnSection,
+    ("subset",): SubsetSection,
     ("scenarios", None): ScenarioSection,
     ("scenarios", None, "having"): HavingSection,
 }

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from connectors.schema import Column, Table
+from generators.carried import Carried
 from generators.encoding import FittedColumn
 from generators.model import DatabaseModel, TableModel
 from generators.orientation import oriented
@@ -220,6 +221,11 @@ def _carried(model: DatabaseModel) -> Iterator[str]:
     for name, one in sorted(model.carried.items()):
         if one.masks is None:
             yield f"The {one.count} rows of {name} travel as they are, declared public."
+            continue
+        written = [c.name for c in model.schema.table(name).written]
+        masked = ", ".join(f"{c} ({one.masks[c]})" for c in written if c in one.masks)
+        plain = ", ".join(c for c in written if c not in one.masks)
+        yield f"The {one.count} rows of {name} travel, masked: {masked}; as they are: {plain}."
 
 
 def _rules(model: DatabaseModel) -> Iterator[RuleContents]:
@@ -236,15 +242,38 @@ def _rules(model: DatabaseModel) -> Iterator[RuleContents]:
 
 def _table(model: DatabaseModel, table: Table) -> TableContents:
     learned = model.tables[table.name]
-    owner = model.owners.get(table.name)
+    owner, carried = model.owners.get(table.name), model.carried.get(table.name)
+    classes = model.classes.get(table.name, {})
     return TableContents(
         name=str(table.name),
         rows=learned.rows.value,
         unit=None if learned.unit is None else str(learned.unit),
         owner=None if owner is None else str(owner.parent),
         generator=learned.generator.kind,
-        columns=tuple(_columns(table, learned, model.classes.get(table.name, {}))),
-        mode=model.carried[table.name].mode if table.name in model.carried else "synthesize",
+        columns=tuple(_columns(table, learned, classes))
+        if carried is None
+        else _standing(table, carried),
+        mode="synthesize" if carried is None else carried.mode,
+    )
+
+
+def _standing(table: Table, carried: Carried) -> tuple[ColumnContents, ...]:
+    """The columns of rows that are in the file: each masked, or as it is."""
+    kinds = carried.masks or {}
+    return tuple(
+        ColumnContents(
+            c.name,
+            _type(c),
+            "generated"
+            if c.generated
+            else f"mask: {kinds[c.name]}"
+            if c.name in kinds
+            else "as is",
+            0,
+            personal=False,
+            withheld=None,
+        )
+        for c in table.columns
     )
 
 

@@ -12,6 +12,7 @@ from connectors.invariants import Claim, Tally
 from connectors.planner import Query
 from connectors.profile import Split, TableSize, UnitPath
 from connectors.schema import ForeignKey, Schema, Table, TableName
+from generators.carried import Carried
 from generators.classes import Classes, table_classes
 from generators.discovery import proposed, verified
 from generators.facts import Reading, Training
@@ -44,6 +45,7 @@ from provisioner.events import (
     silent,
 )
 from provisioner.leaving import left_out
+from provisioner.masking import masked_tables
 from provisioner.reading import read
 from provisioner.undeclared import with_undeclared
 from provisioner.wishes import Wish, granted, totals, unmet, with_checks
@@ -135,8 +137,11 @@ def models(
     """
     ledger = None
     if learning.privacy is not None:
+        if learning.carrying.masked:
+            raise WrongRequest("masked rows have no differential privacy; drop one of the two")
         source, learning, ledger = _in_its_stead(source, learning, listen)
     sample = sampled(source, learning, listen)
+    masked = _masked(source, sample, learning, listen)
     facts = Reading(
         sample.schema,
         sample.ddl,
@@ -145,6 +150,7 @@ def models(
         sample.split.paths,
         sample.training,
         learning.carrying.copied,
+        frozenset(learning.carrying.masked),
         classes=sample.classes,
     )
     day = learning.as_of or datetime.now(UTC).date()
@@ -154,7 +160,8 @@ def models(
     model = None
     for fitted in _fitted(facts, learning, listen):
         traits = portrayed(Sitting(fitted, sample.training, facts.paths, Support(learning.k)))
-        seen = replace(fitted, traits=traits, estimates=known)
+        carried = {**fitted.carried, **masked}
+        seen = replace(fitted, traits=traits, estimates=known, carried=carried)
         kept = tuple(rule for rule in rules if rule.rule.declared or not withheld(fitted, rule))
         model = replace(seen, as_of=day, invariants=kept, classes=sample.classes)
         model = replace(model, ledger=ledger)
@@ -237,6 +244,25 @@ def sampled(source: Source, learning: Learning, listen: Listener = silent) -> Sa
         for name, part in training.items()
     }
     return Sample(schema, ddl, split, training, classes)
+
+
+def _masked(
+    source: Source, sample: Sample, learning: Learning, listen: Listener
+) -> Mapping[TableName, Carried]:
+    """The rows that travel masked."""
+    if not learning.carrying.masked:
+        return {}
+    began = time.monotonic()
+    listen(StageStarted("mask", len(learning.carrying.masked), "tables"))
+    found = {}
+    support = Support(learning.k)
+    for name, rows in masked_tables(
+        source, sample.schema, learning.carrying, sample.split.paths, sample.training, support
+    ):
+        found[name] = rows
+        listen(Advanced("mask", 1, str(name)))
+    listen(StageFinished("mask", len(found), time.monotonic() - began))
+    return found
 
 
 def _found(source: Source, sample: Sample, learning: Learning, listen: Listener) -> Discovered:

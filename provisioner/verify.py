@@ -7,7 +7,9 @@ from connectors.engines import Reader, Target
 from connectors.errors import RefusedRow, RefusedStatement
 from connectors.limits import UNLIMITED
 from connectors.schema import Check, ForeignKey, Schema, Table, TableName, Unique
+from generators.carried import Carried
 from generators.found import Found
+from generators.masks import masks
 from generators.model import DatabaseModel, TableModel
 from generators.orientation import keeps_to_keys, oriented
 from provisioner.errors import Unprovable
@@ -73,13 +75,14 @@ def verify(
     alike: list[Likeness] = []
     for table in model.schema.tables:
         if table.name not in plan.keeps and _is_whole(table, found):
-            values = [] if table.name in plan.carried else _marginals(sight, table)
-            report = _table(target, table, model.tables[table.name], plan, values)
+            carried = model.carried.get(table.name) if table.name in plan.carried else None
+            values = [] if carried else _marginals(sight, table)
+            report = _table(target, table, model.tables[table.name], plan, values, carried)
             tables.append(report)
             findings.extend(_findings(report, fires=bool(plan.fire)))
             alike.extend(values)
         listen(Advanced("verify", 1, str(table.name)))
-    alike.extend(likenesses(sight, frozenset(there - plan.keeps)))
+    alike.extend(likenesses(sight, frozenset(there - _unlike(model, plan))))
     findings.extend(finding for one in alike for finding in judged(sight, one))
     planner = foreseen(model, plan, target, found, gate)
     findings.extend(planner.findings)
@@ -228,6 +231,12 @@ def _names(table: Table) -> set[str]:
     return names - {key.name for key in table.foreign_keys if not key.declared}
 
 
+def _unlike(model: DatabaseModel, plan: Plan) -> frozenset[TableName]:
+    """The tables that need not be like what was learned: their rows are kept or masked."""
+    masked = (name for name in plan.carried if model.carried[name].masks is not None)
+    return plan.keeps.union(masked)
+
+
 def _marginals(sight: Sight, table: Table) -> list[Likeness]:
     """How alike the values of each column are, where they are no key's."""
     keyed = frozenset(c for key in table.polymorphic for c in key.columns)
@@ -235,12 +244,19 @@ def _marginals(sight: Sight, table: Table) -> list[Likeness]:
 
 
 def _table(
-    target: Target, table: Table, model: TableModel, plan: Plan, values: list[Likeness]
+    target: Target,
+    table: Table,
+    model: TableModel,
+    plan: Plan,
+    values: list[Likeness],
+    carried: Carried | None,
 ) -> TableReport:
     declared = (*table.foreign_keys, *table.computed_keys)
     keys = [f for f in declared if f.validated and f.declared]
     undeclared = [*(f for f in table.foreign_keys if not f.declared), *table.polymorphic]
-    drawn = table.name not in plan.carried
+    leaks = (
+        _unmasked(target, table, carried.masks or {}) if carried else _leaks(target, table, model)
+    )
     dangling = {f.name: target.violations(table, f) for f in undeclared}
     excess = sum(_excess(target, table, f, model, dangling[f.name]) for f in undeclared)
     return TableReport(
@@ -251,7 +267,7 @@ def _table(
         _broken(target, table, [u for u in table.uniques if u.columns or u.expressions]),
         _broken(target, table, [c for c in table.checks if c.validated or not c.declared]),
         {one.columns[0]: one.similarity for one in values},
-        max(0, _leaks(target, table, model) - _outside(plan, table)) if drawn else 0,
+        max(0, leaks - _outside(plan, table)),
         dangling,
     )
 
@@ -285,6 +301,12 @@ def _leaks(target: Reader, table: Table, model: TableModel) -> int:
         if fitted.generator.reserved is not None
         and declared.get(fitted.column.name, UNLIMITED).values is None
     )
+
+
+def _unmasked(target: Reader, table: Table, kinds: Mapping[str, str]) -> int:
+    """Values of masked contacts outside the space reserved for them; copied ones are public."""
+    patterns = ((column, masks()[kind].reserved) for column, kind in kinds.items())
+    return sum(target.unmatched(table, c, pattern) for c, pattern in patterns if pattern)
 
 
 def _outside(plan: Plan, table: Table) -> int:

@@ -40,7 +40,7 @@ HOMES = {
 EXTENSIONS = (
     "connectors/engines",
     "provisioner/commands",
-    *(f"generators/{name}" for name in ("columns", "invariants", "keys", "tables")),
+    *(f"generators/{name}" for name in ("columns", "invariants", "keys", "masks", "tables")),
 )
 VAGUE = {"utils", "util", "helpers", "helper", "common", "manager", "misc", "tools"}
 DATASETS = (

@@ -194,6 +194,16 @@ class Source(Reader, Protocol):
         """The same of the units that nothing is learned from; none where the table is not split."""
         ...
 
+    def matching(
+        self, table: Table, split: Split, columns: Sequence[str], keys: pa.Table
+    ) -> Iterator[pa.RecordBatch]:
+        """As `training`, the rows whose columns hold one of some keys, each once.
+
+        `keys` has a column for each of `columns`, in their order and types, without nulls and
+        without repeated rows; it should have some ten thousand rows at most.
+        """
+        ...
+
 
 def nothing() -> None:
     """Does nothing."""

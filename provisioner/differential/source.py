@@ -1,6 +1,6 @@
 """Drawn rows in the place of a source, so that all of `learn` follows from them."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -125,6 +125,13 @@ class DrawnSource:
     def held_out(self, table: Table, split: Split) -> Iterator[pa.RecordBatch]:
         """See `Source`; nothing is held out."""
         del table, split
+        return iter(())
+
+    def matching(
+        self, table: Table, split: Split, columns: Sequence[str], keys: pa.Table
+    ) -> Iterator[pa.RecordBatch]:
+        """See `Source`; no subset is taken of drawn rows."""
+        del table, split, columns, keys
         return iter(())
 
     def fan_out(self, table: Table, key: ForeignKey) -> Mapping[int, int]:

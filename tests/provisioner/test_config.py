@@ -94,11 +94,14 @@ MISTAKES = [
     ("\nscal: 2", "line 2, scal: this key is not known; did you mean scale?"),
     ("tables: {orders: {rowz: 1}}", "line 1, table orders, rowz: this key is not known; did you"),
     (
-        "tables:\n  orders:\n    mode: mask",
-        "line 3, table orders, mode: found 'mask', expected one",
+        "tables:\n  orders:\n    mode: masc",
+        "line 3, table orders, mode: found 'masc', expected",
     ),
-    ("tables: {orders: {mode: mask}}", "this version has no mode mask yet"),
-    ("tables: {orders: {mode: emty}}", "expected 'synthesize', 'empty', 'skip', 'keep' or 'copy'"),
+    ("tables: {o: {masks: {a: text}}}", "masks are for mode mask alone"),
+    (
+        "tables: {orders: {mode: emty}}",
+        "expected 'synthesize', 'empty', 'skip', 'keep', 'copy' or 'mask'",
+    ),
     ("tables: {o: {triggers: never}}", "line 1, table o, triggers: found 'never', expected 'fire'"),
     ("budget: 5", "line 1, budget: found '5', expected a duration of at most 30"),
     ("budget: P99D", "line 1, budget: found 'P99D', expected a duration of at most"),

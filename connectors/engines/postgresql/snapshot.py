@@ -1,6 +1,6 @@
 """Reads a production database in one read-only snapshot that several sessions share."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from connectors.ddl import DdlItem
+from connectors.engines.postgresql.arrays import array
 from connectors.engines.postgresql.connection import connected, told
 from connectors.engines.postgresql.ddl import read_ddl
 from connectors.engines.postgresql.reader import (
@@ -17,7 +18,7 @@ from connectors.engines.postgresql.reader import (
     leads_nowhere,
     spoken_of,
 )
-from connectors.engines.postgresql.units import held_out, rows_with_units, training
+from connectors.engines.postgresql.units import compared, held_out, rows_with_units, training
 from connectors.profile import (
     ColumnProfile,
     ForeignKeyProfile,
@@ -110,6 +111,25 @@ class PostgresqlSource(PostgresqlReader):
             sql.SQL(", ").join([*columns_as_arrow(table), sql.SQL("u.unit AS unit")]),
             rows_with_units(self.schema(), table, split),
             units,
+        )
+        return self.arrow(query, table)
+
+    def matching(
+        self, table: Table, split: Split, columns: Sequence[str], keys: pa.Table
+    ) -> Iterator[pa.RecordBatch]:
+        """See `Source`."""
+        names = [sql.Identifier("k", f"c{place}") for place in range(len(columns))]
+        pairs = zip(columns, names, strict=True)
+        query = sql.SQL("SELECT {} FROM {}, unnest({}) AS k({}) WHERE {} AND {}").format(
+            sql.SQL(", ").join([*columns_as_arrow(table), sql.SQL("u.unit AS unit")]),
+            rows_with_units(self.schema(), table, split),
+            sql.SQL(", ").join(
+                array(table.column(name).datatype, keys.column(place))
+                for place, name in enumerate(columns)
+            ),
+            sql.SQL(", ").join(sql.Identifier(f"c{place}") for place in range(len(columns))),
+            sql.SQL(" AND ").join(compared(sql.Identifier("r0", c), "=", n) for c, n in pairs),
+            training(table, split),
         )
         return self.arrow(query, table)
 
