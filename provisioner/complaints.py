@@ -8,7 +8,14 @@ from pathlib import Path
 
 from connectors.errors import ConnectorError
 from generators.errors import GeneratorError
-from provisioner.errors import NotPublic, ProvisionerError, Stopped, WrongRequest
+from provisioner.errors import (
+    NotPublic,
+    ProvisionerError,
+    Stopped,
+    Telling,
+    Untrusted,
+    WrongRequest,
+)
 
 FOUND, USAGE, COULD_NOT, STOPPED = 1, 2, 3, 130
 DEBUG = "PROVISIONER_DEBUG"
@@ -45,7 +52,7 @@ def _told(error: BaseException) -> tuple[str, int]:
         return f"stopped; {error}", STOPPED
     if isinstance(error, KeyboardInterrupt):
         return "stopped; nothing was written", STOPPED
-    if isinstance(error, NotPublic):
+    if isinstance(error, NotPublic | Telling | Untrusted):
         return f"error: {error}", FOUND
     if isinstance(error, ConnectorError | GeneratorError | ProvisionerError):
         return f"error: {error}", USAGE if isinstance(error, WrongRequest) else COULD_NOT

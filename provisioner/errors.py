@@ -5,6 +5,8 @@ ProvisionerError
 ├── WrongFrame         a DataFrame that no table can hold, or that breaks a key given for it
 ├── WrongConfig        a configuration file that cannot be read or does not fit
 ├── NotPublic          a table that shall be copied holds personal data
+├── Telling            the schema's statements tell of people, or hold a secret
+├── Untrusted          the file's schema brings code in untrusted languages
 ├── SameDatabase       the target is the database that the model was learned from
 ├── Infeasible         the pilot found what stops a load before its first row
 ├── DifferentSchema    the target's tables are not those that the model writes
@@ -51,6 +53,26 @@ class NotPublic(ProvisionerError):
             f"nothing was learned, since rows shall travel that are not public: {told}; use mode "
             "mask or synthesize, or acknowledge the finding by its hash: the rows are then public"
         )
+
+
+class Telling(ProvisionerError):
+    """Statements of a schema that tell of people, or hold a secret.
+
+    Attributes:
+        findings: one for each such statement; those too that somebody acknowledged.
+    """
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self.findings = tuple(findings)
+        told = "; ".join(f"{f.place}: {f.text} ({f.hash})" for f in findings if f.stops)
+        super().__init__(
+            f"nothing was learned, since the schema travels as it is declared: {told}; change the "
+            "object, leave out its table with mode skip, or acknowledge the finding by its hash"
+        )
+
+
+class Untrusted(ProvisionerError):
+    """The schema of a file brings code that may do what the server's own user may."""
 
 
 class SameDatabase(ProvisionerError):

@@ -33,6 +33,7 @@ from provisioner.attacking import Evidence, attacked
 from provisioner.carrying import Carrying, check_keys, check_public, public
 from provisioner.differential.asking import Privacy
 from provisioner.differential.standing import standing_in
+from provisioner.declared import check_declared
 from provisioner.errors import WrongRequest
 from provisioner.estimating import estimated
 from provisioner.events import (
@@ -122,6 +123,7 @@ def learn(source: Source, learning: Learning, listen: Listener = silent) -> Data
         WrongRequest: a table named as a unit does not exist, an undeclared key cannot be one, or
             rows that shall travel refer to drawn ones.
         NotPublic: a table that shall be copied is not public.
+        Telling: a statement of the schema tells of people, or holds a secret.
     """
     *_, best = models(source, learning, listen)
     return best
@@ -226,6 +228,7 @@ class Sample:
 def sampled(source: Source, learning: Learning, listen: Listener = silent) -> Sample:
     """What `learn` reads before it learns anything; raises what `learn` raises."""
     schema, ddl = _wanted(source, learning, listen)
+    check_declared(ddl, learning.carrying.acknowledged)
     schema = _with_kept(with_undeclared(schema, learning.keys, source), source)
     schema = _with_asked(schema, source, learning, listen)
     check_keys(schema, learning.carrying)

@@ -19,7 +19,9 @@ _ASSIGNED = re.compile(
     r"['\"]?\s*(?:=|:|=>)\s*['\"]?(?P<value>[^\s'\"),;]{6,})",
     re.IGNORECASE,
 )
-_WORD = re.compile(r"[0-9A-Za-z+/_=-]{20,}")
+_WHOLE = re.compile(r"[0-9A-Za-z+/_=-]{20,}")
+_WORD = re.compile(r"(?<![\w/+.-])[0-9A-Za-z+=]{20,}(?![\w/.-])")
+"""A word in a text; names and paths, whose parts are joined by signs, look mixed and are not."""
 _MIXED = (re.compile("[a-z]"), re.compile("[A-Z]"), re.compile("[0-9]"))
 _BITS = 3.7
 """Bits per character that random letters and digits have, and identifiers rarely."""
@@ -45,7 +47,7 @@ def _is_password(value: str) -> bool:
 
 def _is_random(text: str) -> bool:
     """Long, of small and capital letters and digits, and as mixed as chance would have it."""
-    if not _WORD.fullmatch(text) or not all(kind.search(text) for kind in _MIXED):
+    if not _WHOLE.fullmatch(text) or not all(kind.search(text) for kind in _MIXED):
         return False
     counts = Counter(text).values()
     bits = -sum(n / len(text) * math.log2(n / len(text)) for n in counts)

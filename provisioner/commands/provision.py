@@ -41,6 +41,7 @@ _COMPLETE = "the load is complete; run `provisioner verify` to check it"
 @click.option("--ray", metavar="ADDRESS|local", help="Load on a Ray cluster.")
 @options.limits
 @options.html
+@click.option("--trust-ddl", is_flag=True, help="Create functions in untrusted languages, too.")
 @click.option("--no-verify", is_flag=True, help="Do not check the target at the end.")
 @click.option("--truncate", is_flag=True, help="Empty what an earlier load filled; start over.")
 @click.option(
@@ -58,6 +59,7 @@ def provision(
     max_rate: float | None,
     max_connections: int | None,
     html: Path | None,
+    trust_ddl: bool,
     no_verify: bool,
     truncate: bool,
     swap: bool,
@@ -70,6 +72,7 @@ def provision(
     all. Run again after a stop, it resumes.
     """
     from provisioner import documents, rendering
+    from provisioner.declared import check_trusted
     from provisioner.gate import to_gate
     from provisioner.workers.crews import Workers
 
@@ -79,6 +82,8 @@ def provision(
         return _aborted(target, output)
     planning = opening.planned(file, target=target, **request)
     model, planned, _ = planning
+    if not trust_ddl:
+        check_trusted(model.ddl)
     if any(finding.stops for finding in planned.findings):
         return _not_begun(output, planned)
     crew = Workers(
