@@ -27,6 +27,7 @@ def planned(
     """The model, the plan of what `_size` and `_acknowledge` ask, and the hand-made rows."""
     from provisioner.admission import admit
     from provisioner.apply import to_request
+    from provisioner.declared import check_trusted
     from provisioner.frequency import measured
     from provisioner.given import planned_rows
     from provisioner.handmade import hand_made
@@ -37,6 +38,8 @@ def planned(
     from provisioner.synthesize import Synthesizer
 
     model, fingerprint = opened(file)
+    if not asked.get("trust_ddl", True):
+        check_trusted(model.ddl)
     keep = frozenset(named_tables(asked["keep"], model.tables))
     acknowledged = frozenset(asked["acknowledge"])
     wanted = Request(

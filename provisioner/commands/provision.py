@@ -59,7 +59,6 @@ def provision(
     max_rate: float | None,
     max_connections: int | None,
     html: Path | None,
-    trust_ddl: bool,
     no_verify: bool,
     truncate: bool,
     swap: bool,
@@ -72,7 +71,6 @@ def provision(
     all. Run again after a stop, it resumes.
     """
     from provisioner import documents, rendering
-    from provisioner.declared import check_trusted
     from provisioner.gate import to_gate
     from provisioner.workers.crews import Workers
 
@@ -82,8 +80,6 @@ def provision(
         return _aborted(target, output)
     planning = opening.planned(file, target=target, **request)
     model, planned, _ = planning
-    if not trust_ddl:
-        check_trusted(model.ddl)
     if any(finding.stops for finding in planned.findings):
         return _not_begun(output, planned)
     crew = Workers(
