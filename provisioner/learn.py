@@ -31,9 +31,9 @@ from generators.tables import Epoch
 from generators.viewing import Library
 from provisioner.attacking import Evidence, attacked
 from provisioner.carrying import Carrying, check_keys, check_public, public
+from provisioner.declared import check_declared
 from provisioner.differential.asking import Privacy
 from provisioner.differential.standing import standing_in
-from provisioner.declared import check_declared
 from provisioner.errors import WrongRequest
 from provisioner.estimating import estimated
 from provisioner.events import (
@@ -200,6 +200,7 @@ def _in_its_stead(
             "mask out, or learn without --epsilon"
         )
     wanted = _wanted(source, learning, listen)
+    check_declared(wanted[1], learning.carrying.acknowledged)
     _known_units({t.name for t in wanted[0].tables}, learning)
     privacy = replace(learning.privacy, public=learning.privacy.public | copied)
     stand = standing_in(source, wanted, learning.units, learning.k, privacy, listen)

@@ -331,7 +331,19 @@ def test_a_path_with_nothing_there_is_no_archive(tmp_path: Path) -> None:
 MUTATIONS = 10_000 if os.environ.get("PROVISIONER_SOAK") else 200
 Members = dict[str, bytes]
 Rng = np.random.Generator
-VALUES = (None, -1, 2**70, 1e308, "", "../../etc/passwd", [], {}, [[]] * 9, True, "0" * 5_000)
+VALUES: tuple[object, ...] = (
+    None,
+    -1,
+    2**70,
+    1e308,
+    "",
+    "../../etc/passwd",
+    [],
+    {},
+    [[]] * 9,
+    True,
+    "0" * 5_000,
+)
 
 
 def members(archive: Path) -> Members:
