@@ -16,7 +16,7 @@ import pytest
 from psycopg import sql
 
 from generators.tables import table_generators
-from provisioner import load
+from provisioner import finishing
 from provisioner.cli import main
 from provisioner.commands import names
 from provisioner.commands.learn import learn
@@ -439,7 +439,7 @@ def test_an_interrupt_between_shards_keeps_them_and_the_same_command_resumes(
         signal.raise_signal(number)
 
     with monkeypatch.context() as patch:
-        patch.setattr(load, "_steps", interrupted)
+        patch.setattr(finishing, "remaining_steps", interrupted)
         code, out, err = told("provision", model, "--target", database)
     assert (code, out) == (130, "")
     assert err.endswith("shards already committed stay; run the same command to resume\n")
