@@ -182,7 +182,9 @@ def _measured(
 ) -> Floats | None:
     """How many rows, or parents, are in each bin of a trait; None where there are none to see."""
     if trait.sort is Sort.COUNT and key is not None:
-        return _counts(sight, trait, key)
+        owned = sight.model.owners.get(key.table) == key
+        # How popular rows are is not learned of what a key that nobody declared leads to.
+        return _counts(sight, trait, key) if owned or key.declared else None
     table = sight.model.schema.table(trait.table)
     codes = (
         _paired(sight, trait, gallery.rows(table))

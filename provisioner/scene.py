@@ -69,6 +69,12 @@ class DrawnScene:
 
     def shows(self, step: Step) -> bool:
         """Whether all is drawn that a step looks at."""
+        key, owner = step.found.rule.key, self.job.owner
+        siblings = key is not None and key[0] == self.table.name
+        if siblings and key is not None and (owner is None or owner.name != key[1]):
+            columns = key_named(self.table, key[1]).columns
+            if not all(column in self.drawn for column in columns):
+                return False  # a key to other rows of the table is drawn once these are there
         return all(self._is_there(table, column) for table, column in (*step.reads, step.target))
 
     def _is_there(self, table: TableName, column: str) -> bool:

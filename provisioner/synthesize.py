@@ -65,20 +65,21 @@ class Synthesizer:
             name: None if name in plan.stands else most_children(model, name, rows)
             for name in model.owners
         }
+        ruled = _without_counts(model, plan)
         self._setting = Setting(
             model,
             plan,
             most,
             late_references(model),
-            covering_keys(model) | wanted_keys(model),
+            covering_keys(model) | wanted_keys(ruled),
             self.keys,
             self.matching,
             self.keeper,
             self.lost,
             self.reachable,
             self.placing,
-            oriented(model, plan.whole),
-            single_keys(model),
+            oriented(ruled, plan.whole),
+            single_keys(ruled),
         )
         self._reachable: dict[tuple[TableName, tuple[str, ...]], Ints] = {}
         self._whole: dict[TableName, dict[str, pa.Array]] = {}
@@ -395,3 +396,16 @@ def _fewer(quota: Quota, layouts: Mapping[TableName, KeyLayout]) -> Quota:
     owners = layouts[quota.scenario.table]
     most = layouts[having.table].rows[0] // (_SPARE * having.at_least)
     return replace(quota, rows=min(quota.rows, most * owners.total // max(1, owners.rows[0])))
+
+
+def _without_counts(model: DatabaseModel, plan: Plan) -> DatabaseModel:
+    """The model without rules of how many rows owners have, where a scenario says how many."""
+    judged = {quota.scenario.judged for quota in plan.scenarios}
+    kept = tuple(
+        found
+        for found in model.invariants
+        if found.rule.kind != "cardinality"
+        or found.rule.key is None
+        or not judged & {found.rule.key[0], found.rule.table}
+    )
+    return replace(model, invariants=kept)

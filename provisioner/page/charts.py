@@ -201,7 +201,7 @@ def _above(bins: Bins) -> Floats:
 def _ends(lows: Floats, highs: Floats, shares: Floats) -> tuple[float, float]:
     """The span that holds all but the outermost mass; what lies beyond is drawn at its ends."""
     reach = np.cumsum(shares) / max(float(shares.sum()), 1e-12)
-    first = int(np.searchsorted(reach, _TAIL))
+    first = min(int(np.searchsorted(reach, _TAIL)), len(lows) - 1)
     last = min(int(np.searchsorted(reach, 1 - _TAIL)), len(lows) - 1)
     return float(lows[min(first, last)]), float(max(highs[last], lows[first] + 1e-9))
 

@@ -152,7 +152,7 @@ def test_the_archive_holds_what_was_declared_and_what_was_released_and_nothing_e
     assert len(written) > 20
     assert all(id(released) in sealed for released in written.values())
     header, arrays = archives_of(tmp_path / "m.model")
-    assert header.keys() == {"identity", "k", "as_of", "values"}
+    assert header.keys() == {"identity", "k", "as_of", "ledger", "values"}
     assert header["values"].keys() | arrays == written.keys()
 
 

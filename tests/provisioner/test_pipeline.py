@@ -379,10 +379,13 @@ def test_a_connection_lost_in_mid_load_is_told_and_the_load_resumed(
     assert checksums(database) == checksums(staging)
 
 
-def test_learning_twice_gives_the_same_model(shop: str, archive: Path, tmp_path: Path) -> None:
-    with open_source(shop) as source:
-        write_archive(learn(source, Learning()), tmp_path / "again.model")
-    assert fingerprint(tmp_path / "again.model") == fingerprint(archive)
+def test_learning_twice_gives_the_same_model(shop: str, tmp_path: Path) -> None:
+    with psycopg.connect(shop, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")  # or the server may, between the two
+    for name in ("once", "again"):
+        with open_source(shop) as source:
+            write_archive(learn(source, Learning()), tmp_path / name)
+    assert fingerprint(tmp_path / "again") == fingerprint(tmp_path / "once")
 
 
 def test_another_seed_learns_from_others(shop: str, archive: Path, tmp_path: Path) -> None:
