@@ -37,6 +37,10 @@ class Gallery(Protocol):
         """Some rows of a table, siblings all or none, beside their parents; None for no rows."""
         ...
 
+    def children(self, table: Table, parent: Table, key: ForeignKey) -> Mapping[int, int] | None:
+        """How many parents have so many children; None where not all rows are there."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -68,7 +72,7 @@ class Stored:
         return self._families[place]
 
     def children(self, table: Table, parent: Table, key: ForeignKey) -> Mapping[int, int]:
-        """How many parents have so many children, those without among them."""
+        """See `Gallery`; those without are among them."""
         found = self.target.fan_out(table, key)
         return {**found, 0: max(0, self.target.rows(parent) - sum(found.values()))}
 
@@ -102,7 +106,10 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """Rows drawn from the model as the plan has them; nothing where others stand beside them."""
+    """Rows drawn from the model as the plan has them; nothing where others stand beside them.
+
+    All of a tree that one shard holds: an untouched target has the very same rows.
+    """
 
     model: DatabaseModel
     plan: Plan
@@ -128,11 +135,26 @@ class Drawn:
         there = pa.array(owners, mask=owners < 0)
         return Family(rows, above.take(there), owners)
 
+    def children(self, table: Table, parent: Table, key: ForeignKey) -> Mapping[int, int] | None:
+        """See `Gallery`; those without are among them."""
+        rows = self.rows(table) if table.name in self.plan.whole else None
+        if rows is None:
+            return None
+        owners = groups([rows[c].combine_chunks() for c in key.columns])
+        sizes = np.bincount(owners[owners >= 0])
+        found = np.bincount(sizes)
+        counts = {n: int(found[n]) for n in np.flatnonzero(found).tolist()}
+        total = self.plan.layout(parent.name).total
+        return {**counts, 0: max(0, total - len(sizes))}
+
     def _of_tree(self, tree: int) -> Mapping[TableName, pa.Table]:
         """Rows of each table of a tree; none where they cannot be drawn."""
         names = frozenset(self.plan.trees[tree].tables)
+        drawing = Synthesizer(self.model, self.plan)
         try:
-            found = list(Synthesizer(self.model, self.plan).sample(tree, _DRAWN, names))
+            if self.plan.trees[tree].shards == 1:
+                return {b.table: pa.Table.from_batches([b.rows]) for b in drawing.shard(tree, 0)}
+            found = list(drawing.sample(tree, _DRAWN, names))
         except (GeneratorError, ProvisionerError):
             return {}
         return {

@@ -26,7 +26,7 @@ class Thresholds:
         size: largest ratio of bytes per row.
     """
 
-    marginal: float = 0.45
+    marginal: float = 0.6
     pair: float = 0.4
     parent: float = 0.3
     siblings: float = 0.2

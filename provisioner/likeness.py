@@ -143,9 +143,9 @@ def _noise(found: Likeness) -> float:
 
 def _again(sight: Sight, found: Likeness) -> float | None:
     """How like drawn rows the stored ones are; None where none can be drawn."""
-    if found.aspect is Aspect.COUNT:
-        return found.similarity
     shares = _redrawn(sight, found)
+    if shares is None and found.aspect is Aspect.COUNT:
+        return found.similarity
     if shares is None or shares.sum() < _FEWEST:
         return None
     if found.association is None:
@@ -182,9 +182,7 @@ def _measured(
 ) -> Floats | None:
     """How many rows, or parents, are in each bin of a trait; None where there are none to see."""
     if trait.sort is Sort.COUNT and key is not None:
-        owned = sight.model.owners.get(key.table) == key
-        # How popular rows are is not learned of what a key that nobody declared leads to.
-        return _counts(sight, trait, key) if owned or key.declared else None
+        return _counts(sight, trait, key, gallery)
     table = sight.model.schema.table(trait.table)
     codes = (
         _paired(sight, trait, gallery.rows(table))
@@ -228,7 +226,7 @@ def _bins(model: DatabaseModel, name: TableName) -> Mapping[str, Binning]:
     return binnings(model.tables[name].columns, model.tables[name].histograms)
 
 
-def _counts(sight: Sight, trait: Trait, key: ForeignKey) -> Floats | None:
+def _counts(sight: Sight, trait: Trait, key: ForeignKey, gallery: Gallery) -> Floats | None:
     """How many parents have numbers of children in each bin, of as many as were there to learn.
 
     None where a parent is planned to have more or fewer children than in the source.
@@ -240,7 +238,9 @@ def _counts(sight: Sight, trait: Trait, key: ForeignKey) -> Floats | None:
     if abs(children * owners / (parents * before) - 1) > _SAME_GROWTH:
         return None
     schema = sight.model.schema
-    found = sight.stored.children(schema.table(key.table), schema.table(key.parent), key)
+    found = gallery.children(schema.table(key.table), schema.table(key.parent), key)
+    if found is None:
+        return None
     rng, bins = np.random.default_rng(0), np.zeros(trait.shape[0])
     for number, rows in found.items():
         kept = rng.binomial(number, trait.kept, rows) if trait.kept < 1 else np.full(rows, number)
