@@ -98,5 +98,7 @@ def test_a_key_over_what_only_the_server_can_compute_is_named_by_the_plan(
 ) -> None:
     model = learned(database, OPAQUE, tmp_path / "m")
     found = plan(model, fingerprint(tmp_path / "m"), Request(cold=20)).findings
-    said = [(f.kind, f.place) for f in found if f.kind != "attacks"]
-    assert said == [("left-to-server", "public.half half_b_fkey")]
+    assert [(f.kind, f.place) for f in found] == [
+        ("left-to-server", "public.half half_b_fkey"),
+        ("attacks", "model"),  # too few rows to tell
+    ]
