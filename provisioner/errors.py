@@ -4,8 +4,9 @@ ProvisionerError
 ├── WrongRequest       an option, table or number that does not fit
 ├── WrongFrame         a DataFrame that no table can hold, or that breaks a key given for it
 ├── WrongConfig        a configuration file that cannot be read or does not fit
-├── NotPublic          a table that shall be copied holds personal data
-├── Telling            the schema's statements tell of people, or hold a secret
+├── Unlearned          what was found before anything was learned, and has to be acknowledged
+│   ├── NotPublic      a table that shall be copied holds personal data
+│   └── Telling        the schema's statements tell of people, or hold a secret
 ├── Untrusted          the file's schema brings code in untrusted languages
 ├── SameDatabase       the target is the database that the model was learned from
 ├── Infeasible         the pilot found what stops a load before its first row
@@ -19,6 +20,7 @@ ProvisionerError
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from provisioner.report import Finding
 
@@ -39,36 +41,50 @@ class WrongConfig(ProvisionerError):
     """A configuration file that cannot be read, or does not fit the databases."""
 
 
-class NotPublic(ProvisionerError):
+class Unlearned(ProvisionerError):
+    """Findings for which nothing was learned.
+
+    Attributes:
+        findings: all of them; those too that somebody acknowledged.
+        reason: why they stop it.
+        way_out: what to do.
+    """
+
+    reason: ClassVar[str]
+    way_out: ClassVar[str]
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self.findings = tuple(findings)
+        told = "; ".join(f"{f.place}: {f.text} ({f.hash})" for f in findings if f.stops)
+        super().__init__(f"nothing was learned, since {self.reason}: {told}; {self.way_out}")
+
+
+class NotPublic(Unlearned):
     """Tables that shall be copied, and are not public by what is known.
 
     Attributes:
         findings: why, for each table; those too that somebody acknowledged.
     """
 
-    def __init__(self, findings: Sequence[Finding]) -> None:
-        self.findings = tuple(findings)
-        told = "; ".join(f"{f.place}: {f.text} ({f.hash})" for f in findings if f.stops)
-        super().__init__(
-            f"nothing was learned, since rows shall travel that are not public: {told}; use mode "
-            "mask or synthesize, or acknowledge the finding by its hash: the rows are then public"
-        )
+    reason: ClassVar[str] = "rows shall travel that are not public"
+    way_out: ClassVar[str] = (
+        "use mode mask or synthesize, or acknowledge the finding by its hash: the rows are then "
+        "public"
+    )
 
 
-class Telling(ProvisionerError):
+class Telling(Unlearned):
     """Statements of a schema that tell of people, or hold a secret.
 
     Attributes:
         findings: one for each such statement; those too that somebody acknowledged.
     """
 
-    def __init__(self, findings: Sequence[Finding]) -> None:
-        self.findings = tuple(findings)
-        told = "; ".join(f"{f.place}: {f.text} ({f.hash})" for f in findings if f.stops)
-        super().__init__(
-            f"nothing was learned, since the schema travels as it is declared: {told}; change the "
-            "object, leave out its table with mode skip, or acknowledge the finding by its hash"
-        )
+    reason: ClassVar[str] = "the schema travels as it is declared"
+    way_out: ClassVar[str] = (
+        "change the object, leave out its table with mode skip, or acknowledge the finding by its "
+        "hash"
+    )
 
 
 class Untrusted(ProvisionerError):

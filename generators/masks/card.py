@@ -4,16 +4,16 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from connectors.datatypes import DataType
 from generators.ciphers import Cipher
-from generators.masks import Mask, Masking, is_text
+from generators.masks import Mask, Masking
 from generators.scrambling import scrambled, scrambled_digits
+from generators.textual import TextMask
 
 _ISSUED = dict(zip("23456", "01789", strict=True))
 """The industries that banks issue cards in, and others (ISO/IEC 7812-1, section 4)."""
 
 
-class Card:
+class Card(TextMask):
     """Permutes the numbers of one length, and moves them to an industry that is no bank's.
 
     Numbers with a wrong check digit, or of another industry, are none that pay: they are
@@ -21,14 +21,6 @@ class Card:
     """
 
     kind: ClassVar[str] = "card"
-    one_to_one: ClassVar[bool] = False
-    by_row: ClassVar[bool] = False
-    reserved: ClassVar[str | None] = None
-
-    @classmethod
-    def suits(cls, datatype: DataType) -> bool:
-        """Texts."""
-        return is_text(datatype)
 
     @classmethod
     def masked(cls, values: pa.Array, masking: Masking) -> pa.Array:

@@ -4,23 +4,15 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from connectors.datatypes import DataType
-from generators.masks import Mask, Masking, is_text
+from generators.masks import Mask, Masking
 from generators.pseudonyms import cut_to, full_name
+from generators.textual import TextMask
 
 
-class FullName:
+class FullName(TextMask):
     """Each part as in columns of first and last names."""
 
     kind: ClassVar[str] = "full_name"
-    one_to_one: ClassVar[bool] = False
-    by_row: ClassVar[bool] = False
-    reserved: ClassVar[str | None] = None
-
-    @classmethod
-    def suits(cls, datatype: DataType) -> bool:
-        """Texts."""
-        return is_text(datatype)
 
     @classmethod
     def masked(cls, values: pa.Array, masking: Masking) -> pa.Array:

@@ -5,31 +5,23 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from connectors.datatypes import DataType
 from generators.ciphers import Cipher
-from generators.masks import Mask, Masking, is_text
+from generators.masks import Mask, Masking
 from generators.scrambling import scrambled
+from generators.textual import TextMask
 
 _SHAPE = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
 _COUNTRY = "XX"
 _MODULUS = 97
 
 
-class Iban:
+class Iban(TextMask):
     """XX, a code that ISO 3166 leaves to its users, and an account of the same form.
 
     The accounts of a country are permuted among themselves. What is no IBAN is scrambled.
     """
 
     kind: ClassVar[str] = "iban"
-    one_to_one: ClassVar[bool] = False
-    by_row: ClassVar[bool] = False
-    reserved: ClassVar[str | None] = None
-
-    @classmethod
-    def suits(cls, datatype: DataType) -> bool:
-        """Texts."""
-        return is_text(datatype)
 
     @classmethod
     def masked(cls, values: pa.Array, masking: Masking) -> pa.Array:

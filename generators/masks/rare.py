@@ -5,23 +5,15 @@ from typing import ClassVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.datatypes import DataType
-from generators.masks import Mask, Masking, is_text
+from generators.masks import Mask, Masking
 from generators.scrambling import scrambled
+from generators.textual import TextMask
 
 
-class Rare:
+class Rare(TextMask):
     """Labels such as a status or a kind stay readable; what only a few have does not."""
 
     kind: ClassVar[str] = "rare"
-    one_to_one: ClassVar[bool] = False
-    by_row: ClassVar[bool] = False
-    reserved: ClassVar[str | None] = None
-
-    @classmethod
-    def suits(cls, datatype: DataType) -> bool:
-        """Texts."""
-        return is_text(datatype)
 
     @classmethod
     def masked(cls, values: pa.Array, masking: Masking) -> pa.Array:

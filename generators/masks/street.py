@@ -5,27 +5,19 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from connectors.datatypes import DataType
 from generators.ciphers import Cipher
-from generators.masks import Mask, Masking, is_text
+from generators.masks import Mask, Masking
 from generators.pseudonyms import cut_to, streets
 from generators.scrambling import scrambled
+from generators.textual import TextMask
 
 _NUMBER = re.compile(r"\d+\w?")
 
 
-class Street:
+class Street(TextMask):
     """The words of an address become a street; its numbers stay before or behind it."""
 
     kind: ClassVar[str] = "street"
-    one_to_one: ClassVar[bool] = False
-    by_row: ClassVar[bool] = False
-    reserved: ClassVar[str | None] = None
-
-    @classmethod
-    def suits(cls, datatype: DataType) -> bool:
-        """Texts."""
-        return is_text(datatype)
 
     @classmethod
     def masked(cls, values: pa.Array, masking: Masking) -> pa.Array:
