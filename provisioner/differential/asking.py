@@ -36,7 +36,7 @@ def protected(
 
     Raises:
         WrongRequest: a table belongs to no unit and was not declared public, or to one although it
-            was.
+            was, or may belong to one by some of its rows alone.
     """
     paths = unit_paths(schema, {}, units)
     nobodys = [n for n, path in paths.items() if path.unit is None and not path.splits]
@@ -50,4 +50,27 @@ def protected(
     wrong = sorted(str(n) for n in privacy.public if n in paths and n not in nobodys)
     if wrong:
         raise WrongRequest(f"{', '.join(wrong)} hold data of units, and cannot be public")
+    _refuse_gaps(schema, paths)
     return paths
+
+
+def _refuse_gaps(schema: Schema, paths: Mapping[TableName, UnitPath]) -> None:
+    """Refuses keys between a table and its unit that may be null further up.
+
+    A row above without a unit is one of its own, and so is each row below it: the former could
+    change what is measured beside the latter by more than one unit's contribution.
+    """
+    gaps = sorted(
+        {
+            f"{key.table} ({', '.join(key.columns)})"
+            for path in paths.values()
+            for key in path.keys[1:]
+            if any(schema.table(key.table).column(c).nullable for c in key.columns)
+        }
+    )
+    if gaps:
+        raise WrongRequest(
+            f"{', '.join(gaps)} lead to a privacy unit for rows of other tables, but may be null: "
+            "no bound on what one unit contributes would hold. Declare them NOT NULL, or leave out "
+            "the tables below them (mode skip)"
+        )

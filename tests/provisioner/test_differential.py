@@ -126,6 +126,27 @@ def test_a_table_of_nobody_is_refused_until_it_is_declared_public(shop: str) -> 
         learn(source, closed)
 
 
+def test_a_key_to_a_unit_that_may_be_null_is_refused_where_other_rows_hang_below(
+    database: str,
+) -> None:
+    gap = """
+        CREATE TABLE customer (id integer PRIMARY KEY, age integer);
+        CREATE TABLE basket (id integer PRIMARY KEY, customer integer REFERENCES customer);
+        CREATE TABLE item (id integer PRIMARY KEY, basket integer NOT NULL REFERENCES basket);
+        INSERT INTO customer VALUES (1, 30);
+    """
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(gap.encode())
+    asked = Learning(units=(CUSTOMER,), privacy=Privacy(Budget(20.0)))
+    with (
+        open_source(database) as source,
+        pytest.raises(
+            WrongRequest, match=r"public\.basket \(customer\) lead to a privacy unit .* may be null"
+        ),
+    ):
+        learn(source, asked)
+
+
 def test_a_table_of_a_unit_cannot_be_public(shop: str) -> None:
     wrong = Privacy(Budget(20.0), public=frozenset({COUNTRY, CUSTOMER}))
     with open_source(shop) as source, pytest.raises(WrongRequest, match="cannot be public"):
