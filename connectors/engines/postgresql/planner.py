@@ -14,11 +14,15 @@ from connectors.schema import Schema, TableName
 
 Session = psycopg.Connection[tuple[object, ...]]
 
-# A partitioned table has statistics of its own, and its bytes in its partitions.
+# A partitioned table has statistics of its own, and its bytes in its partitions. Maps of free space
+# and of visibility come with vacuum, whenever that is, and hold no row.
 _TABLES = """
-SELECT n.nspname, c.relname, c.reltuples::float8, coalesce((
-    SELECT sum(pg_catalog.pg_table_size(t.relid))::bigint
-    FROM pg_catalog.pg_partition_tree(c.oid) AS t WHERE t.isleaf), pg_catalog.pg_table_size(c.oid))
+SELECT n.nspname, c.relname, c.reltuples::float8, (
+    SELECT sum(pg_catalog.pg_relation_size(l.oid)
+        + coalesce(pg_catalog.pg_relation_size(nullif(l.reltoastrelid, 0)), 0))::bigint
+    FROM pg_catalog.pg_class AS l
+    WHERE l.oid = c.oid
+        OR l.oid IN (SELECT t.relid FROM pg_catalog.pg_partition_tree(c.oid) AS t WHERE t.isleaf))
 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p')
 """
