@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from connectors.invariants import Term
-from connectors.schema import TableName
+from connectors.schema import ForeignKey, TableName
 from generators.columns import Codes, Draw
 from generators.distinct import patched
 from generators.encoding import FittedColumn
@@ -83,7 +83,7 @@ def _realised(job: Job, scene: DrawnScene, step: Step, *, tight: bool) -> pa.Arr
 
 def _again(job: Job, rng: np.random.Generator, column: str, rows: Ints) -> pa.Array:
     """Other values for some rows, as frequent as they were learned to be; of keys, any."""
-    for key in (r.key for r in job.model.references if r.key.columns == (column,)):
+    if (key := _key_of(job, column)) is not None:
         chosen = rng.choice(job.setting.reachable(key), len(rows))
         return referenced(job, key, chosen, np.zeros(len(rows), np.bool_))[column]
     fitted = _fitted(job, column)
@@ -98,9 +98,17 @@ def _again(job: Job, rng: np.random.Generator, column: str, rows: Ints) -> pa.Ar
 
 
 def pool(job: Job, column: str) -> pa.Array:
-    """Values of a column, as frequent as they were learned to be; the same in every shard."""
-    fitted, name = _fitted(job, column), job.table.name
+    """Values of a column, as frequent as they were learned to be; the same in every shard.
+
+    Of a key, any rows that it may lead to.
+    """
+    name = job.table.name
     rng = stream(job.setting.plan.seed, name, column, "pool")
+    if (key := _key_of(job, column)) is not None:
+        chosen = job.setting.reachable(key)
+        most = _POOL if len(chosen) else 0
+        return referenced(job, key, rng.choice(chosen, most), np.zeros(most, np.bool_))[column]
+    fitted = _fitted(job, column)
     shares = np.array(job.model.histograms[column].value, np.float64)
     even = np.ones(len(shares)) / len(shares)
     weights = shares / shares.sum() if shares.sum() else even
@@ -116,6 +124,11 @@ def _keys(job: Job, table: TableName, column: str) -> pa.Array:
     indexes = np.arange(0, rows, max(1, -(-rows // _MOST_KEYS)))
     [found] = job.setting.keys(table, (column,), indexes)
     return found
+
+
+def _key_of(job: Job, column: str) -> ForeignKey | None:
+    """The reference that a column alone holds."""
+    return next((r.key for r in job.model.references if r.key.columns == (column,)), None)
 
 
 def _fitted(job: Job, column: str) -> FittedColumn:
