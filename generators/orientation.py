@@ -103,7 +103,7 @@ def oriented(model: DatabaseModel, whole: frozenset[TableName] = frozenset()) ->
             n[0],
         ),
     )
-    sight = _Sight(model, whole)
+    sight = _Sight(model, whole, single_columns(model))
     accepted: list[Step] = []
     unkept: list[tuple[Found, str]] = []
     bounds: dict[TableName, list[tuple[int, Found]]] = {}
@@ -175,10 +175,17 @@ Placed = tuple[list[Step], list[tuple[Found, str]]]
 
 @dataclass(frozen=True, slots=True)
 class _Sight:
-    """What is known when steps are placed: the model, and the tables that are drawn at once."""
+    """What is known when steps are placed.
+
+    Attributes:
+        model: the rules, and how rows are drawn.
+        whole: the tables that are drawn at once.
+        single: the columns whose values differ by how references are drawn.
+    """
 
     model: DatabaseModel
     whole: frozenset[TableName]
+    single: frozenset[Node]
 
 
 def _place_bounds(sight: _Sight, waiting: list[tuple[int, Found]], placed: Placed) -> None:
@@ -191,7 +198,7 @@ def _place_bounds(sight: _Sight, waiting: list[tuple[int, Found]], placed: Place
 
 def _place(sight: _Sight, found: Found, number: int, placed: Placed) -> None:
     """Adds the step of a rule to those accepted before, or the rule to those that are not kept."""
-    if not found.kind.targets(found.rule) or keeps_to_keys(sight.model, found.rule):
+    if not found.kind.targets(found.rule) or keeps_to_keys(found.rule, sight.single):
         return  # no column keeps it: the numbers of rows do, and how keys are drawn
     steps, why = _possible(sight, found, number, placed[0])
     if steps:
@@ -260,12 +267,20 @@ def single_keys(model: DatabaseModel) -> frozenset[tuple[TableName, str]]:
     rules = [found.rule for found in model.invariants if not found.rule.relaxed]
     few = {r.key for r in rules if r.kind == "cardinality" and r.form in _ONE_AT_MOST}
     alone = {(r.table, r.columns[0]) for r in rules if r.kind == "unique" and len(r.columns) == 1}
+    chosen = {name: chosen_keys(model, name) for name in model.tables}
     return frozenset(
         (name, r.key.name)
         for name, table in model.tables.items()
         for r in table.references
-        if r.key.columns[0] in chosen_keys(model, name)
+        if r.key.columns[0] in chosen[name]
         and ((name, r.key.name) in few or (name, r.key.columns[0]) in alone)
+    )
+
+
+def single_columns(model: DatabaseModel) -> frozenset[Node]:
+    """The columns of those references."""
+    return frozenset(
+        (table, model.foreign_key(table, key).columns[0]) for table, key in single_keys(model)
     )
 
 
@@ -279,15 +294,10 @@ def withheld(model: DatabaseModel, found: Found) -> bool:
     return found.rule.kind in ("computed", "arithmetic") and reserved.issuperset(targets)
 
 
-def keeps_to_keys(model: DatabaseModel, rule: Invariant) -> bool:
+def keeps_to_keys(rule: Invariant, single: frozenset[Node]) -> bool:
     """Whether the values of one reference are said to differ, which drawing it sees to."""
-    single = {
-        (table, model.foreign_key(table, key).columns[0]) for table, key in single_keys(model)
-    }
     return (
-        rule.kind == "unique"
-        and len(rule.columns) == 1
-        and ((rule.table, rule.columns[0]) in single)
+        rule.kind == "unique" and len(rule.columns) == 1 and (rule.table, rule.columns[0]) in single
     )
 
 
@@ -299,7 +309,7 @@ def _out_of_sight(sight: _Sight, rule: Invariant) -> str | None:
     if rule.key is not None and not together:
         child = model.owners.get(rule.key[0])
         if child is None or child.name != rule.key[1]:
-            return f"rows that share a parent by {rule.key[1]} lie in several shards"
+            return f"rows that share a parent by {rule.key[1]} may lie in several shards"
     if rule.other is not None and rule.table in _needed_by(model, rule.other[0]):
         return f"rows of {rule.other[0]} wait for those of {rule.table}"
     for path in {t.keys for t in rule.terms if t.keys and t.keys != BELOW}:

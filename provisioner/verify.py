@@ -11,7 +11,7 @@ from generators.carried import Carried
 from generators.found import Found
 from generators.masks import masks
 from generators.model import DatabaseModel, TableModel
-from generators.orientation import keeps_to_keys, oriented
+from generators.orientation import keeps_to_keys, oriented, single_columns
 from provisioner.errors import Unprovable
 from provisioner.events import Advanced, Listener, StageFinished, StageStarted, silent
 from provisioner.foreseen import foreseen
@@ -134,10 +134,11 @@ def _rules(
 
 def _apart(model: DatabaseModel, plan: Plan) -> Iterator[Found]:
     """Rules that each shard keeps by itself, of rows that lie in several."""
+    single = single_columns(model)
     for one in model.invariants:
         rule, owner = one.rule, model.owners.get(one.rule.table)
         near = owner is not None and set(owner.columns) <= set(rule.columns)
-        alone = rule.kind == "unique" and not keeps_to_keys(model, rule)
+        alone = rule.kind == "unique" and not keeps_to_keys(rule, single)
         alone |= rule.kind == "running" and rule.key is None
         alone |= rule.kind == "dependency" and not any(map(len, one.known.values()))
         if alone and not near and plan.trees[plan.tree(rule.table)].shards > 1:
