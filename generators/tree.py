@@ -10,6 +10,7 @@ import numpy.typing as npt
 from generators.coarse import arranged, by_association, merged, profiled
 from generators.columns import Codes
 from generators.dependence import Table, most_predecessors
+from generators.forest import GRAINS, Forest, planted
 from generators.growth import Growth, Sample, grown
 from generators.privacy.support import unit_counts
 from generators.tables import PREVIOUS
@@ -18,11 +19,6 @@ Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-GRAINS = 1 << 24
-"""Probabilities are whole multiples of 1 / GRAINS, so that every machine draws the same."""
-
-_SLOTS = 256
-_SHIFT = (GRAINS // _SLOTS).bit_length() - 1
 _MOST_BINS = 64
 _MOST_CLASSES = 32
 _GROUPS = (4, 10, 32)
@@ -51,9 +47,7 @@ class Tree:
         left: per node, the left child.
         cumulative: of shape (leaves, codes), in grains: the probability of each code or a lower
             one, plus `GRAINS` times the leaf, so that the flat array ascends.
-        numbers: per node, the number of its leaf; -1 where it is none.
-        guide: of shape (leaves, `_SLOTS`), the first code that a number in each slot of a leaf's
-            grains may stand for, so that drawing need not search.
+        walked: the tree as it is walked.
     """
 
     inputs: Ints
@@ -62,63 +56,26 @@ class Tree:
     threshold: Ints
     left: Ints
     cumulative: Ints
-    numbers: Ints = field(init=False, repr=False)
-    guide: Ints = field(init=False, repr=False)
+    walked: Forest = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        is_leaf = self.left == np.arange(len(self.left))
-        object.__setattr__(self, "numbers", np.where(is_leaf, np.cumsum(is_leaf) - 1, -1))
-        object.__setattr__(self, "guide", _guide(self.cumulative))
+        nodes = np.stack([self.split, self.threshold, self.left])
+        within = self.cumulative - GRAINS * np.arange(len(self.cumulative))[:, None]
+        object.__setattr__(self, "walked", planted(self.inputs, self.bins, nodes, within))
 
     def leaves(self, known: Codes) -> Ints:
         """The leaf of each row; `known` is of shape (columns, rows), and only inputs are read."""
-        rows, width = known.shape[1], len(self.inputs)
-        if len(self.left) == 1:
-            return np.zeros(rows, np.int64)
-        binned = np.empty((rows, width), np.uint8)
-        for slot, (column, bins) in enumerate(zip(self.inputs, self.bins, strict=True)):
-            binned[:, slot] = bins.take(known[column])
-        flat, found = binned.ravel(), np.empty(rows, np.int64)
-        moving, node = np.arange(rows), np.zeros(rows, np.int64)
-        start = moving * width
-        while len(moving):
-            asked = flat.take(start + self.split.take(node))
-            node = self.left.take(node) + (asked > self.threshold.take(node))
-            leaf = self.numbers.take(node)
-            inner = np.flatnonzero(leaf < 0)
-            found[moving] = leaf
-            if len(inner) < len(moving):
-                moving, start, node = moving.take(inner), start.take(inner), node.take(inner)
-        return found
+        return self.walked.leaves(known)
 
     def drawn(self, known: Codes, uniform: Floats) -> Ints:
-        """A code per row, by inverse transform of one uniform number each.
-
-        It is the first whose cumulative grains exceed the number's (Chen and Asau 1974 look such a
-        code up in a guide table, from which it is a step or two away).
-        """
-        leaf, codes = self.leaves(known), self.cumulative.shape[1]
-        grain = (uniform * GRAINS).astype(np.int64)
-        place = leaf * codes + self.guide.take(leaf * _SLOTS + (grain >> _SHIFT))
-        point, flat = leaf * GRAINS + grain, self.cumulative.ravel()
-        behind = np.flatnonzero(flat.take(place) <= point)
-        while len(behind):
-            place[behind] += 1
-            behind = behind[flat.take(place.take(behind)) <= point.take(behind)]
-        return np.asarray(place - leaf * codes)
+        """A code per row, by inverse transform of one uniform number each."""
+        return self.walked.codes(self.leaves(known), uniform)
 
     def grains(self, known: Codes, own: Codes) -> Ints:
         """The probability of each row's own code, in grains."""
         flat = np.append(0, self.cumulative)
         at = self.leaves(known) * self.cumulative.shape[1] + own
         return np.asarray(flat[at + 1] - flat[at])
-
-
-def _guide(cumulative: Ints) -> Ints:
-    starts = np.arange(len(cumulative))[:, None] * GRAINS + (np.arange(_SLOTS) << _SHIFT)
-    found = np.searchsorted(cumulative.ravel(), starts.ravel(), side="right")
-    own = np.repeat(np.arange(len(cumulative)) * cumulative.shape[1], _SLOTS)
-    return np.asarray(found - own, np.min_scalar_type(cumulative.shape[1]))
 
 
 def fitted_trees(table: Table, order: Ints, information: Floats) -> tuple[int, list[Tree]]:

@@ -16,6 +16,7 @@ from generators.columns import Codes, State
 from generators.dependence import Table, drawing_order, most_predecessors, mutual_information
 from generators.effort import effort
 from generators.fixedpoint import Networks, rounded
+from generators.forest import GRAINS
 from generators.privacy.support import Released, Support, distinct
 from generators.randomness import stream
 from generators.tables import (
@@ -26,7 +27,7 @@ from generators.tables import (
     Terms,
     table_generators,
 )
-from generators.tree import GRAINS, Tree, unpacked
+from generators.tree import Tree, unpacked
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]

@@ -14,9 +14,10 @@ import numpy.typing as npt
 
 from generators.columns import Codes, State
 from generators.dependence import Table, drawing_order, mutual_information
+from generators.forest import GRAINS, Forest, joined
 from generators.privacy.support import Support
 from generators.tables import UNHURRIED, Matrix, TableGenerator, Terms, Untrained
-from generators.tree import GRAINS, Tree, fitted_trees, packed, uniform_tree, unpacked
+from generators.tree import Tree, fitted_trees, packed, uniform_tree, unpacked
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -34,6 +35,7 @@ class Trees(Untrained):
         contexts: how many features the context has.
         order: the target features in the order in which they are drawn.
         trees: per target feature, in the matrix's order.
+        forest: the same trees as they are walked.
         state: what was learned, as it may leave.
     """
 
@@ -42,6 +44,7 @@ class Trees(Untrained):
     contexts: int
     order: Ints
     trees: tuple[Tree, ...]
+    forest: Forest
     state: State
 
     @classmethod
@@ -119,17 +122,19 @@ class Trees(Untrained):
     @classmethod
     def _of(cls, state: State) -> Self:
         plain = {name: released.value for name, released in state.items()}
-        contexts = int(plain["contexts"])
-        return cls(tuple(plain["names"]), contexts, plain["order"], tuple(unpacked(plain)), state)
+        contexts, trees = int(plain["contexts"]), tuple(unpacked(plain))
+        forest = joined([tree.walked for tree in trees])
+        return cls(tuple(plain["names"]), contexts, plain["order"], trees, forest, state)
 
     def _drawn(self, context: Codes, evidence: Mapping[str, Codes], uniform: Floats) -> Codes:
-        known = np.empty((self.contexts + len(self.names), len(context)), np.int32)
-        known[: self.contexts] = context.T
-        for j in self.order:
-            given = evidence.get(self.names[j])
-            drawn = self.trees[j].drawn(known, uniform[:, j]) if given is None else given
-            known[self.contexts + j] = drawn
-        return known[self.contexts :].T
+        known = np.zeros((len(context), self.contexts + len(self.names)), np.int32)
+        known[:, : self.contexts] = context
+        for j, name in enumerate(self.names):
+            if name in evidence:
+                known[:, self.contexts + j] = evidence[name]
+        order = np.array([j for j in self.order if self.names[j] not in evidence], np.int64)
+        self.forest.draw(known, self.contexts, order, uniform)
+        return known[:, self.contexts :]
 
 
 generator: type[TableGenerator] = Trees

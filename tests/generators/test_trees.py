@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from generators.forest import GRAINS, planted
 from generators.growth import Sample, grown
 from generators.privacy.support import Support, unit_counts
 from generators.tables import Feature, Matrix
 from generators.tables.trees import Trees
-from generators.tree import GRAINS, Tree
+from generators.tree import Tree
 
 Ints = npt.NDArray[np.int64]
 ROWS = 4000
@@ -265,3 +266,31 @@ def test_rows_reach_the_leaf_that_the_nodes_lead_to() -> None:
         while left[node] != node:
             node = left[node] + int(row[split[node]] > threshold[node])
         assert leaf == [2, 3, 5, 6].index(node)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "within"),
+    [
+        ([[0, 0, 0], [0, 0, 0], [5, 1, 2]], [[GRAINS], [GRAINS]]),
+        ([[0, 0, 0], [0, 0, 0], [-1, 1, 2]], [[GRAINS], [GRAINS]]),
+        ([[3, 0, 0], [0, 0, 0], [1, 1, 2]], [[GRAINS], [GRAINS]]),
+        ([[0, 0, 0], [0, 0, 0], [1, 1, 2]], [[GRAINS - 1], [GRAINS]]),
+        ([[0, 0, 0], [0, 0, 0], [1, 1, 2]], [[GRAINS]]),
+    ],
+    ids=["beyond", "backwards", "asks nothing", "no distribution", "too few leaves"],
+)
+def test_a_tree_that_leads_nowhere_is_refused(
+    nodes: list[list[int]], within: list[list[int]]
+) -> None:
+    bins = [np.zeros(2, np.uint8)]
+    with pytest.raises(ValueError, match="found a tree"):
+        planted(np.array([0]), bins, np.array(nodes), np.array(within))
+
+
+@pytest.mark.parametrize("code", [-1, 2])
+def test_a_code_without_a_bin_is_refused(code: int) -> None:
+    nodes = np.array([[0, 0, 0], [0, 0, 0], [1, 1, 2]])
+    forest = planted(np.array([0]), [np.zeros(2, np.uint8)], nodes, np.array([[GRAINS]] * 2))
+    known = np.array([[code, 0]], np.int32)
+    with pytest.raises(IndexError):
+        forest.draw(known, 1, np.zeros(1, np.int64), np.zeros((1, 1)))
