@@ -3,12 +3,12 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
 import pyarrow as pa
 import pytest
+from querying import query
 
 from connectors.batch import Batch
 from connectors.ddl import DdlItem, Section
@@ -52,12 +52,6 @@ def batch(shard: int) -> Batch:
     texts = [f"x{n % 7}" for n in numbers]
     rows = {"a": pa.array(numbers, pa.int32()), "b": pa.array(texts)}
     return Batch(NAME, pa.RecordBatch.from_pydict(rows))
-
-
-def query(url: str, order: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url, autocommit=True) as connection:
-        cursor = connection.execute(order.encode())
-        return cursor.fetchall() if cursor.description else []
 
 
 def resumed(url: str) -> str:

@@ -4,11 +4,11 @@ import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pyarrow as pa
 import pytest
+from querying import query
 
 from connectors.engines import open_source, open_target
 from connectors.schema import TableName
@@ -29,11 +29,6 @@ COUNTRY, LABEL = TableName("shop", "country"), TableName("shop", "label")
 CUSTOMER, ORDERS = TableName("shop", "customer"), TableName("shop", "orders")
 COPIED = frozenset({COUNTRY, LABEL, TableName("shop", "product")})
 POPULAR = "select country, count(*)::float / sum(count(*)) over () from shop.customer group by 1"
-
-
-def query(url: str, order: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url) as connection:
-        return connection.execute(order.encode()).fetchall()
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,10 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
+from querying import query
 
 from connectors.engines import open_source, open_target
 from connectors.schema import TableName
@@ -58,11 +58,6 @@ tables:
     rows_per_unit: 3
     values: {line: ["1", "2", "3"]}
 """
-
-
-def query(url: str, order: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url) as connection:
-        return connection.execute(order.encode()).fetchall()
 
 
 @pytest.fixture(scope="module")

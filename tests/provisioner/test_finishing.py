@@ -4,8 +4,8 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
+from querying import query
 
 from connectors.ddl import DdlItem, Section
 from connectors.engines import open_source, open_target, open_writer
@@ -29,12 +29,6 @@ DECLARED = (
     " on c.oid = i.indrelid where c.relnamespace::regnamespace::text not in"
     " ('pg_catalog', 'pg_toast', 'provisioner') order by 1"
 )
-
-
-def query(url: str, order: str) -> list[tuple[object, ...]]:
-    with psycopg.connect(url, autocommit=True) as connection:
-        cursor = connection.execute(order.encode())
-        return cursor.fetchall() if cursor.description else []
 
 
 @pytest.fixture(scope="module")

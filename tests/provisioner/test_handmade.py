@@ -5,10 +5,9 @@ from base64 import b64decode
 from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
+from querying import query
 
 from connectors.engines import open_target
 from connectors.schema import TableName
@@ -62,12 +61,6 @@ USERS = """id,email,password_hash,role,born,manager,country
 3,third@elsewhere.com,other,,,,
 """
 PASSWORD = "correct horse"  # noqa: S105 - a tester's, in no database but the test's
-
-
-def query(url: str, order: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url, autocommit=True) as connection:
-        cursor = connection.execute(order.encode())
-        return cursor.fetchall() if cursor.description else []
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from querying import query
 
 from connectors.embedded import binaries
 from connectors.engines import open_source, open_target
@@ -101,12 +101,6 @@ with open_target(url) as target:
 
 def named(*names: str) -> frozenset[TableName]:
     return frozenset(TableName("shop", name) for name in names)
-
-
-def query(url: str, order: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url, autocommit=True) as connection:
-        cursor = connection.execute(order.encode())
-        return cursor.fetchall() if cursor.description else []
 
 
 def declared(url: str) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 import psycopg
 import pytest
 from psycopg import sql
+from querying import query
 
 from connectors.embedded import EmbeddedServer, embedded_server
 from connectors.engines import open_source, open_target
@@ -37,12 +38,6 @@ DECLARED = (
 )
 
 State = Mapping[str, object]
-
-
-def query(url: str, order: str) -> list[tuple[object, ...]]:
-    with psycopg.connect(url, autocommit=True) as connection:
-        cursor = connection.execute(order.encode())
-        return cursor.fetchall() if cursor.description else []
 
 
 def state(url: str) -> State:

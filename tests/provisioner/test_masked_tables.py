@@ -4,10 +4,10 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
+from querying import query
 
 from connectors.engines import open_source, open_target
 from connectors.schema import TableName
@@ -40,11 +40,6 @@ def carrying(
     tables = {TableName("shop", name): said.get(name, {}) for name in masked}
     known = named("country", "product") if copied is None else copied
     return Carrying(known, masked=tables, cipher=CIPHER)
-
-
-def query(url: str, order: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url) as connection:
-        return connection.execute(order.encode()).fetchall()
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
-import psycopg
 import pytest
+from querying import query
 
 from connectors.engines import open_source, open_target
 from connectors.errors import RefusedRow
@@ -80,12 +80,6 @@ def told(capsys: pytest.CaptureFixture[str]) -> Told:
         return code, out, err
 
     return run
-
-
-def query(url: str, order: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url, autocommit=True) as connection:
-        cursor = connection.execute(order.encode())
-        return cursor.fetchall() if cursor.description else []
 
 
 def left_behind(url: str) -> list[tuple[Any, ...]]:

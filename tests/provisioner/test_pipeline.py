@@ -14,6 +14,7 @@ import numpy as np
 import psycopg
 import pytest
 from psycopg import sql
+from querying import query
 
 from connectors.ddl import DdlItem
 from connectors.engines import open_source, open_target
@@ -44,12 +45,6 @@ Checksums = Mapping[str, str]
 
 def named(name: str) -> TableName:
     return TableName("shop", name)
-
-
-def query(url: str, order: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url, autocommit=True) as connection:
-        cursor = connection.execute(order.encode())
-        return cursor.fetchall() if cursor.description else []
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,12 @@ import zipfile
 from collections.abc import Callable, Iterator
 from math import sqrt
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import psycopg
 import pytest
 from psycopg import sql
+from querying import query
 
 from connectors.engines import open_target
 from generators.archive import fingerprint, read_archive
@@ -27,12 +27,6 @@ from provisioner.verify import verify
 
 PASSENGERS, FLIGHTS = 2000, 5000
 SECRETS = ("email", "phone", "passport", "card_number", "iban")
-
-
-def query(url: str, order: str | sql.Composed) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url, autocommit=True) as connection:
-        text = order.encode() if isinstance(order, str) else order
-        return connection.execute(text).fetchall()
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psycopg
 import pytest
+from querying import query
 
 from connectors.engines import open_source, open_target
 from connectors.schema import TableName
@@ -55,12 +55,6 @@ COLUMNS = {
 
 def named(name: str) -> TableName:
     return TableName("bank", name)
-
-
-def query(url: str, order: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url, autocommit=True) as connection:
-        cursor = connection.execute(order.encode())
-        return cursor.fetchall() if cursor.description else []
 
 
 def asked(where: str, table: str = "payments", **amount: float) -> Scenario:

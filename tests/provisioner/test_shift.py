@@ -5,9 +5,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pyarrow as pa
 import pytest
+from querying import query
 
 from connectors.datatypes import INFINITE
 from connectors.engines import open_target
@@ -29,12 +29,6 @@ TIMES = (Path(__file__).parent.parent / "databases" / "times.sql").read_text("ut
 LEARNED, AS_OF = date(2024, 6, 3), date(2026, 6, 4)
 DAYS = 728
 """The whole weeks from one to the other, which lie 731 days apart."""
-
-
-def query(url: str, order: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url, autocommit=True) as connection:
-        cursor = connection.execute(order.encode())
-        return cursor.fetchall() if cursor.description else []
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
+from querying import query
 
 from connectors.engines import open_source, open_target
 from connectors.schema import TableName
@@ -64,11 +64,6 @@ TABLES = tuple(
     TableName("public", n) for n in ("region", "shop", "clerk", "client", "bill", "line", "setting")
 )
 CLIENT = TableName("public", "client")
-
-
-def query(url: str, order: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url) as connection:
-        return connection.execute(order.encode()).fetchall()
 
 
 @pytest.fixture(scope="module")

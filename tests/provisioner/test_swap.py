@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 import psycopg
 import pytest
 from psycopg import sql
+from querying import query
 
 from connectors.engines import beside, exchange, open_source
 from connectors.errors import BusyTarget, MissingDatabase, MissingPrivilege, NotEmptyTarget
@@ -17,12 +18,6 @@ from provisioner.learn import Learning, learn
 from provisioner.migrated import aside
 
 SHOP = (Path(__file__).parent.parent / "databases" / "trees.sql").read_text("utf-8")
-
-
-def query(url: str, order: str) -> list[tuple[object, ...]]:
-    with psycopg.connect(url, autocommit=True) as connection:
-        cursor = connection.execute(order.encode())
-        return cursor.fetchall() if cursor.description else []
 
 
 def sibling(url: str, ending: str) -> str:

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
+from querying import query
 
 from connectors.engines import open_source, open_target
 from connectors.errors import ForeignLoad
@@ -19,12 +18,6 @@ from provisioner.plan import Plan, Request, plan
 from provisioner.verify import verify
 
 SHOP = (Path(__file__).parent.parent / "databases" / "shop.sql").read_text("utf-8")
-
-
-def query(url: str, order: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url, autocommit=True) as connection:
-        cursor = connection.execute(order.encode())
-        return cursor.fetchall() if cursor.description else []
 
 
 @pytest.fixture(scope="module")

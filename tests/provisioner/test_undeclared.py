@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 from psycopg import sql
+from querying import query
 
 from connectors.engines import open_source, open_target
 from connectors.schema import TableName
@@ -79,12 +79,6 @@ ORPHANS = {
     "card notes": "select count(*) from note where subject_type = 'card'"
     " and subject_id not in (select number from card)",
 }
-
-
-def query(url: str, order: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url, autocommit=True) as connection:
-        cursor = connection.execute(order.encode())
-        return cursor.fetchall() if cursor.description else []
 
 
 def named(name: str) -> TableName:

@@ -13,12 +13,11 @@ from multiprocessing import active_children
 from pathlib import Path
 from threading import Event as Flag
 from threading import Thread
-from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
-import psycopg
 import pytest
+from querying import query
 
 from connectors.engines import Mark, open_target, open_writer
 from connectors.errors import BusyTarget, ForeignLoad, RefusedRow
@@ -41,12 +40,6 @@ KILLS = 25
 PHRASE = "Geheim5t"
 
 Checksums = Mapping[str, str]
-
-
-def query(url: str, order: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url, autocommit=True) as connection:
-        cursor = connection.execute(order.encode())
-        return cursor.fetchall() if cursor.description else []
 
 
 @pytest.fixture(scope="module")
