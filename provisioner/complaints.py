@@ -9,6 +9,8 @@ from pathlib import Path
 from connectors.errors import ConnectorError
 from generators.errors import GeneratorError
 from provisioner.errors import (
+    DifferentSchema,
+    Drifted,
     NotPublic,
     ProvisionerError,
     Stopped,
@@ -52,7 +54,7 @@ def _told(error: BaseException) -> tuple[str, int]:
         return f"stopped; {error}", STOPPED
     if isinstance(error, KeyboardInterrupt):
         return "stopped; nothing was written", STOPPED
-    if isinstance(error, NotPublic | Telling | Untrusted):
+    if isinstance(error, NotPublic | Telling | Untrusted | Drifted | DifferentSchema):
         return f"error: {error}", FOUND
     if isinstance(error, ConnectorError | GeneratorError | ProvisionerError):
         return f"error: {error}", USAGE if isinstance(error, WrongRequest) else COULD_NOT

@@ -110,6 +110,11 @@ def diagnosis_document(diagnosis: Diagnosis) -> Mapping[str, Any]:
     }
 
 
+def drift_document(found: Mapping[str, tuple[Finding, ...]]) -> Mapping[str, Any]:
+    """How each database that was compared differs from a file."""
+    return {side: [_finding(f) for f in findings] for side, findings in found.items()}
+
+
 def tour_document(tour: Tour) -> Mapping[str, Any]:
     """What the demo has shown."""
     return {

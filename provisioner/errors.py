@@ -9,6 +9,7 @@ ProvisionerError
 │   └── Telling        the schema's statements tell of people, or hold a secret
 ├── Untrusted          the file's schema brings code in untrusted languages
 ├── SameDatabase       the target is the database that the model was learned from
+├── Drifted            a database is not as the file knows it, and nobody acknowledged that
 ├── Infeasible         the pilot found what stops a load before its first row
 ├── DifferentSchema    the target's tables are not those that the model writes
 ├── HopelessBudget     noise would drown a table; its text says which epsilon would do
@@ -108,6 +109,22 @@ class Infeasible(ProvisionerError):
         super().__init__(
             f"nothing was written, since not every constraint can be met: {told}; change the "
             "constraint or the rows, or acknowledge the finding by its hash"
+        )
+
+
+class Drifted(ProvisionerError):
+    """A database is not as the file knows it.
+
+    Attributes:
+        findings: every difference, acknowledged ones too.
+    """
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self.findings = tuple(findings)
+        told = "; ".join(f"{f.place}: {f.kind}, {f.text} ({f.hash})" for f in findings if f.stops)
+        super().__init__(
+            f"the database is not as the file knows it: {told}; learn again with `learn --update`, "
+            "migrate the database, or acknowledge each finding by its hash"
         )
 
 

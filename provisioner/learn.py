@@ -142,7 +142,17 @@ def models(
         if learning.carrying.masked:
             raise WrongRequest("masked rows have no differential privacy; drop one of the two")
         source, learning, ledger = _in_its_stead(source, learning, listen)
-    sample = sampled(source, learning, listen)
+    yield from modelled(source, sampled(source, learning, listen), learning, listen, ledger)
+
+
+def modelled(
+    source: Source,
+    sample: "Sample",
+    learning: Learning,
+    listen: Listener = silent,
+    ledger: Ledger | None = None,
+) -> Iterator[DatabaseModel]:
+    """As `models`, of what was read; `ledger` says what that has cost each privacy unit."""
     masked = _masked(source, sample, learning, listen)
     facts = Reading(
         sample.schema,

@@ -23,7 +23,7 @@ from provisioner.finishing import finish
 from provisioner.given import Given
 from provisioner.kept import planned_keys
 from provisioner.ledger import before_rows, remaining_shards, same_plan
-from provisioner.migrated import adopt, is_migrated, refuse_source
+from provisioner.migrated import adopt, fitting, is_migrated, refuse_source
 from provisioner.pacing import Pace
 from provisioner.pilot import pilot
 from provisioner.plan import Plan
@@ -70,6 +70,8 @@ def load(
         NotEmptyTarget: the target holds tables that the model does not know, or rows in tables
             that are not kept.
         DifferentSchema: the target has a schema that the rows do not fit.
+        Drifted: it has tables, columns or keys that the model does not know, or lacks keys, and
+            the plan does not acknowledge that.
         ForeignLoad: the target holds a load of another plan.
         WrongConfig: `given`, the hand-made rows, do not fit, or are not those of the plan.
         Infeasible: the pilot found an error that the plan does not acknowledge.
@@ -113,6 +115,7 @@ def _begin(synthesizer: Synthesizer, target: Target, listen: Listener) -> list[F
 
     found = target.schema()
     if is_migrated(model.schema, found):
+        findings.extend(fitting(model, plan, found))
         adopt(model, plan, target, found, judge, listen)
         return findings
     first = [i for i in model.ddl if i.section is Section.PRE_DATA]

@@ -9,10 +9,12 @@ from connectors.engines import Target, beside, open_target
 from connectors.errors import ForeignLoad
 from connectors.schema import Column, Schema, Sequence, Table, TableName
 from generators.model import DatabaseModel, TableModel
-from provisioner.errors import DifferentSchema, SameDatabase, WrongRequest
+from provisioner.drift import Difference, schema_drift
+from provisioner.errors import DifferentSchema, Drifted, SameDatabase, WrongRequest
 from provisioner.events import Listener, Stated
 from provisioner.ledger import remaining_steps
 from provisioner.plan import Plan, read_plan
+from provisioner.report import Finding, Severity, acknowledged
 
 _NAMED = 8
 
@@ -30,14 +32,12 @@ def adopt(
     judge: Callable[[], None],
     listen: Listener,
 ) -> None:
-    """Begins a load into the schema that a target has, once some rows were judged there.
+    """Begins a load into the schema that a target has and rows fit, once some were judged there.
 
     Raises:
-        DifferentSchema: the rows do not fit it; nothing is written.
         WrongRequest: kept rows reference rows that are not kept.
         NotEmptyTarget: a table to fill holds rows.
     """
-    check_fit(model, found, plan.keeps)
     _check_references(target, found, plan.keeps)
     for note in _notes(model.schema, found):
         listen(Stated(note))
@@ -49,6 +49,48 @@ def adopt(
     listen(
         Stated(f"the target's own schema is used; {count} of its objects are dropped and restored")
     )
+
+
+def fitting(model: DatabaseModel, plan: Plan, found: Schema) -> tuple[Finding, ...]:
+    """What a target's schema has beyond the model, once somebody acknowledged all of it.
+
+    Raises:
+        DifferentSchema: the rows do not fit it.
+        Drifted: it has tables, columns or keys that the model does not know, or lacks keys.
+    """
+    check_fit(model, found, plan.keeps)
+    differences = target_drift(model, found, plan.keeps)
+    findings = acknowledged(
+        (f for f in differences if f.severity is Severity.ERROR), plan.acknowledged
+    )
+    if any(finding.stops for finding in findings):
+        raise Drifted(findings)
+    return findings
+
+
+def target_drift(
+    model: DatabaseModel, found: Schema, keep: frozenset[TableName] = frozenset()
+) -> Iterator[Finding]:
+    """What a target declares otherwise than a model, but for tables whose rows stay.
+
+    That a type has more labels, or a column may be null that the rows never are, is a warning.
+    """
+    for difference in schema_drift(model.schema, found):
+        if difference.table not in keep:
+            fits = difference.column and _fits(model, found, difference)
+            yield (
+                replace(difference.finding, severity=Severity.WARNING)
+                if fits
+                else (difference.finding)
+            )
+
+
+def _fits(model: DatabaseModel, found: Schema, difference: Difference) -> bool:
+    """Whether rows can be written though a column differs."""
+    table = model.schema.table(difference.table)
+    column, other = (t.column(difference.column) for t in (table, found.table(table.name)))
+    nulls = _with_nulls(model.tables[table.name], table)
+    return column.generated is None and not _difference(column, other, column.name in nulls)
 
 
 def take_back(target: Target) -> tuple[TableName, ...]:
@@ -83,6 +125,7 @@ def start_over(model: DatabaseModel, plan: Plan, target: Target) -> tuple[TableN
         ForeignLoad: the load is unfinished, and its model another, so that it is not known what
             the schema lacks.
         WrongRequest: triggers shall fire, which a schema that is there already is not made for.
+        DifferentSchema, Drifted: as `fitting` has it, of a finished load; nothing is emptied.
     """
     refuse_source(model, target)
     ledger = target.ledger()
@@ -90,6 +133,8 @@ def start_over(model: DatabaseModel, plan: Plan, target: Target) -> tuple[TableN
         return ()
     if plan.fire:
         raise WrongRequest("triggers that fire need an empty database; name one, or drop this one")
+    if ledger.finished:
+        fitting(model, plan, target.schema())
     earlier, missing = read_plan(ledger.plan), tuple[DdlItem, ...]()
     if ledger.dropped is None and not ledger.finished:
         if earlier.model != plan.model:

@@ -187,9 +187,9 @@ config = click.option(
 )
 
 
-def _writable(_context: click.Context, _option: click.Parameter, path: Path) -> Path:
+def _writable(_context: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
     """Refuses a file that could not be written, before any work is done for it."""
-    why = why_not_written(path)
+    why = None if path is None else why_not_written(path)
     if why is not None:
         raise click.BadParameter(why)
     return path

@@ -1,6 +1,6 @@
 """What people read: results as tables and lines for a terminal."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich import box
 from rich.console import RenderableType
@@ -221,6 +221,14 @@ def diagnosed(diagnosis: Diagnosis) -> Iterator[RenderableType]:
     yield from _findings(diagnosis.findings)
     if not diagnosis.findings:
         yield Text("nothing is missing", "green")
+
+
+def drifted(found: Mapping[str, tuple[Finding, ...]]) -> Iterator[RenderableType]:
+    """How databases differ from what a file knows of them."""
+    for side, findings in found.items():
+        yield from _findings(findings)
+        if not findings:
+            yield Text(f"the {side} is as the file knows it", "green")
 
 
 def toured(tour: Tour, server: EmbeddedServer | None = None) -> Iterator[RenderableType]:

@@ -47,6 +47,8 @@ def test_the_commands_of_the_readme_run_in_their_order(
         "provision",
         "verify",
         "verify",
+        "drift",
+        "learn",
         "learn",
         "init",
         "init",

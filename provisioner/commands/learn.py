@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 @click.command()
 @options.config
 @options.database("source")
-@options.written(required=True, metavar="FILE", help="The model to write.")
+@options.written(metavar="FILE", help="The model to write; by default the one to update.")
+@click.option(
+    "--update",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Learn only what changed since this model was learned.",
+)
 @click.option(
     "--k", type=click.IntRange(1), default=11, show_default=True, help="Units behind each value."
 )
@@ -59,7 +65,8 @@ if TYPE_CHECKING:
 def learn(
     config: "Config",
     source: str,
-    model: Path,
+    model: Path | None,
+    update: Path | None,
     output: str,
     *,
     no_attacks: bool,
@@ -67,6 +74,9 @@ def learn(
     **learning: Any,
 ) -> int:
     """Learn a source, attack what was learned, and write it to one file."""
+    file = model or update
+    if file is None:
+        raise click.UsageError("no file to write; name it with -o FILE")
     from connectors.engines import open_source
     from provisioner.apply import to_learning
     from provisioner.carrying import Carrying
@@ -89,20 +99,30 @@ def learn(
         raise click.UsageError("--audit counts real rows; under --epsilon none were learned")
     with terminal.listening(output) as listen, open_source(source) as opened:
         chosen = to_learning(config, opened, asked, units)
-        found = _written(opened, model, chosen, listen)
-        recounts = _audited(opened, model, chosen, listen) if audit else ()
+        found = _written(_models(opened, update, chosen, listen), file)
+        recounts = _audited(opened, file, chosen, listen) if audit else ()
     terminal.answer(
-        output, lambda: _told(found, model, recounts), lambda: _document(found, model, recounts)
+        output, lambda: _told(found, file, recounts), lambda: _document(found, file, recounts)
     )
     return terminal.FOUND if any(one.below for one in recounts) else terminal.DONE
 
 
-def _written(source: "Source", file: Path, chosen: "Learning", listen: Listener) -> "DatabaseModel":
+def _models(
+    source: "Source", update: Path | None, chosen: "Learning", listen: Listener
+) -> "Iterator[DatabaseModel]":
+    from generators.archive import read_archive
+    from provisioner.learn import models
+    from provisioner.updating import updated
+
+    if update is None:
+        return models(source, chosen, listen)
+    return updated(read_archive(update), source, chosen, listen)
+
+
+def _written(better: "Iterator[DatabaseModel]", file: Path) -> "DatabaseModel":
     """The best model, written like each one before it."""
     from generators.archive import write_archive
-    from provisioner.learn import models
 
-    better = models(source, chosen, listen)
     found = next(better)
     write_archive(found, file)
     told = f"{file} is there, with trees for every table or better ones, not attacked"

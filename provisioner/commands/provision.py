@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from provisioner import closing, opening, options, terminal
-from provisioner.errors import Infeasible
+from provisioner.errors import Drifted, Infeasible
 from provisioner.events import Listener, Stated
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def provision(
             loaded, report = _filled(planning, crew, asked, listen)
             if swap and report is not None:
                 _swapped(target, report, listen)
-    except Infeasible as found:
+    except (Infeasible, Drifted) as found:
         return _not_begun(output, planned, found.findings)
     terminal.answer(
         output,

@@ -26,7 +26,7 @@ from provisioner.events import Advanced, Event, Stated
 from provisioner.kept import kept_in
 from provisioner.learn import Learning, learn
 from provisioner.load import load
-from provisioner.migrated import take_back
+from provisioner.migrated import take_back, target_drift
 from provisioner.plan import Plan, Request, plan
 from provisioner.report import Severity
 from provisioner.verify import verify
@@ -81,17 +81,20 @@ POSITIONS = "select sequencename, last_value from pg_sequences order by 1"
 CHILD = """
 import sys
 from pathlib import Path
-from connectors.engines import open_target
+from connectors.engines import open_source, open_target
 from connectors.schema import TableName
 from generators.archive import fingerprint, read_archive
 from provisioner import plan as plans
 from provisioner.kept import kept_in
 from provisioner.load import load
+from provisioner.migrated import target_drift
 plans._SHARD_ROWS = 150
 path, url = Path(sys.argv[1]), sys.argv[2]
 model = read_archive(path)
 keep = frozenset(TableName("shop", name) for name in ("customer", "country"))
-request = plans.Request(seed=3, keep=keep)
+with open_source(url) as target:
+    later = frozenset(found.hash for found in target_drift(model, target.schema()))
+request = plans.Request(seed=3, keep=keep, acknowledged=later)
 plan = plans.plan(model, fingerprint(path), request, kept_in(url, model, keep))
 print("ready", flush=True)
 with open_target(url) as target:
@@ -130,7 +133,9 @@ def target(database: str) -> str:
 
 def planned(archive: Path, url: str, keep: frozenset[TableName] = named(*KEEP)) -> Plan:
     model = read_archive(archive)
-    request = Request(seed=3, keep=keep)
+    with open_source(url) as target:
+        later = frozenset(found.hash for found in target_drift(model, target.schema()))
+    request = Request(seed=3, keep=keep, acknowledged=later)
     return plan(model, fingerprint(archive), request, kept_in(url, model, keep))
 
 

@@ -9,11 +9,11 @@ from querying import query
 from connectors.engines import open_source, open_target
 from connectors.errors import ForeignLoad
 from generators.model import DatabaseModel
-from provisioner.errors import SameDatabase, WrongRequest
+from provisioner.errors import Drifted, SameDatabase, WrongRequest
 from provisioner.events import Event, StageStarted, silent
 from provisioner.learn import Learning, learn
 from provisioner.load import load
-from provisioner.migrated import start_over
+from provisioner.migrated import start_over, target_drift
 from provisioner.plan import Plan, Request, plan
 from provisioner.verify import verify
 
@@ -82,8 +82,15 @@ def test_what_a_load_filled_is_filled_anew_wherever_it_had_come(
     else:
         filled(model, planned(model, 1), used)
         query(used, "create table public.mine (id int); insert into mine values (7)")
-    assert started_over(model, planned(model, 2), used) > 5
-    filled(model, planned(model, 2), used)
+    anew = planned(model, 2)
+    if not until:
+        with pytest.raises(Drifted, match=r"public\.mine: table-added"):
+            started_over(model, anew, used)
+        with open_source(used) as opened:
+            later = {found.hash for found in target_drift(model, opened.schema())}
+        anew = plan(model, "f", Request(seed=2, acknowledged=frozenset(later)))
+    assert started_over(model, anew, used) > 5
+    filled(model, anew, used)
     if not until:
         assert query(used, "table public.mine") == [(7,)]
         query(used, "drop table public.mine")
