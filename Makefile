@@ -1,9 +1,9 @@
-# make setup | test | soak | demo | lint. Arguments for pytest: make test ARGS="-k embedded -x"
+# make setup | test | soak | demo | docs | lint. Arguments for pytest: make test ARGS="-k embedded -x"
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 STAMP := .venv/.installed
 
-.PHONY: setup test soak demo lint
+.PHONY: setup test soak demo docs lint
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -27,6 +27,9 @@ soak: setup
 
 demo: setup
 	.venv/bin/provisioner demo
+
+docs: setup
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build
 
 lint: setup
 	.venv/bin/ruff check

@@ -149,7 +149,8 @@ class Key(_Section):
     """A foreign key that the database does not declare.
 
     Attributes:
-        references: the parent under the key `ONE`; where `type` is given, a parent for each value
+        columns: of this table, in the order of those that they lead to.
+        references: the parent, as `customers (id)`; where `type` is given, a parent for each value
             of that column.
         type: the column that says which table a row's key leads to.
         dangling: share of values that lead nowhere; as the source has it where left out.
@@ -158,7 +159,7 @@ class Key(_Section):
     columns: Names
     references: Annotated[dict[str, Place], BeforeValidator(_places), Len(1)]
     type: str | None = None
-    dangling: Annotated[float, Ge(0), Le(1)] | None = None
+    dangling: Share | None = None
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
@@ -217,7 +218,7 @@ class ColumnSection(_Section):
     """What is said of one column.
 
     Attributes:
-        group: `class` in the file: what it says of people.
+        group: `class` in the file; what the column says of people.
         kind: for a personal column, what shall be invented: email, phone, free_text ...
     """
 
@@ -237,8 +238,10 @@ class TableSection(_Section):
     """What is said of one table.
 
     Attributes:
+        mode: what becomes of its rows.
         rows: rows to make, exactly.
         triggers: `fire` where its triggers are there before its rows.
+        keys: foreign keys that the database does not declare.
         hand_made: rows by column, or the CSV file that holds them.
         passwords: the scheme by which hand-made values of a column are hashed.
         invariants: what is said of the rules that its rows keep.
@@ -268,7 +271,13 @@ class TableSection(_Section):
 
 
 class HavingSection(_Section):
-    """What the children of a scenario's rows shall be like."""
+    """What the children of a scenario's rows shall be like.
+
+    Attributes:
+        table: the children's, which the scenario's table owns.
+        where: the condition that they satisfy, as in a CHECK.
+        at_least: how many of them do so, per row of the scenario.
+    """
 
     table: str
     where: Condition
@@ -279,7 +288,12 @@ class ScenarioSection(_Section):
     """How many rows of a table shall satisfy a predicate, or have children that do.
 
     Attributes:
+        table: whose rows are meant.
+        name: what reports call it.
+        where: the condition, as in a CHECK.
+        having: what children shall be like, in place of a condition.
         share: of the table's rows.
+        count: so many rows.
         factor: of the frequency that was learned.
     """
 
@@ -287,7 +301,7 @@ class ScenarioSection(_Section):
     name: Annotated[str, StringConstraints(max_length=100)] = ""
     where: Condition | None = None
     having: HavingSection | None = None
-    share: Annotated[float, Ge(0), Le(1)] | None = None
+    share: Share | None = None
     count: Rows | None = None
     factor: Annotated[float, Ge(0), Le(1_000_000)] | None = None
 
@@ -347,7 +361,13 @@ class VerifySection(_Section):
 
 
 class SubsetSection(_Section):
-    """Which rows of a masked table travel, with all that they need: a share or a predicate."""
+    """Which rows of a masked table travel, with all that they need: a share or a predicate.
+
+    Attributes:
+        table: of mode `mask`.
+        share: of its rows; a larger one holds the rows of a smaller one.
+        where: the condition that they satisfy, as in a CHECK.
+    """
 
     table: str
     share: Annotated[Share, Gt(0)] | None = None
@@ -364,16 +384,19 @@ class Config(_Section):
     """The whole file; what it leaves out is None or empty.
 
     Attributes:
-        source: the source's URL as written; `url` resolves it.
+        source: the source's URL as written; variables are resolved where it is opened.
         target: the target's.
+        k: distinct privacy units behind everything that the file holds.
         units: tables whose rows are the privacy units.
         epsilon: what a unit may lose by differential privacy.
         delta: the chance that it loses more.
         public: tables that hold nobody's data.
-        rows: rows by table, and under `EACH_EMPTY` those of each table without any in the source.
+        scale: factor on the rows learned.
+        rows: rows by table, and under "*" those of each table without any in the source.
         as_of: the day that the rows shall look like.
         budget: how long `learn` may train networks.
         acknowledge: hashes of findings that shall not stop a run.
+        tables: what is said of tables, by name.
         scenarios: predicates that so many rows shall satisfy.
         subset: which rows of masked tables travel.
         edge_cases: share of rows, as a number or in percent, that hold values at the edge.

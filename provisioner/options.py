@@ -28,7 +28,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def seed(command: Command) -> Command:
     """The option that tells one run from another."""
     kind = click.IntRange(0, _LARGEST_SEED)
-    return click.option("--seed", type=kind, default=0, show_default=True)(command)
+    text = "Another one makes other rows; the same one the same."
+    return click.option("--seed", type=kind, default=0, show_default=True, help=text)(command)
 
 
 def size(command: Command) -> Command:

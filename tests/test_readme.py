@@ -1,4 +1,4 @@
-"""Whatever the README shows is run here."""
+"""Whatever the README shows is run here, and the configurations that pages of `docs` show."""
 
 import os
 import re
@@ -6,52 +6,33 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 import psycopg
 import pytest
 
-from connectors.embedded import binaries
 from provisioner.airline.build import build_airline
 from provisioner.config import read_config
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-YAML = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+PAGES = [page.read_text("utf-8") for page in sorted((ROOT / "docs").rglob("*.md"))]
+YAML = [
+    text for page in (README, *PAGES) for text in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+]
 LINES = [line for block in BLOCKS for line in block.splitlines()]
 
 
 def test_the_commands_of_the_readme_run_in_their_order(
     new_database: Callable[[], str], tmp_path: Path
 ) -> None:
-    source, target, migrated, wide = (new_database() for _ in range(4))
+    source, target = new_database(), new_database()
     build_airline(source, passengers=300, flights=1_000)
-    _migrate(source, migrated)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    urls = {"SOURCE": source, "TARGET": target, "MIGRATED": migrated, "WIDE": wide}
-    environment = {**os.environ, **urls, "PATH": path}
+    environment = {**os.environ, "SOURCE": source, "TARGET": target, "PATH": path}
     commands = [line for line in LINES if line.startswith("provisioner ")]
     assert [c.split()[1] for c in commands] == [
-        "describe",
-        "learn",
-        "show",
-        "plan",
-        "plan",
-        "provision",
-        "verify",
-        "provision",
-        "provision",
-        "provision",
-        "provision",
-        "verify",
-        "verify",
-        "drift",
-        "learn",
-        "learn",
-        "init",
-        "init",
+        *("describe", "learn", "show", "plan", "plan", "provision", "verify", "verify")
     ]
     for command in commands:
         done = subprocess.run(
@@ -86,14 +67,14 @@ select (array['order', 'customer', 'page'])[1 + n % 3], 1 + n % 400 from generat
 """
 
 
-def test_the_configuration_of_the_readme_does_what_it_says(
+def test_the_configuration_of_its_page_does_what_it_says(
     new_database: Callable[[], str], tmp_path: Path
 ) -> None:
     text = _yaml("hand_made:")
     source, target = new_database(), new_database()
     with psycopg.connect(source) as connection:
         connection.execute(CONFIGURED)
-    [testers] = re.findall(r"```csv\n(.*?)```", README, re.DOTALL)
+    [testers] = (t for page in PAGES for t in re.findall(r"```csv\n(.*?)```", page, re.DOTALL))
     (tmp_path / "provisioner.yaml").write_text(text)
     (tmp_path / "testers.csv").write_text(testers)
     urls = {"SOURCE": source, "TARGET": target, "TESTER_PASSWORD": "correct horse"}
@@ -113,25 +94,6 @@ def test_the_configuration_of_the_readme_does_what_it_says(
             "  and subject_id not in (select id from orders)), to_regclass('queue') is null"
         )
     assert found == (200, 300, 20, 500, "Tesspbkdf2_sha256$", 0, True)
-
-
-def test_the_notebook_of_the_readme_runs_and_its_keys_hold(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    [text] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    numbers = range(400)
-    mails = [f"someone{n}@mail.test" for n in numbers]
-    customers = pd.DataFrame({"id": numbers, "email": mails, "city": ["Rome", "Oslo"] * 200})
-    orders = pd.DataFrame({"id": range(1_000), "customer_id": [n % 390 for n in range(1_000)]})
-    names: dict[str, Any] = {"customers": customers, "orders": orders}
-    monkeypatch.chdir(tmp_path)
-    exec(text, names)  # noqa: S102 - the README's own words
-    assert {name: len(drawn) for name, drawn in names["drawn"].items()} == {
-        "customers": 200,
-        "orders": 500,
-    }
-    assert len(names["joined"]) == 500
-    assert not set(names["drawn"]["customers"]["email"]) & set(mails)
 
 
 STAGED = """
@@ -156,7 +118,7 @@ from generate_series(1, 3000) n;
 
 
 def _yaml(words: str) -> str:
-    """The only configuration of the README that says something."""
+    """The only configuration that says something."""
     [text] = [text for text in YAML if words in text]
     return str(text)
 
@@ -180,7 +142,7 @@ select 1 + n * n % 400, n % 90 from generate_series(1, 900) n;
 """
 
 
-def test_rows_are_masked_as_the_readme_says(
+def test_rows_are_masked_as_their_page_says(
     new_database: Callable[[], str], tmp_path: Path
 ) -> None:
     source, target = new_database(), new_database()
@@ -205,7 +167,7 @@ def test_rows_are_masked_as_the_readme_says(
         assert not set(before.execute(people)) & set(after.execute(people))
 
 
-def test_a_subset_of_rows_is_masked_as_the_readme_says(
+def test_a_subset_of_rows_is_masked_as_their_page_says(
     new_database: Callable[[], str], tmp_path: Path
 ) -> None:
     source, target = new_database(), new_database()
@@ -227,7 +189,7 @@ def test_a_subset_of_rows_is_masked_as_the_readme_says(
     assert found == (20, 2)
 
 
-def test_the_scenarios_of_the_readme_are_enacted(
+def test_the_scenarios_of_their_page_are_enacted(
     new_database: Callable[[], str], tmp_path: Path
 ) -> None:
     text = _yaml("scenarios:")
@@ -256,7 +218,7 @@ def test_the_scenarios_of_the_readme_are_enacted(
     assert abs(found[3] - 3 * 600) <= 3 * 5 * (3000 * 0.2 * 0.8 * 2) ** 0.5
 
 
-def test_the_rules_of_the_readme_are_dropped_relaxed_and_added(
+def test_the_rules_of_their_page_are_dropped_relaxed_and_added(
     new_database: Callable[[], str], tmp_path: Path
 ) -> None:
     text = _yaml("relax:")
@@ -282,16 +244,6 @@ def test_the_rules_of_the_readme_are_dropped_relaxed_and_added(
         )
     assert (found[0], found[2]) == (0, 0)
     assert found[1] > 1000
-
-
-def _migrate(source: str, target: str) -> None:
-    """Gives a database the tables of another, and the rows of two of them."""
-    tools, seeded = binaries(), ["--table=airline.airports", "--table=airline.airlines"]
-    for options in (["--schema-only"], ["--data-only", *seeded]):
-        dump = [str(tools / "pg_dump"), *options, "-d", source]
-        dumped = subprocess.run(dump, check=True, capture_output=True)
-        psql = [str(tools / "psql"), "-qX", "-v", "ON_ERROR_STOP=1", "-d", target]
-        subprocess.run(psql, check=True, capture_output=True, input=dumped.stdout)
 
 
 @pytest.mark.parametrize("line", [line for line in LINES if line.startswith("make ")])

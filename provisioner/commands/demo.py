@@ -10,11 +10,23 @@ from provisioner import options, terminal
 
 
 @click.command()
-@click.option("--scale", type=click.FloatRange(0, 100, min_open=True), default=1.0)
+@click.option(
+    "--scale",
+    type=click.FloatRange(0, 100, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Factor on passengers, in the synthetic database.",
+)
 @options.written(
     default="demo.model", show_default=True, metavar="FILE", help="The model to write."
 )
-@click.option("--passengers", type=click.IntRange(100), default=20_000, show_default=True)
+@click.option(
+    "--passengers",
+    type=click.IntRange(100),
+    default=20_000,
+    show_default=True,
+    help="In the production database.",
+)
 @click.option("--flights", type=click.IntRange(100), help="Of 336,776; all without it.")
 @click.option("--stay", is_flag=True, help="Keep the server up until Ctrl-C.")
 @options.seed

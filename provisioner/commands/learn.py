@@ -38,7 +38,9 @@ if TYPE_CHECKING:
     "--table-model",
     type=click.Choice(["trees", "network", "auto", "independent"]),
     default="trees",
+    show_default=True,
     is_eager=True,
+    help="How a row's columns are drawn together; auto takes longer and is likelier.",
 )
 @click.option(
     "--refine/--no-refine",

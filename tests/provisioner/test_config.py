@@ -83,6 +83,14 @@ def test_every_part_of_a_file_is_read() -> None:
     }
 
 
+def test_every_share_may_be_in_percent() -> None:
+    scenario = "{table: orders, where: total > 9, share: 10%}"
+    keys = "[{columns: [customer_id], references: customers (id), dangling: 2 %}]"
+    found = read(f"scenarios: [{scenario}]\ntables: {{orders: {{keys: {keys}}}}}")
+    assert found.scenarios[0].share == 0.1
+    assert found.tables["orders"].keys[0].dangling == 0.02
+
+
 def test_a_file_that_says_nothing_leaves_everything_open() -> None:
     assert read("") == read("# nothing") == Config()
     assert read("").options({}) == {}

@@ -1,6 +1,8 @@
 """The demo's whole tour, on a small airline."""
 
 import json
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,10 @@ from provisioner.demo import Outing, tour
 from provisioner.sides import Tour
 
 PASSENGERS, FLIGHTS = 500, 5_000
+DOCS = Path(__file__).parents[2] / "docs"
+TUTORIAL = re.findall(
+    r"^(provisioner .+)$", (DOCS / "tutorial.md").read_text("utf-8"), re.MULTILINE
+)
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +45,12 @@ def test_three_rows_of_each_side_are_shown_and_none_is_copied(toured: Tour) -> N
         assert not set(shown.production) & set(shown.synthetic)
 
 
-def test_the_command_takes_the_tour_and_keeps_the_model(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_the_commands_of_the_tutorial_take_the_tour_and_read_its_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = tmp_path / "tour.model"
-    sizes = ["--passengers", str(PASSENGERS), "--flights", str(FLIGHTS), "-o", str(path)]
-    assert main(["demo", *sizes, "--output", "json"]) == 0
-    assert json.loads(capsys.readouterr().out)["report"]["passed"] is True
-    assert path.is_file()
+    monkeypatch.chdir(tmp_path)
+    for command in TUTORIAL:
+        assert main([*shlex.split(command)[1:], "--output", "json"]) == 0, command
+        told = json.loads(capsys.readouterr().out)
+        assert told.get("report", {"passed": True})["passed"] is True
+    assert Path("demo.model").is_file()
