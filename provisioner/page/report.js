@@ -224,7 +224,12 @@
     const label = symmetric ? "Below the diagonal real, above it synthetic." : "Rows are columns of the child, columns those of the parent.";
     return element("article", { class: "column wide" }, element("h4", {}, title),
       element("p", { class: "type" }, `Association from 0 (none) to 1 (one tells the other), Cramér's V. ${label}`),
-      element("figure", {}, drawing, later(() => figuresTable(`${title} in ${table.name}, the least alike first`, "Columns", body()))));
+      element("figure", {}, drawing, legend(), later(() => figuresTable(`${title} in ${table.name}, the least alike first`, "Columns", body()))));
+  }
+
+  /** What the colours of a heat map stand for. */
+  function legend() {
+    return element("figcaption", { class: "legend" }, "0, none", element("span", { class: "ramp", "aria-hidden": "true" }), "1, one tells the other. No square: not compared.");
   }
 
   /** A table behind a summary, made when it is opened. */
@@ -320,7 +325,21 @@
     const keys = data.keys.filter(([a, b]) => a !== b && shown.has(a) && shown.has(b));
     keys.forEach(([child, parent, role], n) => laid.setEdge(String(child), String(parent), { role }, String(n)));
     dagre.layout(laid);
-    document.getElementById("graph").replaceChildren(picture(laid, around));
+    const place = document.getElementById("graph");
+    place.replaceChildren(picture(laid, around));
+    reveal(place, laid.node(around === "" ? String(mostKeys([...shown])) : around));
+  }
+
+  /** The table among some that most keys lead from or to. */
+  function mostKeys(some) {
+    const count = (n) => data.keys.filter(([child, parent]) => child !== parent && (child === n || parent === n)).length;
+    return some.reduce((best, n) => (count(n) > count(best) ? n : best));
+  }
+
+  /** Scrolls a graph that is larger than its place to a table, and says that there is more of it. */
+  function reveal(place, node) {
+    place.scrollTo(node.x - place.clientWidth / 2, node.y - place.clientHeight / 2);
+    document.getElementById("graph-hint").hidden = place.scrollWidth <= place.clientWidth && place.scrollHeight <= place.clientHeight;
   }
 
   const label = (number) => { const name = data.tables[number].name.replace(/^public\./, ""); return name.length > 28 ? `${name.slice(0, 27)}…` : name; };

@@ -170,6 +170,11 @@ def _facts(report: Report, contents: Contents) -> Iterator[Fact]:
     yield Fact(
         "k", f"{contents.k:,}", "privacy units, at least, behind each value that was learned"
     )
+    if contents.ledger is None:
+        yield _attacks(contents)
+    else:
+        text = f"is what a unit may lose, with delta {contents.ledger.delta:g}; see the ledger"
+        yield Fact("Epsilon", f"{contents.ledger.epsilon:g}", text)
 
 
 def _dependences(report: Report) -> Iterator[Fact]:

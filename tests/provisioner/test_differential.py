@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import html5lib
 import psycopg
 import pytest
 from querying import query
@@ -17,6 +18,7 @@ from provisioner.apply import to_learning
 from provisioner.carrying import Carrying
 from provisioner.cli import main
 from provisioner.config import read_config
+from provisioner.contents import contents
 from provisioner.differential.asking import Privacy
 from provisioner.differential.contributions import limited
 from provisioner.errors import HopelessBudget, WrongConfig, WrongRequest
@@ -95,6 +97,20 @@ def test_the_ledger_sums_to_what_was_asked_and_travels(model: DatabaseModel, arc
     assert 0.9 * 20 < model.ledger.epsilon <= 20
     assert model.ledger.rho <= Budget(20.0).rho * (1 + 1e-9)
     assert read_archive(archive).ledger == model.ledger
+
+
+def test_the_page_shows_what_each_look_has_cost(
+    model: DatabaseModel, archive: Path, filled: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "report.html"
+    assert main(["verify", str(archive), "--target", filled, "--html", str(file)]) == 0
+    tables = html5lib.parse(file.read_text("utf-8"), namespaceHTMLElements=False).iter("table")
+    [ledger] = [t for t in tables if "ledger" in (t.findtext("caption") or "")]
+    listed = contents(model, "").ledger
+    assert listed is not None
+    looks = {row.findtext("th"): row.findtext("td") for row in ledger.iter("tr")}
+    assert {s.what: f"{s.looks:,}" for s in listed.spends}.items() <= looks.items()
+    assert "(20, 1e-06) per unit" in file.read_text("utf-8")
 
 
 def test_rows_look_like_the_source(shop: str, filled: str) -> None:

@@ -252,6 +252,29 @@ def test_a_browser_opens_it_without_complaint(
     opened.close()
 
 
+def test_a_graph_that_is_too_wide_opens_at_its_middle_and_says_so(browser: Any, page: Path) -> None:
+    opened = browser.new_page(viewport={"width": 200, "height": 900})
+    opened.goto(page.as_uri())
+    opened.locator("#graph").scroll_into_view_if_needed()
+    opened.locator("#graph svg").wait_for()
+    assert opened.evaluate("document.getElementById('graph').scrollLeft") > 0
+    assert opened.locator("#graph-hint").is_visible()
+    opened.close()
+
+
+def test_a_heat_map_says_what_its_colours_stand_for(browser: Any, page: Path) -> None:
+    opened = browser.new_page()
+    opened.goto(page.as_uri())
+    maps = "document.querySelectorAll('figure:has(.ramp), .heat').length"
+    for details in opened.locator("details.table").all():
+        details.evaluate("node => { node.open = true; node.scrollIntoView(); }")
+    opened.locator("svg.heat").first.wait_for()
+    told = opened.locator("figure:has(svg.heat) .legend").first.text_content()
+    assert told == "0, none1, one tells the other. No square: not compared."
+    assert opened.evaluate(maps) % 2 == 0
+    opened.close()
+
+
 def test_filters_and_the_choice_of_colours_work(browser: Any, page: Path) -> None:
     opened = browser.new_page(color_scheme="light")
     opened.goto(page.as_uri())
