@@ -16,14 +16,12 @@ from connectors.embedded import binaries
 from connectors.engines import server_facts
 from connectors.errors import ConnectorError, MissingTool
 from connectors.server import ServerFacts
+from provisioner.advice import advised
 from provisioner.report import Finding, Severity
 
 _PRODUCT = "dbprovisioner"
-_ADVISED = {
-    "max_wal_size": (4 << 30, "4GB", "or a load stops for checkpoints"),
-    "maintenance_work_mem": (128 << 20, "128MB", "or indexes are built in many passes"),
-    "shared_buffers": (256 << 20, "256MB", "or rows leave the cache before they are indexed"),
-}
+_LITTLE = 5 << 30
+"""Free bytes below which a person should look at the plan's bytes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +75,11 @@ def diagnose(source: str | None = None, target: str | None = None) -> Diagnosis:
 def _machine() -> Iterator[Fact]:
     yield Fact("machine", "system", f"{platform.system()} {platform.machine()}")
     yield Fact("machine", "processors", str(os.cpu_count() or 1))
+    if hasattr(os, "sysconf"):
+        yield Fact(
+            "machine", "memory", _size(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+        )
+    yield Fact("machine", "free disk here", _size(shutil.disk_usage(Path.cwd()).free))
     yield Fact("machine", "python", sys.version.split()[0])
     for name in (_PRODUCT, *_libraries()):
         yield Fact("machine", name, _version(name))
@@ -157,11 +160,21 @@ def _told(about: str, facts: ServerFacts) -> Iterator[Fact]:
     yield Fact(about, "server", facts.version)
     yield Fact(about, "role", facts.role)
     yield Fact(about, "tables", f"{facts.tables} ({facts.size / 1e6:,.0f} MB with all else)")
-    free = "not visible from here" if facts.free is None else f"{facts.free / 1e9:,.1f} GB"
-    yield Fact(about, "free disk", free)
+    yield Fact(
+        about, "free disk", "not visible from here" if facts.free is None else _size(facts.free)
+    )
     if about == "target":
-        for name, text in facts.settings.items():
-            yield Fact(about, name, text)
+        yield Fact(
+            about,
+            "databases",
+            "may be created" if facts.may_create_databases else "may not be created, so no --swap",
+        )
+        for name, setting in facts.settings.items():
+            yield Fact(about, name, setting.text or "none")
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:,.1f} GB"
 
 
 def _source(facts: ServerFacts, tools: tuple[Tool, ...]) -> Iterator[Finding]:
@@ -200,17 +213,36 @@ def _target(facts: ServerFacts) -> Iterator[Finding]:
             "load", Severity.NOTE, "target", "it holds a load; the same command resumes it"
         )
     elif facts.tables:
+        yield from _there(facts)
+    yield from _room(facts)
+    yield from advised(facts)
+
+
+def _there(facts: ServerFacts) -> Iterator[Finding]:
+    """A target with tables, of migrations perhaps."""
+    if facts.foreign:
         yield Finding(
-            "not-empty",
+            "not-owner",
             Severity.ERROR,
             "target",
-            f"it holds {facts.tables} tables; `provision` needs a database without tables",
+            f"{facts.foreign} of its {facts.tables} tables belong to others than {facts.role}, "
+            "which cannot drop and make their indexes: log in as their owner, or GRANT that role",
         )
-    for name, (least, text, why) in _ADVISED.items():
-        if facts.settings_in_bytes.get(name, least) < least:
-            yield Finding(
-                "slow-setting",
-                Severity.NOTE,
-                f"target {name}",
-                f"{facts.settings[name]} found; {text} or more loads faster, {why}",
-            )
+    yield Finding(
+        "not-empty",
+        Severity.WARNING,
+        "target",
+        f"it holds {facts.tables} tables; `provision` uses them where they are those of the model "
+        "and empty (--keep TABLE for those that are not), and refuses all others",
+    )
+
+
+def _room(facts: ServerFacts) -> Iterator[Finding]:
+    if facts.free is not None and facts.free < _LITTLE:
+        yield Finding(
+            "little-space",
+            Severity.WARNING,
+            "target",
+            f"{_size(facts.free)} are free; tables, indexes and log take about three times the "
+            "bytes that `plan` states: free some, or ask for a smaller --scale",
+        )

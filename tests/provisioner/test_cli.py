@@ -15,8 +15,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from connectors.server import ServerFacts, Setting
 from generators.tables import table_generators
 from provisioner import finishing
+from provisioner.advice import advised
 from provisioner.cli import main
 from provisioner.commands import names
 from provisioner.commands.learn import learn
@@ -188,6 +190,54 @@ def test_doctor_finds_what_would_stop_a_load(told: Told, shop: str) -> None:
     assert "no_such_database" in out
 
 
+def test_doctor_says_which_settings_to_change(told: Told, database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as owner:
+        (name,) = owner.execute("SELECT current_database()").fetchone() or ("",)
+        for change in ("statement_timeout", "default_transaction_read_only"):
+            order = sql.SQL("ALTER DATABASE {} SET {} = {}")
+            value = "5min" if change == "statement_timeout" else "on"
+            owner.execute(order.format(*map(sql.Identifier, (name, change)), value))
+    code, out, _ = told("doctor", "--target", database, "--output", "json")
+    found = {f["place"]: f for f in json.loads(out)["findings"]}
+    assert (code, found["target default_transaction_read_only"]["severity"]) == (1, "error")
+    assert found["target statement_timeout"]["text"].startswith("5min found; ")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "number", "order"),
+    [
+        ("max_wal_size", "1GB", 1 << 30, "ALTER SYSTEM SET max_wal_size = '4GB'"),
+        ("shared_buffers", "128MB", 128 << 20, "then a restart"),
+        ("checkpoint_timeout", "5min", 300, "then SELECT pg_reload_conf()"),
+        ("synchronous_commit", "on", None, "SET synchronous_commit = off"),
+        ("synchronous_standby_names", "b", None, "SET synchronous_commit = local"),
+        ("autovacuum", "on", 1, "ALTER SYSTEM SET autovacuum = 'off'"),
+        ("archive_mode", "on", None, "archived"),
+    ],
+)
+def test_each_setting_that_slows_a_load_is_told_with_what_to_write(
+    name: str, text: str, number: float | None, order: str
+) -> None:
+    context = "postmaster" if name == "shared_buffers" else "sighup"
+    settings = {name: Setting(text, number, context)}
+    facts = ServerFacts("18.1", 18, "loader", 0, (), True, False, settings, 0, None)
+    [finding] = advised(facts)
+    assert finding.place == f"target {name}"
+    assert finding.text.startswith(f"{text} found; ")
+    assert order in finding.text
+
+
+def test_a_server_that_is_set_up_for_loads_needs_no_advice() -> None:
+    good = {
+        "max_wal_size": Setting("8GB", 8 << 30, "sighup"),
+        "shared_buffers": Setting("1GB", 1 << 30, "postmaster"),
+        "synchronous_commit": Setting("off", None, "user"),
+        "max_locks_per_transaction": Setting("64", 64, "postmaster"),
+        "max_connections": Setting("100", 100, "postmaster"),
+    }
+    assert not list(advised(ServerFacts("18.1", 18, "x", 90, (), True, False, good, 0, None)))
+
+
 def test_doctor_finds_privileges_that_are_missing(
     told: Told, database: str, server_url: str
 ) -> None:
@@ -205,7 +255,7 @@ def test_doctor_finds_privileges_that_are_missing(
             owner.execute(sql.SQL("DROP ROLE {}").format(name))
     kinds = {f["kind"] for f in json.loads(out)["findings"]}
     assert code == 1
-    assert {"unreadable", "missing-privilege", "not-empty"} <= kinds
+    assert {"unreadable", "missing-privilege", "not-empty", "not-owner"} <= kinds
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from provisioner.workers.crews import Workers, headcount
 
 TABLE = TableName("public", "rows")
 PLAN = Plan("model", 0, 1.0, (TreePlan((TABLE,), (KeyLayout((500_000,) * 8),)),), (), 10**12)
-FACTS = ServerFacts("16.1", 16, "loader", 0, (), True, False, {}, {}, 0, None)
+FACTS = ServerFacts("16.1", 16, "loader", 0, (), True, False, {}, 0, None)
 
 
 class Clock:

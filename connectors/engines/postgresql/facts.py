@@ -10,17 +10,19 @@ from sqlalchemy.engine import URL
 from connectors.engines.postgresql.connection import connected, libpq, told
 from connectors.engines.postgresql.reader import PostgresqlReader
 from connectors.schema import TableName
-from connectors.server import ServerFacts
+from connectors.server import ServerFacts, Setting
 
 _ASKED = (
     "SELECT current_setting('server_version'), current_setting('server_version_num')::int / 10000,"
     " current_user::text, has_database_privilege(current_database(), 'CREATE'),"
     " pg_catalog.to_regclass('provisioner.plan') IS NOT NULL,"
-    " pg_catalog.pg_database_size(current_database())"
+    " pg_catalog.pg_database_size(current_database()),"
+    " (SELECT rolcreatedb OR rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)"
 )
 _TABLES = (
     "SELECT n.nspname, c.relname,"
-    " has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')"
+    " has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),"
+    " pg_has_role(c.relowner, 'USAGE')"
     " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     " WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname NOT LIKE 'pg\\_%'"
     " AND n.nspname NOT IN ('information_schema', 'provisioner')"
@@ -28,9 +30,17 @@ _TABLES = (
     " WHERE d.objid = c.oid AND d.deptype = 'e') ORDER BY 1, 2"
 )
 _SETTINGS = (
-    "SELECT name, current_setting(name), pg_catalog.pg_size_bytes(current_setting(name))"
-    " FROM pg_catalog.pg_settings"
-    " WHERE name IN ('shared_buffers', 'max_wal_size', 'maintenance_work_mem') ORDER BY name"
+    "SELECT name, current_setting(name), CASE"
+    " WHEN unit = '8kB' THEN setting::float8 * 8192 WHEN unit = 'kB' THEN setting::float8 * 1024"
+    " WHEN unit = 'MB' THEN setting::float8 * 1048576 WHEN unit = 'ms' THEN setting::float8 / 1000"
+    " WHEN unit = 'min' THEN setting::float8 * 60 WHEN vartype = 'bool'"
+    " THEN (setting = 'on')::int WHEN vartype IN ('integer', 'real') THEN setting::float8 END,"
+    " context FROM pg_catalog.pg_settings"
+    " WHERE name IN ('autovacuum', 'archive_mode', 'checkpoint_timeout',"
+    " 'default_transaction_read_only', 'maintenance_work_mem', 'max_connections',"
+    " 'max_locks_per_transaction', 'max_wal_size',"
+    " 'shared_buffers', 'statement_timeout', 'synchronous_commit', 'synchronous_standby_names')"
+    " ORDER BY name"
 )
 # Only roles with pg_read_all_settings may see where the data is.
 _FOLDER = (
@@ -48,7 +58,7 @@ def server_facts(url: str) -> ServerFacts:
     """
     with connected(url) as connection:
         reader = PostgresqlReader(url, connection)
-        version, major, role, may_create, holds_load, size = reader.one(
+        version, major, role, may_create, holds_load, size, aside = reader.one(
             sql.SQL(_ASKED), "asking the server about itself"
         )
         tables, settings = _all(reader, _TABLES), _all(reader, _SETTINGS)
@@ -58,13 +68,14 @@ def server_facts(url: str) -> ServerFacts:
         major=major,
         role=role,
         tables=len(tables),
-        unreadable=tuple(TableName(s, t) for s, t, readable in tables if not readable),
+        unreadable=tuple(TableName(s, t) for s, t, readable, _ in tables if not readable),
         may_create=may_create,
         holds_load=holds_load,
-        settings={name: text for name, text, _ in settings},
-        settings_in_bytes={name: number for name, _, number in settings},
+        settings={name: Setting(*found) for name, *found in settings},
         size=size,
         free=_free(folder) if folder and _is_here(libpq(url)) else None,
+        foreign=sum(not ours for *_, ours in tables),
+        may_create_databases=aside,
     )
 
 
