@@ -1,7 +1,7 @@
 """Reads a PostgreSQL database: what a source and a target have in common."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import Any
@@ -173,13 +173,14 @@ class PostgresqlReader:
     ) -> Iterator[pa.RecordBatch]:
         """Streams a query of `columns_as_arrow`, and more columns after those, as exact Arrow.
 
-        Those whose type is not told come as they are.
+        Those whose type is not told come as they are, whatever columns of the table share a name.
         """
-        written = {**{c.name: c.datatype for c in table.written}, **more}
+        written = [c.datatype for c in table.written]
         with self.arrow_session.cursor() as cursor, told(f"reading {table.name}"):
             cursor.execute(query.as_string(self.session))
             for batch in cursor.fetch_record_batch():
-                yield _exact_batch(batch, written)
+                types = [*written, *map(more.get, batch.schema.names[len(written) :])]
+                yield _exact_batch(batch, types)
 
     @property
     def arrow_session(self) -> "ArrowSession":
@@ -343,10 +344,10 @@ def _readable(value: sql.Composable, datatype: DataType) -> sql.Composable:
     return sql.SQL("{}::{}").format(value, sql.SQL(_cast(datatype)))
 
 
-def _exact_batch(batch: pa.RecordBatch, written: Mapping[str, DataType]) -> pa.RecordBatch:
+def _exact_batch(batch: pa.RecordBatch, types: Sequence[DataType | None]) -> pa.RecordBatch:
     arrays = [
-        _exact(array, written[name]) if name in written else array
-        for name, array in zip(batch.schema.names, batch.columns, strict=True)
+        array if datatype is None else _exact(array, datatype)
+        for array, datatype in zip(batch.columns, types, strict=True)
     ]
     return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
 
