@@ -6,11 +6,11 @@ bounds. A rule that finds no column left, or would close a circle, is not kept, 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 
 from connectors.graph import reached
-from connectors.invariants import Invariant, Term, foreign_key
+from connectors.invariants import Invariant, Term, foreign_key, key_named
 from connectors.schema import TableName
 from generators.found import Found
 from generators.invariants import Part, invariant_kinds
@@ -30,12 +30,18 @@ BELOW = ("<-",)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One rule and the column that is set to keep it; `reads` are the others that it looks at."""
+    """One rule and the column that is set to keep it.
+
+    Attributes:
+        reads: the others that it looks at.
+        before: whether it is a bound that comes before the column is set, and outlasts that.
+    """
 
     found: Found
     number: int
     target: Node
     reads: frozenset[Node]
+    before: bool = False
 
     @property
     def part(self) -> Part:
@@ -84,6 +90,12 @@ class Orientation:
         steps = (*self.of(name), *self.late.get(name, ()))
         return frozenset(s.target[1] for s in steps if s.part <= most)
 
+    def bounds(self, name: TableName) -> frozenset[str]:
+        """Columns of a table that are no more than bounded once its children are drawn."""
+        late = self.late.get(name, ())
+        firm = {s.target[1] for s in late if s.part is not Part.BOUNDS}
+        return frozenset(s.target[1] for s in late) - firm
+
 
 def oriented(model: DatabaseModel, whole: frozenset[TableName] = frozenset()) -> Orientation:
     """The steps that keep a model's rules.
@@ -118,9 +130,9 @@ def oriented(model: DatabaseModel, whole: frozenset[TableName] = frozenset()) ->
     vain = [s for s in accepted if _waits_in_vain(s, late)]
     unkept += [(s.found, "it reads a total of rows that are drawn after its own") for s in vain]
     accepted = [s for s in accepted if s not in vain]
-    unkept = [(f, why) for f, why in unkept if not _follows(f, accepted)]
+    unkept = [(f, why) for f, why in unkept if not _follows(model, f, accepted)]
     order = _ranks(accepted)
-    accepted.sort(key=lambda s: (order[s.target], s.part, s.number))
+    accepted.sort(key=lambda s: (order[s.target], not s.before, s.part, s.number))
     soon = [s for s in accepted if s.target not in late]
     waits = (s for s in accepted if s.target in late)
     return Orientation(_by_table(soon), _by_table(waits), tuple(unkept))
@@ -150,18 +162,30 @@ def _depths(model: DatabaseModel) -> Mapping[int, int]:
     }
 
 
-def _follows(found: Found, accepted: Iterable[Step]) -> bool:
-    """Whether a dependency holds because of others that are kept."""
+def _follows(model: DatabaseModel, found: Found, accepted: Iterable[Step]) -> bool:
+    """Whether a dependency holds because of others that are kept.
+
+    A null says nothing of others, and only a dependency says where nulls are.
+    """
     rule = found.rule
     if rule.kind != "dependency":
         return False
     *given, last = ((rule.table, term.column) for term in rule.terms)
-    steps = [s for s in accepted if s.found.rule.kind in _TELLING and not _is_above(s)]
-    known, before = set(given), 0
-    while len(known) > before:
-        before = len(known)
-        known |= {s.target for s in steps if s.reads <= known}
-    return last in known
+    fitted = model.tables[rule.table].columns
+    gaps = {(rule.table, f.column.name) for f in fitted if f.nullable}
+    steps = [s for s in accepted if _is_telling(s) and not _is_above(s)]
+    steps = [s for s in steps if s.found.rule.kind == "dependency" or s.target not in gaps]
+    told, before = set(given), 0
+    while len(told) > before:
+        before = len(told)
+        filled = told - gaps | set(given)
+        told |= {s.target for s in steps if s.reads <= filled}
+    return last in told
+
+
+def _is_telling(step: Step) -> bool:
+    """Whether what a step reads makes up all of its target."""
+    return step.found.rule.kind in _TELLING and step.part is Part.SETS
 
 
 def _rank(rule: Invariant) -> tuple[Part, int]:
@@ -220,6 +244,8 @@ def _possible(
         target = rule.table, column
         step = Step(found, number, target, nodes - {target})
         others = [s for s in accepted if s.target == target]
+        if len(others) == 1 and _outlasts(step, others[0], accepted):
+            step, others = replace(step, before=True), []
         if any(s.part is Part.SETS for s in others) or (others and step.part is Part.SETS):
             why = f"{column} is set to keep {others[0].found.words}"
         elif any(s.pushes * step.pushes < 0 for s in others):
@@ -229,6 +255,28 @@ def _possible(
         else:
             steps.append(step)
     return steps, why
+
+
+def _outlasts(step: Step, sets: Step, accepted: Iterable[Step]) -> bool:
+    """Whether an order goes on to hold once a column is set as a step says.
+
+    Rows that take after the first one like them hold what holds of that row, where all that the
+    order speaks of is alike in them. Two columns whose values are sorted in the same way are as
+    much apart as before, least beside least.
+    """
+    rule, other = step.found.rule, sets.found.rule
+    if rule.kind != "order":
+        return False
+    if other.kind == "dependency" and not any(len(v) for v in sets.found.known.values()):
+        given = {(other.table, term.column) for term in other.terms[:-1]}
+        own = {node for node in step.reads if node[0] == rule.table}
+        return bool(own) and own <= given
+    courses = [
+        s.found.rule for s in accepted if s.found.rule.kind == "running" and s.target in step.reads
+    ]
+    return other.kind == "running" and any(
+        (c.form, c.key, c.terms[1:]) == (other.form, other.key, other.terms[1:]) for c in courses
+    )
 
 
 def _best_first(model: DatabaseModel, found: Found) -> list[str]:
@@ -331,9 +379,15 @@ def _needed_by(model: DatabaseModel, name: TableName) -> frozenset[TableName]:
 
 
 def _nodes(model: DatabaseModel, rule: Invariant) -> Iterator[Node]:
-    """Every column that a rule speaks of."""
+    """Every column that a rule speaks of, and those of the keys that it follows."""
     for term in rule.terms:
         yield _home(model, rule, term), term.column
+        for step in range(len(term.keys) if term.keys != BELOW else 0):
+            key = foreign_key(model.schema, rule.table, term.keys[: step + 1])
+            yield from ((key.table, column) for column in key.columns)
+    if rule.key is not None and rule.key[0] == rule.table:
+        key = key_named(model.schema.table(rule.table), rule.key[1])
+        yield from ((rule.table, column) for column in key.columns)
 
 
 def _home(model: DatabaseModel, rule: Invariant, term: Term) -> TableName:

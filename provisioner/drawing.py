@@ -16,6 +16,7 @@ from generators.orientation import Orientation
 from generators.relations.references import Mode
 from generators.spans import apart, apart_by_ends, overlap
 from generators.tables import Matrix
+from provisioner.borrowing import lent
 from provisioner.edging import edged
 from provisioner.enacting import enacted
 from provisioner.freedom import free_columns
@@ -54,7 +55,8 @@ def draw_table(
         return drawn
     job = job_of(setting, name, shard, above)
     values = late_values(job, drawn.rows.target.codes, dict(drawn.values))
-    return replace(drawn, values=_settled(job, pinned(job, values)))
+    values = _lent(job, _settled(job, pinned(job, values)), drawn.edges)
+    return replace(drawn, values=values)
 
 
 def draw_keys(
@@ -87,7 +89,7 @@ def draw_keys(
         values = _settled(job, values)  # what rows refer to stays as it is from here on
         values |= reference_selves(job, turns.codes, values)
     values |= strayed(job, values, rows, 0, selves=True)
-    values = _settled(job, pinned(job, values))
+    values = _lent(job, _settled(job, pinned(job, values)), edges)
     return _drawn(job, pinned_codes(job, turns.codes, values), values, edges)
 
 
@@ -101,13 +103,27 @@ def complete_table(
     """
     job, known = job_of(setting, name, shard, drawn), drawn[name]
     values = pinned(job, held_late(job, dict(known.values), drawn))
-    refused = _refused(job, values)
-    if len(refused):  # what is declared comes before what nobody declared
-        before = {c: v.take(pa.array(refused)) for c, v in known.values.items()}
-        values = {c: patched(v, refused, before[c]) for c, v in values.items()}
-        if len(_refused(job, values)):
-            return known
+    bounds = job.setting.orientation.bounds(name)
+    for columns in (bounds, frozenset(values)):  # what is declared comes before what nobody did
+        refused = _refused(job, values)
+        before = {c: known.values[c].take(pa.array(refused)) for c in columns if len(refused)}
+        values |= {c: patched(values[c], refused, v) for c, v in before.items()}
+    if len(_refused(job, values)):
+        return known
+    values = _lent(job, values, known.edges, drawn)
     return _drawn(job, known.rows.target.codes, values, known.edges)
+
+
+def _lent(
+    job: Job, values: Values, edges: Ints, below: Mapping[TableName, Drawn] | None = None
+) -> Values:
+    """Rows that break rules borrow of others, but for those that are then refused."""
+    found = lent(job, values, edges, below)
+    refused = _refused(job, found) if found is not values else edges[:0]
+    if not len(refused):
+        return found
+    found = {c: patched(v, refused, values[c].take(pa.array(refused))) for c, v in found.items()}
+    return values if len(_refused(job, found)) else found
 
 
 def _drawn(job: Job, codes: Codes, values: Values, edges: Ints) -> Drawn:

@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from connectors.invariants import Term
 from connectors.schema import ForeignKey, TableName
@@ -14,6 +15,7 @@ from generators.encoding import FittedColumn
 from generators.invariants import Drawing, Part
 from generators.orientation import Step
 from generators.randomness import identities, stream
+from generators.redrawing import filled
 from provisioner.job import Drawn, Ints, Job, Values, features
 from provisioner.scene import DrawnScene
 from provisioner.values import anything, referenced
@@ -74,11 +76,25 @@ def _realised(job: Job, scene: DrawnScene, step: Step, *, tight: bool) -> pa.Arr
     )
     with np.errstate(all="ignore"):  # what is no number keeps no rule
         found = step.found.kind.realise(step.found.rule, step.found.known, drawing)
+    if (key := _key_of(job, step.target[1])) is not None:
+        found = _leading(job, key, found, scene.drawn[step.target[1]])
     share = step.found.source_share if step.found.rule.relaxed else 0.0
     if not share:
         return found
     left = np.flatnonzero(job.randomness("relaxed", step.number).random(len(found)) < share)
     return patched(found, left, scene.values(Term(step.target[1])).take(pa.array(left)))
+
+
+def _leading(job: Job, key: ForeignKey, values: pa.Array, drawn: pa.Array) -> pa.Array:
+    """The values of a key, those that lead nowhere as they were drawn."""
+    same = pc.fill_null(pc.equal(values, drawn.cast(values.type)), False)
+    changed = np.flatnonzero(~same.to_numpy(zero_copy_only=False) & filled(values))
+    if not len(changed):
+        return values
+    wanted = {key.parent_columns[0]: values.take(pa.array(changed))}
+    places = job.setting.matching(key.parent, wanted, job.randomness("leads", key.name))
+    astray = changed[places < 0]
+    return patched(values, astray, drawn.take(pa.array(astray)))
 
 
 def _again(job: Job, rng: np.random.Generator, column: str, rows: Ints) -> pa.Array:

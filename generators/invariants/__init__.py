@@ -201,6 +201,11 @@ class InvariantKind(Protocol):
         """The target's values with which the rule holds; `state` is what `fit` gave, unwrapped."""
         ...
 
+    @classmethod
+    def breaks(cls, rule: Invariant, scene: Scene, /) -> Bools | None:
+        """Which rows break it, alone or beside those alike; None where siblings or others do."""
+        ...
+
 
 @cache
 def invariant_kinds() -> Mapping[str, type[InvariantKind]]:

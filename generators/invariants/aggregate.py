@@ -108,6 +108,10 @@ class Aggregate:
         return {"nulls": view.support.share(null[there], view.units[there])}
 
     @classmethod
+    def breaks(cls, _rule: Invariant, _scene: Scene) -> None:
+        """See `InvariantKind`; not rows alone."""
+
+    @classmethod
     def realise(cls, rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:
         """See `InvariantKind`; nulls stay where learned rows have some."""
         scene, target = drawing.scene, Term(drawing.target)

@@ -14,7 +14,7 @@ from connectors.schema import Schema
 from generators.equations import equations
 from generators.evidence import MOST_BROKEN, holds, shuffled
 from generators.formulas import SHAPES, Formula, formula_of
-from generators.invariants import Drawing, InvariantKind, Part, State, View
+from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
 from generators.magnitudes import Scale, finite, magnitudes, scale_of, stored
 from generators.privacy.support import distinct
 from generators.quantities import Quantity, datatype_of, loosely, quantities
@@ -83,22 +83,28 @@ class Arithmetic:
         return {}
 
     @classmethod
+    def breaks(cls, rule: Invariant, scene: Scene) -> Bools | None:
+        """See `InvariantKind`."""
+        read = _read(rule, scene)
+        if read is None:
+            return None
+        arrays, known = read
+        formula = formula_of(rule)
+        right = _right(formula, arrays)
+        return np.asarray(known & _computable(right) & formula.broken(arrays[0], right))
+
+    @classmethod
     def realise(cls, rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:
         """See `InvariantKind`; what is null or keeps the rule already stays."""
         del state
         scene, formula = drawing.scene, formula_of(rule)
-        drawn, arrays, known = scene.values(Term(drawing.target)), [], []
-        for term in rule.terms:
-            scale = scale_of(datatype_of(scene.schema, rule.table, term))
-            if scale is None:
-                return drawn
-            values, there = scene.values(term), finite(scene.values(term))
-            numbers = magnitudes(values, scale)
-            arrays.append(numbers.values)
-            known.append(numbers.known & there)
+        drawn, read = scene.values(Term(drawing.target)), _read(rule, scene)
+        if read is None:
+            return drawn
+        arrays, known = read
         place = rule.terms.index(Term(drawing.target))
         wanted = _solved(formula, arrays, place)
-        wrong = np.all(known, axis=0) & _computable(wanted)
+        wrong = known & _computable(wanted)
         wrong &= formula.broken(arrays[0], _right(formula, arrays))
         fresh = stored(
             np.where(wrong, wanted, arrays[place]),
@@ -106,6 +112,19 @@ class Arithmetic:
             scene.table.column(drawing.target).datatype,
         )
         return pc.if_else(pa.array(wrong), fresh, drawn)
+
+
+def _read(rule: Invariant, scene: Scene) -> tuple[list[Any], Bools] | None:
+    """The terms of a rule as numbers, and where all are known; None where one is no number."""
+    arrays, known = [], np.ones(scene.rows, np.bool_)
+    for term in rule.terms:
+        scale = scale_of(datatype_of(scene.schema, rule.table, term))
+        if scale is None:
+            return None
+        numbers = magnitudes(scene.values(term), scale)
+        arrays.append(numbers.values)
+        known &= numbers.known & finite(scene.values(term))
+    return arrays, known
 
 
 def _right(formula: Formula, arrays: Sequence[Any]) -> Any:

@@ -15,7 +15,7 @@ from connectors.invariants import Claim, Invariant, Term, bounded, row_claim
 from connectors.schema import Schema
 from generators.evidence import MOST_BROKEN, holds, shuffled
 from generators.expressions import PARTS, computed, said
-from generators.invariants import Drawing, InvariantKind, Part, State, View
+from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
 from generators.magnitudes import stored
 from generators.privacy.support import distinct
 from generators.quantities import quantities
@@ -100,6 +100,13 @@ class Computed:
         """See `InvariantKind`; nothing more than the rule."""
         del rule, view
         return {}
+
+    @classmethod
+    def breaks(cls, rule: Invariant, scene: Scene) -> Bools | None:
+        """See `InvariantKind`."""
+        drawn, *operands = (scene.values(term) for term in rule.terms)
+        wrong, spoken = _wrong(drawn, computed(rule.form, operands, rule.constants))
+        return np.asarray(wrong & spoken)
 
     @classmethod
     def realise(cls, rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:

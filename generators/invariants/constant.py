@@ -14,7 +14,7 @@ from connectors.invariants import Claim, Invariant, Term, literal, row_claim
 from connectors.schema import Schema
 from generators.distinct import patched
 from generators.evidence import MOST_BROKEN, holds
-from generators.invariants import Drawing, InvariantKind, Part, State, View
+from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
 from generators.privacy.support import distinct
 from generators.quoting import Listing, from_text, key_columns, listing, quotable, texts_of
 from generators.redrawing import filled, masked, redrawn
@@ -77,17 +77,26 @@ class Constant:
         return {}
 
     @classmethod
+    def breaks(cls, rule: Invariant, scene: Scene) -> Bools | None:
+        """See `InvariantKind`."""
+        first, second = (scene.values(t) for t in rule.terms)
+        told = _meets(_condition(rule, scene), first)
+        same = _meets(_value(rule, 1, scene), second)
+        return np.asarray(told & ~same | (same & ~told & (_arrow(rule) == "iff")))
+
+    @classmethod
     def realise(cls, rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:  # noqa: ARG003
         """See `InvariantKind`; the constant where it must be, other values where it must not."""
         first, second = (drawing.scene.values(t) for t in rule.terms)
-        told = partial(_meets, _condition(rule, drawing))
-        same = partial(_meets, _value(rule, 1, drawing))
+        told = partial(_meets, _condition(rule, drawing.scene))
+        constant = _value(rule, 1, drawing.scene)
+        same = partial(_meets, constant)
         if drawing.target == rule.terms[1].column:
             known = filled(first) | (_start(rule) != "")
             wanted, never = told(first), known & ~told(first) & (_arrow(rule) == "iff")
-            return _with(drawing, second, same, _value(rule, 1, drawing), (wanted, never))
+            return _with(drawing, second, same, constant, (wanted, never))
         wanted, never = same(second) & (_arrow(rule) == "iff"), ~same(second)
-        return _with(drawing, first, told, _condition(rule, drawing), (wanted, never))
+        return _with(drawing, first, told, _condition(rule, drawing.scene), (wanted, never))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +129,15 @@ def _start(rule: Invariant) -> str:
     return rule.form.removesuffix(_arrow(rule))
 
 
-def _value(rule: Invariant, place: int, drawing: Drawing) -> pa.Array:
+def _value(rule: Invariant, place: int, scene: Scene) -> pa.Array:
     """A constant of the rule as the only value of an array."""
-    datatype = drawing.scene.table.column(rule.terms[place].column).datatype
+    datatype = scene.table.column(rule.terms[place].column).datatype
     return from_text(pa.array([rule.constants[place - 2 + len(rule.constants)]]), datatype)
 
 
-def _condition(rule: Invariant, drawing: Drawing) -> pa.Array | bool:
+def _condition(rule: Invariant, scene: Scene) -> pa.Array | bool:
     """The value that the condition asks for; of one about null, whether it asks for null."""
-    return _start(rule) == "null " if _start(rule) else _value(rule, 0, drawing)
+    return _start(rule) == "null " if _start(rule) else _value(rule, 0, scene)
 
 
 def _meets(wanted: pa.Array | bool, values: pa.Array) -> Bools:

@@ -16,7 +16,7 @@ from generators.determination import determined, grouped, joint
 from generators.distinct import groups
 from generators.evidence import MOST_BROKEN
 from generators.feistel import mixed
-from generators.invariants import Drawing, InvariantKind, Part, State, View
+from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
 from generators.magnitudes import magnitudes, scale_of
 from generators.privacy.support import Released, unit_counts
 from generators.quoting import as_text, from_text, quotable, texts_of
@@ -99,6 +99,15 @@ class Dependency:
         return {**listed, "held": _texts(view, last, values[rows], units), **steps}
 
     @classmethod
+    def breaks(cls, rule: Invariant, scene: Scene) -> Bools | None:
+        """See `InvariantKind`; all but the commonest of rows that equal each other."""
+        *given, last = (groups([scene.values(t)]) for t in rule.terms)
+        found = grouped(joint(given), last)
+        wrong = np.zeros(scene.rows, np.bool_)
+        wrong[found.rows] = ~found.agrees
+        return wrong
+
+    @classmethod
     def realise(cls, rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:
         """See `InvariantKind`; a function of the determinants alone, the same in every shard.
 
@@ -110,7 +119,7 @@ class Dependency:
         if not len(state["held"]) and not len(state.get("steps", _NONE)):
             return last.values.take(pa.array(_first_alike([part.values for part in given])))
         drawn, pool = last.values, drawing.pool(drawing.target)
-        held, steps = last.read(state["held"]), last.read(state.get("steps", _NONE))
+        held, steps = (last.sure(last.read(state.get(n, _NONE)), pool) for n in ("held", "steps"))
         known = np.all([part.known for part in given], axis=0)
         first = len(held) + len(steps)
         places = first + len(pool) + np.arange(len(drawn))
@@ -147,6 +156,22 @@ class _Part:
     def read(self, texts: pa.Array) -> pa.Array:
         """Learned texts as values of the column."""
         return from_text(texts, self.datatype)
+
+    def sure(self, learned: pa.Array, pool: pa.Array) -> pa.Array:
+        """Learned values, those of a key that are none here each in another's place."""
+        parents = [
+            (key.parent, key.parent_columns[key.columns.index(self.term.column)])
+            for key in self.drawing.scene.table.foreign_keys
+            if self.term.column in key.columns
+        ]
+        if not parents or not len(learned):
+            return learned
+        keys = self.drawing.keys(*parents[0]).cast(learned.type)
+        there = pc.or_(pc.is_in(learned, value_set=keys), pc.is_null(learned))
+        if not len(pool):
+            return pc.if_else(there, learned, None)
+        other = pool.take(pa.array(np.arange(len(learned)) % len(pool))).cast(learned.type)
+        return pc.if_else(there, learned, other)
 
     def nearest(self, anchors: Floats) -> Ints:
         """The place of the ascending number that each value is nearest to."""

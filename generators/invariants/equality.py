@@ -14,7 +14,7 @@ from connectors.datatypes import DataType, Kind, arrow_type
 from connectors.invariants import Claim, Invariant, Term, foreign_key, row_claim
 from connectors.schema import Schema, Table
 from generators.evidence import MOST_BROKEN, holds, shuffled
-from generators.invariants import Drawing, InvariantKind, Part, State, View
+from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
 from generators.magnitudes import magnitudes, scale_of, stored
 
 Bools = npt.NDArray[np.bool_]
@@ -66,6 +66,15 @@ class Equality:
         """See `InvariantKind`; nothing more than the rule."""
         del rule, view
         return {}
+
+    @classmethod
+    def breaks(cls, rule: Invariant, scene: Scene) -> Bools | None:
+        """See `InvariantKind`."""
+        one, other = (scene.values(t) for t in rule.terms)
+        wrong = _bools(pc.fill_null(pc.invert(_same(one, other)), False))
+        if rule.form != "is":
+            return wrong
+        return np.asarray(wrong | (_bools(one.is_valid()) != _bools(other.is_valid())))
 
     @classmethod
     def realise(cls, rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:

@@ -14,7 +14,7 @@ from connectors.invariants import Claim, Invariant, Term, row_claim
 from connectors.schema import Schema
 from generators.distinct import patched
 from generators.evidence import MOST_BROKEN, holds, shuffled
-from generators.invariants import Drawing, InvariantKind, Part, State, View
+from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
 from generators.magnitudes import (
     Magnitudes,
     Scale,
@@ -83,6 +83,16 @@ class Order:
         return {"gaps": view.support.quantiles(np.maximum(gaps, 0), view.units[both], _QUANTILES)}
 
     @classmethod
+    def breaks(cls, rule: Invariant, scene: Scene) -> Bools | None:
+        """See `InvariantKind`."""
+        low, high = rule.terms
+        datatype = home(scene.schema, rule.table, low).column(low.column).datatype
+        if (scale := scale_of(datatype)) is None:
+            return None
+        one, other = (magnitudes(scene.values(t), scale) for t in (low, high))
+        return broken(one, other, rule.form)
+
+    @classmethod
     def realise(cls, rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:
         """See `InvariantKind`; only what breaks the rule moves, as far as was learned."""
         datatype = drawing.scene.table.column(drawing.target).datatype
@@ -96,6 +106,8 @@ class Order:
         anchor = (low if upwards else high).values[wrong]
         if rule.form == "<":
             gaps = np.maximum(gaps, _least(anchor, datatype))
+        if scale is Scale.NUMBER and len(wrong):
+            gaps = np.minimum(gaps, _room(drawing, anchor, upwards=upwards))
         moved = _beyond(anchor, gaps, step_of(datatype), upwards=upwards)
         fresh = stored(moved, np.ones(len(wrong), np.bool_), datatype)
         bound = drawing.scene.values(rule.terms[0 if upwards else 1]).take(pa.array(wrong))
@@ -115,6 +127,16 @@ def _gaps(quantiles: Floats, rows: int, drawing: Drawing) -> Floats:
     if drawing.tight or not len(quantiles):
         return np.zeros(rows)
     return np.interp(drawing.rng.random(rows), _QUANTILES, quantiles)
+
+
+def _room(drawing: Drawing, anchor: Floats | Ints, *, upwards: bool) -> Floats:
+    """How far numbers may move from others without lying beyond all that are drawn."""
+    drawn = drawing.scene.values(Term(drawing.target))
+    every = pa.concat_arrays([drawn, drawing.pool(drawing.target).cast(drawn.type)])
+    numbers = magnitudes(every, Scale.NUMBER)
+    there = np.asarray(numbers.values[numbers.known], np.float64)
+    end = there.max(initial=-np.inf) if upwards else there.min(initial=np.inf)
+    return np.asarray(np.maximum(end - anchor if upwards else anchor - end, 0))
 
 
 def _least(anchor: Floats | Ints, datatype: DataType) -> Floats:

@@ -138,6 +138,10 @@ class Periods:
         }
 
     @classmethod
+    def breaks(cls, _rule: Invariant, _scene: Scene) -> None:
+        """See `InvariantKind`; not rows alone."""
+
+    @classmethod
     def realise(cls, rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:
         """See `InvariantKind`; a closed end is never before its start."""
         if rule.form in _OPEN:

@@ -12,7 +12,7 @@ from connectors.invariants import Claim, Invariant, Term, literal, row_claim
 from connectors.schema import Schema
 from generators.distinct import patched
 from generators.evidence import MOST_BROKEN
-from generators.invariants import Drawing, InvariantKind, Part, State, View
+from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
 from generators.nulls import Nulls, between
 from generators.quoting import from_text
 from generators.redrawing import filled, masked, redrawn
@@ -89,6 +89,19 @@ class Presence:
     def fit(cls, rule: Invariant, view: View) -> State:  # noqa: ARG003 - the rule says all
         """See `InvariantKind`; nothing."""
         return {}
+
+    @classmethod
+    def breaks(cls, rule: Invariant, scene: Scene) -> Bools | None:
+        """See `InvariantKind`."""
+        one, other = (scene.values(t) for t in rule.terms)
+        full = filled(one)
+        if rule.form in _PAIRS:
+            empty, needed = _wanted(rule.form, filled(other), first=True)
+            return np.asarray((full & empty) | (~full & needed))
+        datatype = scene.table.column(rule.terms[1].column).datatype
+        named = _among(other, from_text(pa.array(rule.constants, pa.string()), datatype))
+        wrong = {"-> null": named & full, "-> filled": named & ~full}
+        return np.asarray(wrong.get(rule.form, full == named))
 
     @classmethod
     def realise(cls, rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:  # noqa: ARG003

@@ -108,6 +108,10 @@ class Running:
         return {}
 
     @classmethod
+    def breaks(cls, _rule: Invariant, _scene: Scene) -> None:
+        """See `InvariantKind`; not rows alone."""
+
+    @classmethod
     def realise(
         cls,
         rule: Invariant,

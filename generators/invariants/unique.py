@@ -13,7 +13,7 @@ from connectors.invariants import Claim, Invariant, Term, quoted, relation
 from connectors.schema import Column, Schema
 from generators.distinct import enumerated, patched, spread_out, surplus
 from generators.evidence import MOST_BROKEN, shuffled
-from generators.invariants import Drawing, InvariantKind, Part, State, View
+from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
 from generators.magnitudes import step_of
 
 Ints = npt.NDArray[np.int64]
@@ -82,6 +82,10 @@ class Unique:
     def fit(cls, _rule: Invariant, _view: View) -> State:
         """See `InvariantKind`; there is nothing to learn."""
         return {}
+
+    @classmethod
+    def breaks(cls, _rule: Invariant, _scene: Scene) -> None:
+        """See `InvariantKind`; not rows alone."""
 
     @classmethod
     def realise(cls, rule: Invariant, _state: Mapping[str, Any], drawing: Drawing) -> pa.Array:

@@ -1,5 +1,6 @@
--- Rules along keys that own nothing, keys that differ or reach every row, texts of few people, and a key
--- that follows from a number most of whose values few people share.
+-- Rules along keys that own nothing, keys that differ or reach every row, texts of few people, a key
+-- that follows from a number most of whose values few people share, a key of words that are invented,
+-- and a column that follows from each of three others.
 CREATE FUNCTION pg_temp.h(text, int) RETURNS int LANGUAGE sql IMMUTABLE
     AS $$ SELECT abs(hashtext($1)) % $2 $$;
 CREATE TABLE lockers (id int PRIMARY KEY, floor int NOT NULL);
@@ -27,3 +28,14 @@ FROM generate_series(1, 3000) AS n,
     LATERAL (SELECT 1 + pg_temp.h('m' || n, 400), 1 + n % 300,
         date '2020-01-01' + pg_temp.h('t' || n, 900),
         CASE WHEN n % 3 = 0 THEN n % 30 ELSE 100 + n % 700 END) AS x (m, b, t, mark);
+CREATE TABLE units (code char(3) PRIMARY KEY, label text NOT NULL);
+INSERT INTO units SELECT code, 'in ' || code FROM unnest(ARRAY['EA ', 'CM ', 'OZ ', 'KG ']) AS code;
+CREATE TABLE parts (
+    id int PRIMARY KEY, model int NOT NULL, unit char(3) NOT NULL REFERENCES units,
+    size text, colour text NOT NULL, made boolean NOT NULL, price int NOT NULL
+);
+INSERT INTO parts
+SELECT n, m, (ARRAY['EA ', 'CM ', 'OZ ', 'KG '])[1 + c % 4], CASE WHEN c > 3 THEN 'S' || m % 6 END,
+    'colour ' || c, c % 2 = 0, 10 * c + pg_temp.h('p' || n, 10)
+FROM generate_series(1, 1500) AS n,
+    LATERAL (SELECT pg_temp.h('m' || n, 70) AS m) AS x, LATERAL (SELECT m % 12 AS c) AS y;

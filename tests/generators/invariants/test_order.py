@@ -47,3 +47,10 @@ def test_rows_that_break_an_order_are_moved_until_none_does(
             place.store("loans", target, values)
             assert place.tally(rule).broken == 0, (rule, target)
             place.store("loans", target, place.view("loans").values(Term(target)))
+
+
+def test_numbers_do_not_move_beyond_all_that_are_drawn(laboratory: Callable[[str], Any]) -> None:
+    place = laboratory(LOANS)
+    rule = place.found("order", "loans")["paid <= price"]
+    low = place.with_values("loans", "price", place.view("loans").values(Term("paid"))[::-1])
+    assert min(place.remade(rule, "paid", drawn=low).drop_null().to_pylist()) >= 0

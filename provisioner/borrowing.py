@@ -1,0 +1,200 @@
+"""Lets rows that break rules which no step keeps take columns of rows that keep them all."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from connectors.invariants import Term, foreign_key
+from connectors.schema import TableName
+from generators.distinct import groups, patched
+from generators.found import Found
+from generators.invariants import Part
+from generators.orientation import chosen_keys
+from provisioner.job import Drawn, Ints, Job, Values
+from provisioner.scene import DrawnScene
+
+Bools = npt.NDArray[np.bool_]
+
+_ROUNDS = 16
+_CANDIDATES = 8
+_DOUBT = 2.0
+"""Columns in common that chance may outweigh, so that each round tries other rows."""
+_ALONG = frozenset({"running", "periods", "aggregate", "cardinality", "inclusion", "unique"})
+"""Kinds whose columns stay as they are: what they ask for is not seen in one row."""
+
+
+def lent(
+    job: Job, values: Values, edges: Ints, below: Mapping[TableName, Drawn] | None = None
+) -> Values:
+    """The values, with columns of rows that break rules taken together from rows that keep all.
+
+    Steps keep one rule for each column. Where others speak of the same columns, rows that break
+    them borrow what these rules speak of, so that any number of rules holds at once: first the
+    columns of the rules that a row breaks, then all that are tied to them.
+    """
+    rules = tuple(_judged(job, values, late=below is not None))
+    columns = _lendable(job, values, late=below is not None)
+    if not rules or not len(job.indexes):
+        return values
+    fixed = np.union1d(edges, job.seats)
+    unkept = {id(found.rule) for found, _ in job.setting.orientation.unkept}
+    for number, tied in enumerate(_tied(job, rules, columns)):
+        rng = job.randomness("lent", below is not None, number)
+        kept = sum(id(found.rule) not in unkept for found in tied)
+        circle = _Circle(job, below or {}, tied, columns, kept)
+        values = circle.settled(values, fixed, rng)
+    return values
+
+
+@dataclass(frozen=True, slots=True)
+class _Circle:
+    """Rules of a table that share columns, and the columns that may be lent.
+
+    Attributes:
+        kept: how many of the rules have steps; they come first, and no row gives one up for others.
+    """
+
+    job: Job
+    below: Mapping[TableName, Drawn]
+    rules: tuple[Found, ...]
+    columns: frozenset[str]
+    kept: int
+
+    def settled(self, values: Values, fixed: Ints, rng: np.random.Generator) -> Values:
+        """The values once nothing more can be lent; rows that are fixed stay."""
+        verdict = self._verdict(values)
+        for attempt in range(_ROUNDS):
+            broken = verdict.any(axis=0)
+            bad, good = np.setdiff1d(np.flatnonzero(broken), fixed), np.flatnonzero(~broken)
+            if not len(bad) or not len(good):
+                break
+            donors = self._donors(values, bad, good, rng)
+            trial = self._trial(values, verdict, bad, donors, wide=attempt >= _ROUNDS // 2)
+            judged = self._verdict(trial)
+            fewer = judged.sum(axis=0) < verdict.sum(axis=0)
+            harmed = (judged & ~verdict)[: self.kept]
+            rows = bad[fewer[bad] & ~harmed[:, bad].any(axis=0)]
+            values = {c: patched(v, rows, trial[c].take(pa.array(rows))) for c, v in values.items()}
+            verdict = self._verdict(values)
+        return values
+
+    def _verdict(self, values: Values) -> Bools:
+        """Which rules (first axis) each row (second axis) breaks."""
+        scene = DrawnScene(self.job, values, self.below)
+        found = np.zeros((len(self.rules), scene.rows), np.bool_)
+        with np.errstate(all="ignore"):  # what is no number keeps no rule
+            for place, rule in enumerate(self.rules):
+                broken = rule.kind.breaks(rule.rule, scene)
+                if broken is not None:
+                    found[place] = broken
+        return found
+
+    def _trial(
+        self, values: Values, verdict: Bools, bad: Ints, donors: Ints, *, wide: bool
+    ) -> Values:
+        """The values, bad ones as those of donors in the columns of what they break, or in all."""
+        spoken, found = [_columns(self.job, r) for r in self.rules], dict(values)
+        for column in sorted(self.columns & frozenset[str]().union(*spoken)):
+            asked = np.array([wide or column in s for s in spoken])
+            taking = verdict[asked][:, bad].any(axis=0)
+            fresh = found[column].take(pa.array(donors[taking]))
+            found[column] = patched(found[column], bad[taking], fresh)
+        return found
+
+    def _donors(self, values: Values, bad: Ints, good: Ints, rng: np.random.Generator) -> Ints:
+        """A good row for each bad one, of several by chance the one that has most in common.
+
+        All of them are equal in one column where there are such rows.
+        """
+        spoken = frozenset[str]().union(*(_columns(self.job, r) for r in self.rules))
+        codes = {c: groups([values[c]]) for c in sorted(spoken)}
+        firm = sorted(spoken - self.columns)
+        best, most = rng.choice(good, len(bad)), np.full(len(bad), -1.0)
+        for _ in range(_CANDIDATES):
+            found = _alike(codes[rng.choice(firm or [*codes])], bad, good, rng)
+            common = np.sum([c[found] == c[bad] for c in codes.values()], axis=0)
+            common = common + rng.random(len(bad)) * _DOUBT
+            best = np.where(common > most, found, best)
+            most = np.maximum(common, most)
+        return best
+
+
+def _alike(codes: Ints, bad: Ints, good: Ints, rng: np.random.Generator) -> Ints:
+    """A good row for each bad one, with the same code where one has it, else any."""
+    order = good[np.argsort(codes[good], kind="stable")]
+    low, high = (np.searchsorted(codes[order], codes[bad], side) for side in ("left", "right"))
+    place = low + (rng.random(len(bad)) * (high - low)).astype(np.int64)
+    near = order[np.minimum(place, len(order) - 1)]
+    return np.asarray(np.where(high > low, near, rng.choice(good, len(bad))))
+
+
+def _judged(job: Job, values: Values, *, late: bool) -> Iterator[Found]:
+    """The rules of a table whose columns are drawn; none where each has a step of its own."""
+    orientation, name = job.setting.orientation, job.table.name
+    steps = [*orientation.of(name), *orientation.late.get(name, ())]
+    masked = [s.target for s in steps if s.part is Part.MASKS]
+    unkept = [f for f, _ in orientation.unkept if f.rule.table == name]
+    if not unkept and len(masked) == len(set(masked)):
+        return
+    waiting = {s.target[1] for s in orientation.late.get(name, ())}
+    every = (*(s.found for s in steps), *unkept)
+    for found in (f for f in every if f.rule.kind not in _ALONG and not f.rule.relaxed):
+        columns = _columns(job, found)
+        there = columns <= values.keys() and all(_is_known(job, found, t) for t in found.rule.terms)
+        if there and (late or not columns & waiting):
+            yield found
+
+
+def _is_known(job: Job, found: Found, term: Term) -> bool:
+    """Whether a term is of the rows themselves, or of others that drawing them knows anyhow."""
+    if not term.keys:
+        return True
+    setting, schema = job.setting, job.setting.model.schema
+    parent = foreign_key(schema, found.rule.table, term.keys).parent
+    known = setting.orientation.read_of(parent) | schema.referenced(parent)
+    return len(term.keys) == 1 and term.column in known and parent not in setting.plan.stands
+
+
+def _columns(job: Job, found: Found) -> frozenset[str]:
+    """The columns of its own table that a rule reads, those of keys that it follows included."""
+    keys = {t.keys[0] for t in found.rule.terms if t.keys}
+    held = (f.columns for f in job.table.foreign_keys if f.name in keys)
+    return frozenset(found.rule.columns).union(*held)
+
+
+def _lendable(job: Job, values: Values, *, late: bool) -> frozenset[str]:
+    """Columns that a row may take from another: those that nothing but rules of rows speaks of."""
+    model, name, orientation = job.setting.model, job.table.name, job.setting.orientation
+    learned = {f.column.name for f in job.model.columns if f.generator.reserved is None}
+    held = {c for u in job.table.uniques for c in u.columns} | model.schema.referenced(name)
+    along = {
+        c
+        for f in model.invariants
+        for c in f.rule.columns
+        if f.rule.table == name and f.rule.kind in _ALONG
+    }
+    steps = orientation.late.get(name, ())
+    firm = {s.target[1] for s in steps if not late or s.found.rule.kind == "aggregate"}
+    firm |= orientation.read_of(name) if late else set()
+    clock = job.model.history.clock if job.model.history else None
+    timed = set() if clock is None else {clock.column}
+    free = learned | chosen_keys(model, name)
+    return frozenset(free & values.keys()) - held - along - firm - timed - job.table.typed_columns
+
+
+def _tied(
+    job: Job, rules: tuple[Found, ...], columns: frozenset[str]
+) -> Iterator[tuple[Found, ...]]:
+    """The rules in sets, those that chains of common columns lead to each other together."""
+    left = [(found, _columns(job, found) & columns) for found in rules]
+    left = [(found, spoken) for found, spoken in left if spoken]
+    while left:
+        reached, before = left[0][1], frozenset[str]()
+        while reached != before:
+            before = reached
+            reached = reached.union(*(spoken for _, spoken in left if spoken & reached))
+        yield tuple(found for found, spoken in left if spoken & reached)
+        left = [(found, spoken) for found, spoken in left if not spoken & reached]
