@@ -1,9 +1,13 @@
 """Looks for values of a source in a model's bytes and in a target, without asking the product.
 
-Text literals are taken from every text, JSON and array column. A literal is rare where fewer than
-k units hold it; direct identifiers are told by the shape of the value or the column's name. Of a
-rare literal that a target holds too, chance is told by those of units held out: nothing has seen
-them, so that they turn up as often as any word that somebody invents.
+Text literals are taken from every text, JSON and array column. A literal is rare in a column where
+fewer than k units hold it there; one that k units share in another column may have come from there
+(a town that is somebody's surname), and is listed apart. Direct identifiers are told by the shape
+of the value or the column's name. Of a rare literal that a target holds too, chance is told by
+those of units held out: nothing has seen them, so that they turn up as often as any word that
+somebody invents. That is compared among literals that one unit holds: what several hold is all but
+surely among those learned, and likelier to be a word that people think of. Those are searched for
+in the file alone, where they would have to be to reach a target, and are listed where they did.
 """
 
 import json
@@ -41,15 +45,19 @@ class Leaks:
     Attributes:
         literals: rare texts that were looked for.
         archive: rare texts that are a text in the model's members.
+        shared: those that k units share in another column, which are not counted.
+        several: by column, rare texts of more than one unit in the target, which are not counted.
         ddl: those that stand in the declared statements alone, which travel as they are.
         identifiers: direct identifiers in the target.
         long: texts of more than four words in the target.
         excess: by column, rare texts in the target beyond what chance makes of those held out.
-        names: by column of names, the share of texts met: of units learned from, and held out.
+        names: by column of names, the share of texts of one unit met: learned, and held out.
     """
 
     literals: int = 0
     archive: int = 0
+    shared: int = 0
+    several: dict[str, int] = field(default_factory=dict)
     ddl: int = 0
     identifiers: int = 0
     long: int = 0
@@ -66,48 +74,74 @@ class Leaks:
         return {**asdict(self), "total": self.total}
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """The texts of a column: how many units hold each, and those of units learned from."""
+
+    table: str
+    column: str
+    holders: dict[str, int]
+    learned: frozenset[str]
+
+    def rare(self, k: int) -> frozenset[str]:
+        """The texts that fewer than k units hold."""
+        return frozenset(t for t, units in self.holders.items() if units < k and len(t) > 1)
+
+
 def leaks(source: Source, split: Split, archive: Path, target: str, k: int) -> Leaks:
     """Looks for the rare texts of a source."""
     found = Leaks()
     told, declared = _strings(archive)
     everywhere = _target_texts(target)
-    for table in source.schema().tables:
-        for column in table.columns:
-            if column.datatype.kind in _TEXTS and not column.generated:
-                _column(found, (source, split, table, column, k), (told, declared, everywhere))
+    columns = [
+        _held(source, split, table, column)
+        for table in source.schema().tables
+        for column in table.columns
+        if column.datatype.kind in _TEXTS and not column.generated
+    ]
+    shared = {t for held in columns for t, units in held.holders.items() if units >= k}
+    for held in columns:
+        rare = held.rare(k)
+        found.literals += len(rare)
+        found.archive += len(rare & told - declared - shared)
+        found.shared += len(rare & told & shared - declared)
+        found.ddl += len(rare & declared)
+        _met(found, held, (rare & everywhere) - declared, shared)
     return found
 
 
-def _column(
-    found: Leaks,
-    asked: tuple[Source, Split, Table, Column, int],
-    held: tuple[set[str], set[str], set[str]],
-) -> None:
-    (_, _, table, column, _), (told, declared, everywhere) = asked, held
-    learned, unseen = _rare(*asked)
-    rare = learned | unseen
-    found.literals += len(rare)
-    found.archive += len(rare & told - declared)
-    found.ddl += len(rare & declared)
-    place, met = f"{table.name}.{column.name}", (rare & everywhere) - declared
-    direct = {v for v in met if _IDENTIFIER.fullmatch(v) or _IDENTIFYING.search(column.name)}
+def _met(found: Leaks, held: _Held, met: frozenset[str], shared: set[str]) -> None:
+    """What a target holds of the rare texts of a column."""
+    place = f"{held.table}.{held.column}"
+    direct = {v for v in met if _IDENTIFIER.fullmatch(v) or _IDENTIFYING.search(held.column)}
     long = {v for v in met - direct if len(v.split()) > _WORDS}
     found.identifiers += len(direct)
     found.long += len(long)
-    hits = [len((some & met) - direct - long) for some in (learned, unseen)]
-    shares = [n / max(1, len(some)) for n, some in zip(hits, (learned, unseen), strict=True)]
-    if _NAMING.search(column.name) and hits[0]:
-        found.names[place] = (round(shares[0], 4), round(shares[1], 4))
-    expected = len(learned) * (hits[1] + 1) / (len(unseen) + 1)
-    beyond = hits[0] - expected - _DEVIATIONS * sqrt(expected)
+    words = met - direct - long - shared
+    single = {t for t, units in held.holders.items() if units == 1 and len(t) > 1} - shared
+    parts = single & held.learned, single - held.learned
+    hits = [len(words & part) for part in parts]
+    if len(words) > sum(hits):
+        found.several[place] = len(words) - sum(hits)
+    if _NAMING.search(held.column) and hits[0]:
+        shares = [round(n / max(1, len(part)), 4) for n, part in zip(hits, parts, strict=True)]
+        found.names[place] = (shares[0], shares[1])
+    beyond = _beyond(hits[0], hits[1], len(parts[0]) / (len(parts[1]) + 1))
     if beyond > 0:
         found.excess[place] = round(beyond)
 
 
-def _rare(
-    source: Source, split: Split, table: Table, column: Column, k: int
-) -> tuple[set[str], set[str]]:
-    """The texts that fewer than k units hold: those of units learned from, and all others."""
+def _beyond(learned: int, unseen: int, ratio: float) -> float:
+    """Hits among texts learned beyond what those of units held out make likely.
+
+    `ratio` is how many more texts were learned; both numbers of hits are counts with an error of
+    their own, the square root of what is expected of each.
+    """
+    expected = (unseen + 1) * ratio
+    return learned - expected - _DEVIATIONS * sqrt(expected * (1 + ratio))
+
+
+def _held(source: Source, split: Split, table: Table, column: Column) -> _Held:
     holders: dict[str, set[int]] = {}
     learned: set[str] = set()
     place = [c.name for c in table.written].index(column.name)
@@ -118,8 +152,8 @@ def _rare(
                     holders.setdefault(text, set()).add(unit.as_py())
                     if part == 0:
                         learned.add(text)
-    rare = {text for text, units in holders.items() if len(units) < k and len(text) > 1}
-    return rare & learned, rare - learned
+    counts = {text: len(units) for text, units in holders.items()}
+    return _Held(str(table.name), column.name, counts, frozenset(learned))
 
 
 def _leaves(value: Any, kind: Kind) -> Iterator[str]:

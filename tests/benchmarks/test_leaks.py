@@ -13,9 +13,11 @@ from connectors.engines import open_source
 from connectors.profile import Split, UnitPath
 
 SOURCE = """
-CREATE TABLE people (id int PRIMARY KEY, email text, town text, remark text, facts jsonb);
+CREATE TABLE people (id int PRIMARY KEY, email text, town text, remark text, facts jsonb,
+    surname text);
 INSERT INTO people SELECT n, 'p' || n || '@real.net', (ARRAY['Rome', 'Oslo'])[1 + n % 2],
-    'person ' || n || ' said a thing worth telling', jsonb_build_object('nick', 'nick' || n)
+    'person ' || n || ' said a thing worth telling', jsonb_build_object('nick', 'nick' || n),
+    CASE WHEN n < 9 THEN 'Rome' WHEN n < 14 THEN 'Shared' END
     FROM generate_series(1, 300) n;
 """
 LEARNED = """abs(hashtextextended('public.people' || chr(31) || n::text, 1) % 1000) >= 100"""
@@ -46,7 +48,7 @@ def test_nothing_is_found_where_nothing_is(found: Callable[[str, object], Leaks]
     planted = """; INSERT INTO copies VALUES (1, 'Rome', '{"nick": "none"}')"""
     none = found(planted, {"town": ["Oslo"]})
     assert none.total == 0
-    assert none.literals == 900
+    assert none.literals == 902
 
 
 def test_identifiers_long_texts_and_literals_are_found(
@@ -56,6 +58,14 @@ def test_identifiers_long_texts_and_literals_are_found(
         (2, 'person 9 said a thing worth telling', null)"""
     leaked = found(planted, {"deep": [{"values": ["p8@real.net"]}], "declared": "p2@real.net"})
     assert (leaked.identifiers, leaked.long, leaked.archive, leaked.ddl) == (1, 1, 1, 1)
+
+
+def test_a_literal_that_enough_units_share_elsewhere_is_listed_apart(
+    found: Callable[[str, object], Leaks],
+) -> None:
+    apart = found("; INSERT INTO copies VALUES (1, 'Shared', null)", {"of": ["Rome", "Shared"]})
+    assert (apart.archive, apart.shared) == (1, 1)
+    assert apart.several == {"public.people.surname": 1}
 
 
 def test_what_turns_up_of_units_held_out_as_well_is_chance(
