@@ -76,6 +76,7 @@ def _opened() -> duckdb.DuckDBPyConnection:
             "enable_external_access": False,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
+            "temp_directory": "",  # or rows that do not fit would lie in the current folder
         },
     )
     connection.execute("SET TimeZone = 'UTC'")

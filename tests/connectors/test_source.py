@@ -82,6 +82,14 @@ def test_the_server_itself_refuses_to_write_in_a_snapshot(database: str) -> None
             session.execute("insert into public.t values (1)")
 
 
+def test_a_session_that_has_lost_its_snapshot_may_not_write_either(database: str) -> None:
+    with filled(database, "create table t (a int)"), open_source(database) as source:
+        session: psycopg.Connection[Any] = getattr(source, "session")  # noqa: B009 - no protocol has it
+        session.execute("rollback")
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+            session.execute("insert into public.t values (1)")
+
+
 def test_a_snapshot_does_not_see_what_others_write_meanwhile(database: str) -> None:
     with filled(database, "create table t (a int); insert into t values (1)") as other:
         with open_source(database) as source:

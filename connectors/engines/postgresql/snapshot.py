@@ -32,12 +32,13 @@ _LIMITS = (
     "SET statement_timeout = '30min'",
     "SET lock_timeout = '10s'",
     "SET idle_in_transaction_session_timeout = 0",
+    "SET default_transaction_read_only = on",
 )
 
 
 @contextmanager
 def snapshot(url: str) -> Iterator["PostgresqlSource"]:
-    """A source; the transaction behind it is read-only by the server's own enforcement."""
+    """A source; each transaction of its session is read-only by the server's own enforcement."""
     with connected(url) as connection:
         source = PostgresqlSource(url, connection)
         with told("opening a read-only snapshot"):
