@@ -203,6 +203,8 @@ class History:
             sums: of the averaged features' codes over all siblings before.
             position: how many those are.
         """
+        if not position.any():
+            return np.zeros((len(position), len(self.past)), np.int32)
         sizes = np.array([self.features[i].size for i in self.averaged], np.float64)
         means = sums / np.maximum(position, 1)[:, None] / np.maximum(sizes, 1)
         both = np.concatenate([previous + 1, 1 + (means * _MEANS).astype(np.int32)], axis=1)

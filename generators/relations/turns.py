@@ -55,6 +55,10 @@ class Cast:
             beat table's values have here.
         before: per row, how many siblings come before it in its history.
         after: per row, how many come after it.
+        heard: the context codes that tell when each row comes.
+        places: where each feature that is drawn stands among all features.
+        highest: the highest code of each of them.
+        repeating: whether any may repeat what another row has.
     """
 
     history: History
@@ -69,10 +73,24 @@ class Cast:
     shared: Mapping[int, Codes]
     before: Ints = field(init=False, repr=False)
     after: Ints = field(init=False, repr=False)
+    heard: Codes = field(init=False, repr=False)
+    places: Ints = field(init=False, repr=False)
+    highest: Ints = field(init=False, repr=False)
+    repeating: bool = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "before", positions(self.owners))
-        object.__setattr__(self, "after", following(self.owners))
+        places, features = self.history.places, self.history.features
+        every = len(self.timely) == self.base.shape[1]
+        known = {
+            "before": positions(self.owners),
+            "after": following(self.owners),
+            "heard": self.base if every else self.base[:, self.timely],
+            "places": places,
+            "highest": np.array([features[p].size - 1 for p in places], np.int64),
+            "repeating": any(self.history.ways(features[p].name) for p in places),
+        }
+        for name, value in known.items():
+            object.__setattr__(self, name, value)
 
     def of(self, rows: Ints | slice) -> "Cast":
         """The same for some owners alone."""
@@ -161,24 +179,27 @@ def _turns(cast: Cast, way: _Way, rng: np.random.Generator) -> Turns:
         np.zeros(rows, np.int64),
         np.full(rows, -1),
     )
-    sums = np.zeros((rows, len(history.averaged)))
+    averaged = history.averaged
+    sums = np.zeros((rows, len(averaged)))
     position = cast.before
     order = np.argsort(position, kind="stable")
     ends = np.cumsum(np.bincount(position))
     for number, turn in enumerate(np.split(order, ends[:-1]) if rows else ()):
+        before = found.codes[turn - 1]
         if number:
-            sums[turn] = sums[turn - 1] + found.codes[turn - 1][:, history.averaged]
-        past = history.past_codes(found.codes[turn - 1], sums[turn], np.full(len(turn), number))
-        known = np.concatenate([cast.base[turn], past], axis=1)
-        found.context[turn] = _with_present(cast, found, turn, (known, way), rng)
-        _draw_rows(cast, found, turn, rng)
+            sums[turn] = sums[turn - 1] + before[:, averaged]
+        past = history.past_codes(before, sums[turn], np.full(len(turn), number))
+        present = _with_present(cast, found, turn, (past, way), rng)
+        known = np.concatenate([cast.base[turn], past, present], axis=1)
+        found.context[turn] = known
+        _draw_rows(cast, found, (turn, known), rng)
     return found
 
 
 def drawn_again(cast: Cast, found: Turns, rows: Ints, rng: np.random.Generator) -> Turns:
     """The same rows with some of them replaced, each drawn given what it was drawn given before."""
-    again = _copied(found)
-    _draw_rows(cast, again, rows, rng)
+    again = _copied(found, rows)
+    _draw_rows(cast, again, (rows, found.context[rows]), rng)
     return again
 
 
@@ -186,8 +207,8 @@ def drawn_given(
     cast: Cast, found: Turns, rows: Ints, evidence: Mapping[str, Codes], rng: np.random.Generator
 ) -> tuple[Turns, Floats]:
     """As `drawn_again` with evidence, and the weight of each row; see `TableGenerator`."""
-    again = _copied(found)
-    codes = _draw_rows(cast, again, rows, rng, evidence)
+    again = _copied(found, rows)
+    codes = _draw_rows(cast, again, (rows, found.context[rows]), rng, evidence)
     return again, _log_weight(cast, again, rows, codes, evidence)
 
 
@@ -205,27 +226,59 @@ def _log_weight(
     ) + cast.generator.log_weight(given, codes[:, history.rest], rest)
 
 
-def _copied(found: Turns) -> Turns:
-    return replace(
+def _copied(found: Turns, rows: Ints) -> Turns:
+    """A copy in which some rows, about to be drawn anew, repeat nothing."""
+    again = replace(
         found,
         codes=found.codes.copy(),
         sources=found.sources.copy(),
         current=found.current.copy(),
     )
+    again.sources[rows] = again.current[rows] = -1
+    return again
 
 
 def _draw_rows(
     cast: Cast,
     found: Turns,
-    rows: Ints,
+    asked: tuple[Ints, Codes],
     rng: np.random.Generator,
     evidence: Mapping[str, Codes] = MappingProxyType({}),
 ) -> Codes:
-    """Draws codes of rows whose context and time are there, in place; answers the generator's."""
-    known, history = found.context[rows], cast.history
+    """Draws codes of rows with their context, in place; answers the generator's."""
+    (rows, known), history = asked, cast.history
+    codes = _chosen(cast, known, evidence, rng)
+    if cast.repeating:
+        _draw_repeats(cast, found, asked, (codes, evidence), rng)
+    else:
+        _set_codes(cast, found, rows, codes)
+    if history.chooser is not None:
+        given_codes = history.with_choices(known, codes, found.codes[rows])
+        rest = _of(evidence, history, history.rest)
+        codes[:, history.rest] = cast.generator.sample(given_codes, rest, rng)
+        for column in history.rest:
+            found.codes[rows, cast.places[column]] = codes[:, column]
+    return codes
+
+
+def _set_codes(cast: Cast, found: Turns, rows: Ints, codes: Codes) -> None:
+    """Puts what was drawn into its place, in place; codes of repeats count as the highest one."""
+    own = found.codes[rows]
+    own[:, cast.places] = np.minimum(codes, cast.highest)
+    found.codes[rows] = own
+
+
+def _draw_repeats(
+    cast: Cast,
+    found: Turns,
+    asked: tuple[Ints, Codes],
+    drawn: tuple[Codes, Mapping[str, Codes]],
+    rng: np.random.Generator,
+) -> None:
+    """Sets codes, in place, with those of rows that repeat what others have; draws others anew."""
+    (rows, known), (codes, evidence), history = asked, drawn, cast.history
     position, beat = cast.before[rows], _beat_rows(cast, found, rows)
     followers, earlier = _older(cast, found, rows, position)
-    codes = _chosen(cast, known, evidence, rng)
     for _ in range(_REDRAWS):
         how = history.repeats(codes)
         bad = _impossible(how, position, beat, (followers, earlier)).any(axis=1)
@@ -236,29 +289,18 @@ def _draw_rows(
         codes[wrong] = _chosen(cast, known[wrong], given, rng)
     how = history.repeats(codes)
     how[_impossible(how, position, beat, (followers, earlier))] = NEW
-    fresh = history.spread(codes)
-    for place in history.places:
-        limit = history.features[place].size - 1
-        found.codes[rows, place] = np.minimum(fresh[:, place], limit)
-        found.sources[rows, place] = found.current[rows, place] = -1
-        if how[:, place].any():
-            way = how[:, place], followers[:, place]
-            own, turn = found.codes[:, place], (rows, position)
-            repeating, taken = repeated(own, turn, way, found.places, rng)
-            root = found.sources[taken, place]
-            found.codes[rows[repeating], place] = found.codes[taken, place]
-            found.sources[rows[repeating], place] = np.where(root < 0, taken, root)
-            now = np.flatnonzero(how[:, place] == CURRENT)
-            found.current[rows[now], place] = beat[now]
-            if len(now):
-                found.codes[rows[now], place] = cast.shared[int(place)][beat[now]]
-    if history.chooser is not None:
-        given_codes = history.with_choices(known, codes, found.codes[rows])
-        rest = _of(evidence, history, history.rest)
-        codes[:, history.rest] = cast.generator.sample(given_codes, rest, rng)
-        for column in history.rest:
-            found.codes[rows, history.places[column]] = codes[:, column]
-    return codes
+    _set_codes(cast, found, rows, codes)
+    for place in cast.places[how[:, cast.places].any(axis=0)]:
+        way = how[:, place], followers[:, place]
+        own, turn = found.codes[:, place], (rows, position)
+        repeating, taken = repeated(own, turn, way, found.places, rng)
+        root = found.sources[taken, place]
+        found.codes[rows[repeating], place] = found.codes[taken, place]
+        found.sources[rows[repeating], place] = np.where(root < 0, taken, root)
+        now = np.flatnonzero(how[:, place] == CURRENT)
+        found.current[rows[now], place] = beat[now]
+        if len(now):
+            found.codes[rows[now], place] = cast.shared[int(place)][beat[now]]
 
 
 def _chosen(
@@ -331,12 +373,11 @@ def _impossible(how: Repeats, position: Ints, beat: Ints, older: tuple[Ints, Boo
 def _with_present(
     cast: Cast, found: Turns, rows: Ints, given: tuple[Codes, _Way], rng: np.random.Generator
 ) -> Codes:
-    """The context of one turn's rows, once they have their times."""
-    known, way = given
+    """What one turn's rows have by their times, which they get here."""
+    past, way = given
     history, clock = cast.history, cast.history.clock
     if clock is None or cast.time is None:
-        return known
-    past = known[:, cast.base.shape[1] :]
+        return np.empty((len(rows), 0), np.int32)
     later = bool(past.any())
     if clock.walk is not None and cast.beat is not None:
         _set_beats(cast, found, rows, (past, later), rng)
@@ -354,8 +395,7 @@ def _with_present(
     place = [f.name for f in history.features].index(clock.column)
     found.codes[rows, place] = times
     there = found.places[rows], _company(cast, found.places, rows, later=later)
-    present = history.present_codes(times, since, found.ticks[rows], there, cast.beat)
-    return np.concatenate([known, present], axis=1)
+    return history.present_codes(times, since, found.ticks[rows], there, cast.beat)
 
 
 def _set_later(
@@ -367,7 +407,7 @@ def _set_later(
         return
     before, after = found.ticks[rows - 1], cast.after[rows]
     ahead = ahead_codes(clock.since_previous, cast.beat, cast.owners[rows], before, after)
-    asked = np.concatenate([cast.base[rows][:, cast.timely], past, ahead.codes], axis=1)
+    asked = np.concatenate([cast.heard[rows], past, ahead.codes], axis=1)
     since, bounds = clock.since_previous, (before, way.highest)
     found.ticks[rows] = _later_ticks(clock.later, since, asked, bounds, rng)
 
@@ -386,7 +426,7 @@ def _set_beats(
         here = _so_far(cast, found.places, rows)
     state = before, here, cast.after[rows]
     told = ahead(cast.beat, cast.history.beat_features, owners, state)
-    asked = np.concatenate([cast.base[rows][:, cast.timely], past, told.codes], axis=1)
+    asked = np.concatenate([cast.heard[rows], past, told.codes], axis=1)
     steps = clock.walk.sample(asked, {}, rng)[:, 0]
     found.places[rows] = advanced(cast.beat, owners, before, steps)
     found.ticks[rows] = cast.beat.ticks_at(found.places[rows])
@@ -397,7 +437,7 @@ def _set_beats(
 
 def _company(cast: Cast, places: Ints, rows: Ints, *, later: bool) -> Ints:
     """How many siblings in a row before each one share its own beat."""
-    if not later:
+    if not later or cast.beat is None:
         return np.zeros(len(rows), np.int64)
     return np.where(places[rows] == places[rows - 1], _so_far(cast, places, rows), 0)
 
@@ -413,7 +453,7 @@ def _so_far(cast: Cast, places: Ints, rows: Ints) -> Ints:
 
 
 def _first_ticks(cast: Cast, clock: Clock, rows: Ints, rng: np.random.Generator) -> Ints:
-    given, origins = cast.base[rows][:, cast.timely], cast.origins[rows]
+    given, origins = cast.heard[rows], cast.origins[rows]
     started = cast.started[rows] & (clock.start is not None)
 
     def drawn(left: Ints) -> Ints:

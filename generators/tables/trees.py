@@ -92,6 +92,8 @@ class Trees(Untrained):
         Evidence is exact, p(rest | context, evidence), for features that lead `order`; a feature
         drawn before a given one does not know of it.
         """
+        if len(context) <= _BLOCK:
+            return self._drawn(context, evidence, rng.random((len(context), len(self.names))))
         rows = np.empty((len(context), len(self.names)), np.int32)
         for start in range(0, len(rows), _BLOCK):
             block = slice(start, start + _BLOCK)
