@@ -133,9 +133,14 @@ def _drawn(job: Job, codes: Codes, values: Values, edges: Ints) -> Drawn:
 
 def _refused(job: Job, values: Values) -> Ints:
     """Rows that repeat a unique key or break a check, as far as their columns are drawn."""
+    if job.seen.is_sound(job.table, values):
+        return np.empty(0, np.int64)
     rules = _keeper(job, values)
     broken = pardoned(job, rules, rules.broken(values)).any(axis=1)
-    return np.union1d(repeats_of(job, values), np.flatnonzero(broken))
+    found = np.union1d(repeats_of(job, values), np.flatnonzero(broken))
+    if not len(found):
+        job.seen.sound = job.table, dict(values)
+    return found
 
 
 def _keeper(job: Job, values: Values) -> Keeper:
@@ -194,10 +199,11 @@ def _mended(job: Job, values: Values) -> Values:
     rules = _keeper(job, values)
     left: list[int] = []
     for attempt in range(_ROUNDS):
-        rng = job.randomness("mend", attempt)
-        free = free_columns(job, values, rng, last=attempt >= _PATIENCE)
-        values = mended(rules, values, free, rng)
-        move(job, values, attempt)
+        if not job.seen.is_sound(job.table, values):
+            rng = job.randomness("mend", attempt)
+            free = free_columns(job, values, rng, last=attempt >= _PATIENCE)
+            values = mended(rules, values, free, rng)
+            move(job, values, attempt)
         _separate(job, values)
         values = pinned(job, held(job, values))
         left.append(len(_refused(job, values)))

@@ -57,9 +57,27 @@ def _held(
     for tight in (False, True) if again else (False,):
         for step in steps:
             scene = DrawnScene(job, found, below)
-            if scene.shows(step):
-                found[step.target[1]] = _realised(job, scene, step, tight=tight)
+            if not scene.shows(step) or _is_idle(job, step, found):
+                continue
+            before = found[step.target[1]]
+            found[step.target[1]] = _realised(job, scene, step, tight=tight)
+            if found[step.target[1]] is before:
+                job.seen.idle[step.number] = _read(job, step, found)
     return found
+
+
+def _is_idle(job: Job, step: Step, values: Values) -> bool:
+    """Whether a step had nothing to change when it last looked at the very same columns."""
+    known = job.seen.idle.get(step.number, ())
+    read = _read(job, step, values)
+    return len(known) == len(read) and all(a is b for a, b in zip(known, read, strict=True))
+
+
+def _read(job: Job, step: Step, values: Values) -> tuple[pa.Array, ...]:
+    """The columns of a job's own table that a step may read; those of other tables stay."""
+    names = {column for table, column in (*step.reads, step.target) if table == job.table.name}
+    names |= {column for key in job.table.foreign_keys for column in key.columns}
+    return tuple(values[name] for name in sorted(names & values.keys()))
 
 
 def _realised(job: Job, scene: DrawnScene, step: Step, *, tight: bool) -> pa.Array:

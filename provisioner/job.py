@@ -81,6 +81,26 @@ class Drawn:
     edges: Ints = field(default_factory=lambda: np.empty(0, np.int64))
 
 
+@dataclass(slots=True)
+class Seen:
+    """What drawing a job has looked at: columns that are the very same need no second look.
+
+    Attributes:
+        idle: per step of a rule that had nothing to change, by its number, what it read.
+        sound: the values of which nothing was refused, with the table whose checks were asked.
+    """
+
+    idle: dict[int, tuple[pa.Array, ...]] = field(default_factory=dict)
+    sound: tuple[Table, Values] | None = None
+
+    def is_sound(self, table: Table, values: Values) -> bool:
+        """Whether nothing is refused of these values, as far as is known."""
+        if self.sound is None or self.sound[0] is not table:
+            return False
+        known = self.sound[1]
+        return known.keys() == values.keys() and all(values[c] is known[c] for c in values)
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One table to draw in one shard, with all that its values depend on.
@@ -88,6 +108,7 @@ class Job:
     Attributes:
         made: the hand-made rows in the shard, by their number in their file.
         seats: their positions among the rows.
+        seen: what was looked at already.
     """
 
     setting: Setting
@@ -100,6 +121,7 @@ class Job:
     context: Matrix
     made: Ints
     seats: Ints
+    seen: Seen = field(default_factory=Seen)
 
     def randomness(self, *purpose: object) -> np.random.Generator:
         """A stream for one purpose within this table and shard."""

@@ -101,6 +101,8 @@ class Order:
             return drawing.scene.values(Term(drawing.target))
         low, high = (magnitudes(drawing.scene.values(t), scale) for t in rule.terms)
         wrong = np.flatnonzero(broken(low, high, rule.form))
+        if not len(wrong):
+            return drawing.scene.values(Term(drawing.target))
         upwards = drawing.target == rule.terms[1].column and not rule.terms[1].keys
         gaps = _gaps(state["gaps"], len(wrong), drawing)
         anchor = (low if upwards else high).values[wrong]
