@@ -42,8 +42,8 @@ def adopt(
     for note in _notes(model.schema, found):
         listen(Stated(note))
     judge()
-    filled, fed = _filled(plan, found), _feeding(plan, found)
-    target.adopt(plan.fingerprint, plan.as_json(), filled, {s.name for s in fed})
+    tables, fed = filled(plan, found), _feeding(plan, found)
+    target.adopt(plan.fingerprint, plan.as_json(), tables, {s.name for s in fed})
     ledger = target.ledger()
     count = len(ledger.dropped or ()) if ledger else 0
     listen(
@@ -109,9 +109,9 @@ def take_back(target: Target) -> tuple[TableName, ...]:
             "the load created the schema of this database, and has none to go back to; drop the "
             "database instead"
         )
-    filled = _filled(read_plan(ledger.plan), target.schema())
-    target.abandon(filled)
-    return tuple(table.name for table in filled)
+    tables = filled(read_plan(ledger.plan), target.schema())
+    target.abandon(tables)
+    return tuple(table.name for table in tables)
 
 
 def start_over(model: DatabaseModel, plan: Plan, target: Target) -> tuple[TableName, ...]:
@@ -143,9 +143,9 @@ def start_over(model: DatabaseModel, plan: Plan, target: Target) -> tuple[TableN
                 "empty database"
             )
         missing = tuple(remaining_steps(model, earlier, ledger))
-    filled = _filled(earlier, target.schema())
-    target.abandon(filled, missing)
-    return tuple(table.name for table in filled)
+    tables = filled(earlier, target.schema())
+    target.abandon(tables, missing)
+    return tuple(table.name for table in tables)
 
 
 def refuse_source(model: DatabaseModel, target: Target) -> None:
@@ -218,7 +218,7 @@ def referenced(schema: Schema, name: TableName) -> tuple[Column, ...]:
     return tuple(column for column in schema.table(name).columns if column.name in names)
 
 
-def _filled(plan: Plan, found: Schema) -> list[Table]:
+def filled(plan: Plan, found: Schema) -> list[Table]:
     """The tables of a target that a plan fills."""
     names = {name for tree in plan.trees for name in tree.tables} - plan.keeps
     return [table for table in found.tables if table.name in names]
@@ -226,8 +226,8 @@ def _filled(plan: Plan, found: Schema) -> list[Table]:
 
 def _feeding(plan: Plan, found: Schema) -> list[Sequence]:
     """The sequences of a target that feed tables that a plan fills."""
-    filled = {table.name for table in _filled(plan, found)}
-    return [sequence for sequence in found.sequences if sequence.table in filled]
+    tables = {table.name for table in filled(plan, found)}
+    return [sequence for sequence in found.sequences if sequence.table in tables]
 
 
 def _differences(

@@ -99,6 +99,19 @@ class HandMade:
 
 
 @dataclass(frozen=True, slots=True)
+class Added:
+    """Rows that were added to those that a target held.
+
+    Attributes:
+        fingerprint: of the plan of these rows alone.
+        shards: how many shards each tree had before them.
+    """
+
+    fingerprint: str
+    shards: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TreePlan:
     """A tree of owners, root first, and the rows of each of its tables, shard by shard."""
 
@@ -134,6 +147,7 @@ class Plan:
         edge_cases: share of the rows of each table that hold values at the edge.
         carried: tables whose rows are in the model, by name.
         accepted_risk: why the model is used though attacks on it failed; empty where none did.
+        added: what was added to the first rows, in order; shards of before come first.
     """
 
     model: str
@@ -151,6 +165,7 @@ class Plan:
     edge_cases: float = 0.0
     carried: tuple[TableName, ...] = ()
     accepted_risk: str = ""
+    added: tuple[Added, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -190,6 +205,12 @@ class Plan:
         """The rows of a table; KeyError where the plan has no such table."""
         tree = self.trees[self.tree(table)]
         return tree.layouts[tree.tables.index(table)]
+
+    def before(self, table: TableName) -> int:
+        """How many rows of a table were there before others were added; 0 where none were."""
+        if not self.added:
+            return 0
+        return sum(self.layout(table).rows[: self.added[-1].shards[self.tree(table)]])
 
     def tree(self, table: TableName) -> int:
         """The number of the tree that holds a table."""
@@ -411,9 +432,7 @@ def _tree(
     shards = min(max(1, ceil(sum(totals.values()) / _SHARD_ROWS)), max(1, totals[tables[0]]))
     read = read_by(model, request.scenarios)
     drawn = [n for n in tables if n not in model.carried]
-    if shards > 1 and not all(
-        _is_apart(model, n) and _is_alone(model, n, read.get(n, frozenset())) for n in drawn
-    ):
+    if shards > 1 and not all(is_apart(model, n, read.get(n, frozenset())) for n in drawn):
         shards = 1
     if fixed.get(tables[0], 0) * shards > totals[tables[0]]:
         shards = 1
@@ -423,6 +442,14 @@ def _tree(
         weights = [1.0] * shards if key is None else [float(r) for r in layouts[key.parent].rows]
         layouts[name] = KeyLayout(tuple(int(n) for n in spread(totals[name], weights)))
     return TreePlan(tables, tuple(layouts[name] for name in tables))
+
+
+def is_apart(model: DatabaseModel, name: TableName, read: frozenset[str] = frozenset()) -> bool:
+    """Whether rows of a table may be drawn in several shards that know nothing of each other.
+
+    `read` are the columns that scenarios read.
+    """
+    return _keeps_apart(model, name) and _is_alone(model, name, read)
 
 
 def _is_alone(model: DatabaseModel, name: TableName, read: frozenset[str]) -> bool:
@@ -437,7 +464,7 @@ def _is_alone(model: DatabaseModel, name: TableName, read: frozenset[str]) -> bo
     return all(is_local(table, model.tables[name], unique, ruled) for unique in plain)
 
 
-def _is_apart(model: DatabaseModel, name: TableName) -> bool:
+def _keeps_apart(model: DatabaseModel, name: TableName) -> bool:
     """Whether a shard alone can keep every exclusion of a table: each holds the owner's key."""
     table, owner = model.schema.table(name), model.owners.get(name)
     found = [overlap(table, exclusion) for exclusion in table.exclusions]

@@ -98,19 +98,22 @@ def _reference_values(
         return with_nulls(job, key.columns, found, (codes == 0) & reference.nullable)
     reachable = job.setting.reachable(key)
     null = ((codes == 0) & reference.nullable) | np.full(len(rows), len(reachable) == 0)
-    if reference.mode is Mode.UNIQUE or _is_single(job, key, len(reachable)):
-        null |= job.indexes[rows] >= len(reachable)
+    number, there = job.indexes[rows] - job.setting.plan.before(key.table), _before(job, key)
+    fresh = reachable[reachable >= there]
+    if reference.mode is Mode.UNIQUE or _is_single(job, key, len(fresh)):
+        null |= number >= len(fresh)
         _check_room(job, key, null)
-        indexes = scatter(np.where(null, 0, job.indexes[rows]), max(1, len(reachable)))
-        return referenced(job, key, reachable[indexes] if len(reachable) else indexes, null)
+        indexes = scatter(np.where(null, 0, number), max(1, len(fresh)))
+        return referenced(job, key, fresh[indexes] if len(fresh) else indexes, null)
     parents = job.setting.plan.layout(key.parent).total
     rng = job.randomness("->", key.name, attempt)
     clusters = job.setting.model.tables[key.parent].clusters
     inside = np.maximum(codes.astype(np.int64) - reference.nullable, 0)
     indexes = clusters.draw(inside, max(1, parents), rng)
     if (job.table.name, key.name) in job.setting.covering:
-        first = job.indexes[rows]
-        indexes = np.where(first < parents, scatter(first % max(1, parents), parents), indexes)
+        more = parents - there
+        own = there + scatter(number % max(1, more), more)
+        indexes = np.where(number < more, own, indexes)
     if 0 < len(reachable) < parents:
         others = rng.choice(reachable, len(rows))
         indexes = np.where(np.isin(indexes, reachable), indexes, others)
@@ -118,9 +121,14 @@ def _reference_values(
     return referenced(job, key, indexes, null)
 
 
+def _before(job: Job, key: ForeignKey) -> int:
+    """How many rows of a key's parent have theirs already, where rows are added to others."""
+    return job.setting.plan.before(key.parent)
+
+
 def _is_single(job: Job, key: ForeignKey, room: int) -> bool:
     """Whether rows lead to a row each by a rule that nobody declared, and there is room for it."""
-    rows = job.setting.plan.layout(key.table).total
+    rows = job.setting.plan.layout(key.table).total - job.setting.plan.before(key.table)
     return (job.table.name, key.name) in job.setting.single and rows <= room
 
 

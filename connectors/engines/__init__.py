@@ -284,6 +284,13 @@ class Target(Reader, Writer, Protocol):
         """
         ...
 
+    def extend(self, fingerprint: str, plan: str, filled: Sequence[Table]) -> None:
+        """Puts another plan in the place of a finished one whose rows stay, and readies tables.
+
+        What slows or blocks a load is written into the ledger and dropped as `adopt` does.
+        """
+        ...
+
     def abandon(self, filled: Sequence[Table], missing: Sequence[DdlItem] = ()) -> None:
         """Takes back a load, in one transaction.
 

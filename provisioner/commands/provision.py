@@ -44,6 +44,7 @@ _COMPLETE = "the load is complete; run `provisioner verify` to check it"
 @click.option("--trust-ddl", is_flag=True, help="Create functions in untrusted languages, too.")
 @click.option("--no-verify", is_flag=True, help="Do not check the target at the end.")
 @click.option("--truncate", is_flag=True, help="Empty what an earlier load filled; start over.")
+@click.option("--append", is_flag=True, help="Add rows to those that an earlier load wrote.")
 @click.option(
     "--swap", is_flag=True, help="Build beside the target; replace it once that is verified."
 )
@@ -61,33 +62,33 @@ def provision(
     html: Path | None,
     no_verify: bool,
     truncate: bool,
+    append: bool,
     swap: bool,
     abort: bool,
     **request: Any,
 ) -> int:
     """Fill a database without rows and verify it.
 
-    Creates the schema, or uses the one there; has some rows judged, then generates and loads them
-    all. Run again after a stop, it resumes.
+    Creates the schema or uses the one there, has some rows judged, loads all; run again, resumes.
     """
     from provisioner import documents, rendering
     from provisioner.gate import to_gate
     from provisioner.workers.crews import Workers
 
-    if swap:
-        _check_alone(any((no_verify, truncate, abort, request["keep"])))
+    _check_alone((swap, append, no_verify), (truncate, abort, request["keep"]))
     if abort:
         return _aborted(target, output)
     planning = opening.planned(file, target=target, **request)
     model, planned, _ = planning
     if any(finding.stops for finding in planned.findings):
         return _not_begun(output, planned)
-    crew = Workers(
-        _aside(model, target) if swap else target, workers, ray, max_rate, max_connections
-    )
+    url = _aside(model, target) if swap else target
+    crew = Workers(url, workers, ray, max_rate, max_connections)
     try:
         with terminal.listening(output, _totals(planned)) as listen:
-            asked = _Asked(truncate, None if no_verify else to_gate(request["config"]), html)
+            asked = _Asked(
+                truncate, append, None if no_verify else to_gate(request["config"]), html
+            )
             loaded, report = _filled(planning, crew, asked, listen)
             if swap and report is not None:
                 _swapped(target, report, listen)
@@ -106,6 +107,7 @@ class _Asked:
     """What is asked for beside the load itself."""
 
     truncate: bool
+    append: bool
     gate: "Gate | None"
     html: Path | None
 
@@ -126,7 +128,10 @@ def _filled(
     with open_target(crew.url) as opened:
         if asked.truncate:
             _emptied(model, planned, opened, listen)
-        _check_room(planned, opened, crew.url, listen)
+        if asked.append or not opened.ledger():
+            _check_room(planned, crew.url, listen)
+        if asked.append:
+            planned = _appended(model, planned, opened, listen)
         with terminal.keeping(_RESUMED):
             loaded = load(model, planned, opened, listen, given, crew)
         with terminal.keeping(_COMPLETE):
@@ -137,11 +142,14 @@ def _filled(
     return loaded, report
 
 
-def _check_alone(others: bool) -> None:
-    if others:
+def _check_alone(asked: tuple[bool, bool, bool], others: tuple[object, ...]) -> None:
+    swap, append, unverified = asked
+    if append and any(others):
+        raise click.UsageError("--append adds rows; leave out --truncate, --abort and --keep")
+    if swap and (append or unverified or any(others)):
         raise click.UsageError(
             "--swap makes a new database and verifies it; leave out --no-verify, --truncate, "
-            "--abort and --keep"
+            "--append, --abort and --keep"
         )
 
 
@@ -160,13 +168,21 @@ def _swapped(target: str, report: "Report", listen: Listener) -> None:
         listen(Stated("the target was not replaced, since the new database was not verified"))
 
 
-def _check_room(planned: "Plan", opened: "Target", target: str, listen: Listener) -> None:
+def _check_room(planned: "Plan", target: str, listen: Listener) -> None:
     from connectors.engines import server_facts
     from provisioner.disk import check_room
 
-    said = None if opened.ledger() else check_room(planned, server_facts(target))
+    said = check_room(planned, server_facts(target))
     if said is not None:
         listen(Stated(said))
+
+
+def _appended(
+    model: "DatabaseModel", planned: "Plan", target: "Target", listen: Listener
+) -> "Plan":
+    from provisioner.appending import append
+
+    return append(model, planned, target, listen)
 
 
 def _emptied(model: "DatabaseModel", planned: "Plan", target: "Target", listen: Listener) -> None:

@@ -225,12 +225,29 @@ class PostgresqlTarget(PostgresqlReader):
             dropped = suspended(self.session, self.url, filled)
             self._open_ledger(fingerprint, plan)
             record(self.session, sequences)
-            self.session.execute(_DROPPED.encode())
-            with self.session.cursor() as cursor:
-                cursor.executemany(
-                    "INSERT INTO provisioner.dropped VALUES (%s, %s, %s, %s, %s)",
-                    [(i.number, i.kind, i.schema, i.name, i.statement) for i in dropped],
-                )
+            self._note_dropped(dropped)
+
+    def extend(self, fingerprint: str, plan: str, filled: Sequence[Table]) -> None:
+        """See `Target`."""
+        with self._transaction(), told("preparing the tables"):
+            locked(self.session, filled)
+            dropped = suspended(self.session, self.url, filled)
+            self.session.execute(
+                "UPDATE provisioner.plan SET fingerprint = %s, plan = %s, finished_at = NULL",
+                (fingerprint, plan),
+            )
+            self.session.execute("DELETE FROM provisioner.step")
+            self.session.execute("DROP TABLE IF EXISTS provisioner.dropped")
+            self._note_dropped(dropped)
+
+    def _note_dropped(self, items: Sequence[DdlItem]) -> None:
+        """Writes what comes back after the rows into the ledger."""
+        self.session.execute(_DROPPED.encode())
+        with self.session.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO provisioner.dropped VALUES (%s, %s, %s, %s, %s)",
+                [(i.number, i.kind, i.schema, i.name, i.statement) for i in items],
+            )
 
     def abandon(self, filled: Sequence[Table], missing: Sequence[DdlItem] = ()) -> None:
         """See `Target`."""
