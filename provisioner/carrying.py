@@ -3,14 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import pyarrow.compute as pc
-
 from connectors.profile import UnitPath
 from connectors.schema import ForeignKey, Schema, Table, TableName
 from generators.ciphers import Cipher
-from generators.columns import Sample
-from generators.facts import Training
-from generators.privacy.classify import semantic
+from generators.classes import Classes
+from generators.privacy.kinds import Class, Classified
 from provisioner.errors import NotPublic, WrongRequest
 from provisioner.report import Finding, Severity, acknowledged
 
@@ -79,18 +76,16 @@ def check_keys(schema: Schema, carrying: Carrying) -> None:
 
 
 def check_public(
-    schema: Schema,
     carrying: Carrying,
     paths: Paths,
-    training: Mapping[TableName, Training],
+    classes: Classes,
 ) -> None:
     """Makes sure that nothing personal is copied, unless somebody knows of it.
 
     Args:
-        schema: what is read.
-        carrying: which of its tables are copied.
+        carrying: which tables are copied.
         paths: each table's way to its privacy unit, copied or not.
-        training: the rows of each table.
+        classes: what each column says of people.
 
     Raises:
         NotPublic: a copied table has personal columns, or belongs to a privacy unit.
@@ -98,32 +93,26 @@ def check_public(
     found = (
         Finding("personal-copy", Severity.ERROR, str(name), why)
         for name in sorted(carrying.copied)
-        if (why := _why_not(schema.table(name), paths[name], training[name]))
+        if (why := _why_not(paths[name], classes[name]))
     )
     findings = acknowledged(found, carrying.acknowledged)
     if any(finding.stops for finding in findings):
         raise NotPublic(findings)
 
 
-def _why_not(table: Table, path: UnitPath, training: Training) -> str:
+def _why_not(path: UnitPath, classes: Mapping[str, Classified]) -> str:
     """Why a table is not public; empty where nothing speaks against it."""
-    personal = [f"{column} ({kind})" for column, kind in personal_columns(table, training).items()]
+    personal = [f"{column} ({kind})" for column, kind in personal_columns(classes).items()]
     reasons = [f"it holds personal columns: {', '.join(personal)}"] if personal else []
     if path.unit is not None:
         reasons.append(f"its rows belong to those of {path.unit}, a privacy unit")
     return "; ".join(reasons)
 
 
-def personal_columns(table: Table, training: Training) -> Mapping[str, str]:
-    """The kind of each column that identifies people, by its name and its values."""
-    found = {}
-    for column in table.written:
-        values = training.rows[column.name].combine_chunks()
-        there = values.is_valid().to_numpy(zero_copy_only=False)
-        kind = semantic(table.name, column, Sample(pc.drop_null(values), training.units[there]))
-        if kind is not None:
-            found[column.name] = kind
-    return found
+def personal_columns(classes: Mapping[str, Classified]) -> Mapping[str, str]:
+    """The kind of each column that tells of people; those that nothing is known of have none."""
+    told = {Class.PERSONAL, Class.QUASI}
+    return {n: c.kind for n, c in classes.items() if c.group in told and c.kind is not None}
 
 
 def every_key(table: Table) -> tuple[ForeignKey, ...]:

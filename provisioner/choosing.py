@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from connectors.datatypes import Kind
+from connectors.datatypes import DataType, Kind
 from connectors.schema import Column, Schema, Table, TableName
-from generators.facts import Training
+from generators.classes import Classes
 from generators.masks import KEEP, masks, suits
 from provisioner.carrying import Carrying, every_key, personal_columns
 from provisioner.errors import NotPublic, WrongRequest
@@ -24,6 +24,8 @@ _BY_TYPE = {
     Kind.OTHER: "nothing",
 }
 """What becomes of a column of which nothing is known; numbers, dates and labels stay."""
+_OF_PEOPLE = ("text", "number", "shift", "uuid", "json", "bytes")
+"""What becomes of a personal column whose kind has no mask: the first that suits its type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,8 @@ class _Known:
         return self.carrying.masked.get(place[0], {}).get(place[1])
 
 
-def chosen_masks(
-    schema: Schema, carrying: Carrying, training: Mapping[TableName, Training]
-) -> Chosen:
-    """The mask of each column, both ends of every foreign key alike.
+def chosen_masks(schema: Schema, carrying: Carrying, classes: Classes) -> Chosen:
+    """The mask of each column, by what it says of people; both ends of every foreign key alike.
 
     Raises:
         WrongRequest: a mask that does not suit its column, or two that are said of one key.
@@ -58,7 +58,7 @@ def chosen_masks(
     personal = {
         (table.name, column): kind
         for table in tables
-        for column, kind in personal_columns(table, training[table.name]).items()
+        for column, kind in personal_columns(classes[table.name]).items()
     }
     known = _Known(schema, carrying, personal)
     found = {
@@ -114,7 +114,7 @@ def _default(known: _Known, group: tuple[Place, ...], place: Place) -> str:
     datatype = known.column(place).datatype
     if kinds:
         [kind] = kinds if len(kinds) == 1 else ["text"]
-        return kind if kind in masks() else "text"
+        return _of_kind(kind, datatype)
     if any(_is_alone(known.schema.table(t), c) for t, c in group):
         if datatype.kind in {Kind.INTEGER, Kind.DECIMAL}:
             return "number"
@@ -122,6 +122,14 @@ def _default(known: _Known, group: tuple[Place, ...], place: Place) -> str:
             return "text"
     element = datatype.element if datatype.kind is Kind.ARRAY else None
     return _BY_TYPE.get((element or datatype).kind, KEEP)
+
+
+def _of_kind(kind: str, datatype: DataType) -> str:
+    """The mask of a personal column: its kind's where there is one, or that of its type."""
+    if kind in masks() and suits(kind, datatype):
+        return kind
+    fitting = (mask for mask in _OF_PEOPLE if suits(mask, datatype))
+    return next(fitting, "nothing")
 
 
 def _is_alone(table: Table, column: str) -> bool:

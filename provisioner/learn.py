@@ -31,6 +31,7 @@ from generators.tables import Epoch
 from generators.viewing import Library
 from provisioner.attacking import Evidence, attacked
 from provisioner.carrying import Carrying, check_keys, check_public, public
+from provisioner.choosing import chosen_masks
 from provisioner.declared import check_declared
 from provisioner.differential.asking import Privacy
 from provisioner.differential.standing import standing_in
@@ -249,7 +250,6 @@ def sampled(source: Source, learning: Learning, listen: Listener = silent) -> Sa
     shares = {**_shares(schema, source, paths), **dict.fromkeys(learning.carrying.copied, 1.0)}
     split = Split(paths, number(learning.seed, "holdout"), shares=shares)
     training = read(source, schema, split, listen)
-    check_public(schema, learning.carrying, known, training)
     support = Support(learning.k)
     classes = {
         name: table_classes(
@@ -257,6 +257,7 @@ def sampled(source: Source, learning: Learning, listen: Listener = silent) -> Sa
         )
         for name, part in training.items()
     }
+    check_public(learning.carrying, known, classes)
     return Sample(schema, ddl, split, training, classes)
 
 
@@ -270,8 +271,10 @@ def _masked(
     listen(StageStarted("mask", len(learning.carrying.masked), "tables"))
     found = {}
     support = Support(learning.k)
+    chosen = chosen_masks(sample.schema, learning.carrying, sample.classes)
+    carrying = replace(learning.carrying, masked=chosen)
     for name, rows in masked_tables(
-        source, sample.schema, learning.carrying, sample.split.paths, sample.training, support
+        source, sample.schema, carrying, sample.split.paths, sample.training, support
     ):
         found[name] = rows
         listen(Advanced("mask", 1, str(name)))

@@ -20,7 +20,6 @@ from generators.masking import elements, masked_column
 from generators.masks import Masking, masks
 from generators.privacy.support import Support
 from provisioner.carrying import Carrying, Paths
-from provisioner.choosing import chosen_masks
 from provisioner.errors import WrongRequest
 from provisioner.keeping import callable_functions, keeper
 from provisioner.subset import subset_rows
@@ -71,22 +70,20 @@ def masked_tables(
     Args:
         source: where they are read, in the snapshot that all else is read in.
         schema: the tables.
-        carrying: which of them are masked, and how.
+        carrying: which of them are masked, with the mask of each column that has one.
         paths: each table's way to its privacy unit.
         training: the rows that are learned from.
         support: the rule by which values may stay.
 
     Raises:
-        WrongRequest: there is no key, a mask does not suit its column or makes rows equal, or the
-            subset cannot be read or holds no row.
-        NotPublic: a personal column shall stay as it is.
+        WrongRequest: there is no key, a mask makes rows equal, or the subset cannot be read or
+            holds no row.
     """
     if carrying.cipher is None:
         raise WrongRequest(f"masks need a key; set {KEY}")
-    chosen = chosen_masks(schema, carrying, training)
     split = Split(paths, salt=0, holdout=0.0)
     rows = subset_rows(source, schema, carrying, split, training)
-    for name, kinds in sorted(chosen.items()):
+    for name, kinds in sorted(carrying.masked.items()):
         table, found = schema.table(name), rows[name]
         job = _Job(schema, table, training[name], support, carrying.cipher)
         yield name, Carried(support.carried(_masked(job, found, kinds)), kinds)

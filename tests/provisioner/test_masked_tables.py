@@ -13,6 +13,7 @@ from connectors.engines import open_source, open_target
 from connectors.schema import TableName
 from generators.archive import write_archive
 from generators.ciphers import Cipher
+from generators.classes import said
 from generators.model import DatabaseModel
 from provisioner.carrying import Carrying, Subset
 from provisioner.cli import main
@@ -199,6 +200,17 @@ def test_a_personal_column_stays_only_if_somebody_says_so(shop: str) -> None:
     hashes = frozenset(f.hash for f in refused.value.findings)
     known = Carrying(asked.copied, hashes, asked.masked, CIPHER)
     assert "phone" not in (learned(shop, known).carried[TableName("shop", "customer")].masks or {})
+
+
+def test_masks_follow_the_classes_that_a_person_gave(shop: str) -> None:
+    customer = TableName("shop", "customer")
+    given = {customer: {"born": said("personal"), "phone": said("plain")}}
+    asked = carrying("customer", customer={"phone": "keep"})
+    with open_source(shop) as source:
+        found = learn(source, Learning(invariants=False, carrying=asked, classes=given))
+    masks = found.carried[customer].masks or {}
+    assert masks["born"] == "shift"
+    assert "phone" not in masks
 
 
 def test_a_reviewer_is_told_what_is_masked_and_what_is_not(model: DatabaseModel) -> None:
