@@ -47,11 +47,13 @@ class Query:
         name: what the user calls it.
         sql: its text, with literals, which may be values of production.
         pattern: the same with a placeholder for each literal and no comment.
+        parameters: how many values it leaves open, as `$1` and on; its plan is a generic one then.
     """
 
     name: str
     sql: str
     pattern: str
+    parameters: int = 0
 
 
 @dataclass(frozen=True, slots=True)

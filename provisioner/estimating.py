@@ -1,6 +1,7 @@
 """Learns what the source's planner knows, and how it would answer the user's own queries."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,7 +9,7 @@ import pyarrow.compute as pc
 
 from connectors.datatypes import Kind
 from connectors.dialect.equalities import Equality, equalities
-from connectors.dialect.queries import read_queries
+from connectors.dialect.queries import open_queries, read_queries
 from connectors.engines import Source
 from connectors.errors import ConnectorError, WrongQuery
 from connectors.planner import Query
@@ -19,6 +20,10 @@ from generators.privacy.support import Support, distinct
 from provisioner.errors import WrongRequest
 from provisioner.events import Listener, Stated
 
+COUNTED = "pg_stat_statements"
+"""Stands for a file of queries where the source's own count of them is meant."""
+_MOST_TEXTS, _MOST_QUERIES = 1_000, 100
+"""Texts that are looked at, and queries that are kept, by the time that they took in all."""
 TEXTS = frozenset({Kind.TEXT, Kind.ENUM, Kind.UUID})
 """Kinds of columns whose values are invented, so that a query's literal need not be among them."""
 
@@ -39,6 +44,24 @@ def given_queries(file: Path | None) -> tuple[Query, ...]:
         ) from None
     except WrongQuery as error:
         raise WrongRequest(f"{file}: {error}") from None
+
+
+def counted_queries(source: Source) -> tuple[Query, ...]:
+    """The SELECTs that took most time in a source, by its pg_stat_statements, without literals.
+
+    Raises:
+        WrongRequest: the source does not count statements, or shows the role none that can be kept.
+    """
+    try:
+        found = tuple(islice(open_queries(source.counted_statements(_MOST_TEXTS)), _MOST_QUERIES))
+    except ConnectorError as error:
+        raise WrongRequest(f"--queries {COUNTED}: {error}") from None
+    if not found:
+        raise WrongRequest(
+            f"--queries {COUNTED}: it shows no SELECT of this database; run some, GRANT "
+            "pg_read_all_stats to the role, or give a file of SELECTs"
+        )
+    return found
 
 
 def estimated(

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from connectors.dialect.equalities import Equality, equalities, with_values
+from connectors.dialect.queries import open_queries
 from connectors.engines import Reader
 from connectors.errors import ConnectorError
 from connectors.planner import ColumnStatistics, Query, TableStatistics
@@ -156,11 +157,16 @@ def _plans(
     model: DatabaseModel, plan: Plan, target: Reader, gate: Gate
 ) -> tuple[Planned | Finding, ...]:
     """Each query that was learned and is given again, explained by the target."""
-    given = {query.name: query for query in gate.queries}
     known = {query.name: query for query in model.estimates.queries}
+    itself = open_queries(query.pattern for query in known.values())
+    given = {query.name: query for query in (*itself, *gate.queries)}
     if not given or not known:
         return ()
-    missing = (_note(name, "its plan was not learned") for name in given.keys() - known.keys())
+    missing = (
+        _note(query.name, "its plan was not learned")
+        for query in gate.queries
+        if query.name not in known
+    )
     if not _is_same_size(model, plan):
         text = "plans are compared where there are as many rows as in the source"
         return (_note("all", text),)

@@ -147,10 +147,24 @@ def output(command: Command) -> Command:
     )(command)
 
 
-def queries(said: str) -> Callable[[Command], Command]:
-    """The option that names a file with the user's own queries."""
-    readable = click.Path(path_type=Path, exists=True, dir_okay=False)
-    return click.option("--queries", type=readable, metavar="FILE", help=said)
+def queries(said: str, *, or_counted: bool = False) -> Callable[[Command], Command]:
+    """The option that names a file with the user's own queries, or the source's count of them."""
+    kind = _Queries(path_type=Path, exists=True, dir_okay=False)
+    words = "FILE|pg_stat_statements" if or_counted else "FILE"
+    plain = click.Path(path_type=Path, exists=True, dir_okay=False)
+    return click.option("--queries", type=kind if or_counted else plain, metavar=words, help=said)
+
+
+class _Queries(click.Path):
+    """A file that is there, or the word that stands for none."""
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> str | bytes | os.PathLike[str]:
+        return value if value == "pg_stat_statements" else super().convert(value, param, ctx)
 
 
 def database(side: str, *, required: bool = True) -> Callable[[Command], Command]:

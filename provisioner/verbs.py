@@ -24,7 +24,7 @@ from provisioner.describe import Description, describe
 from provisioner.differential.asking import Privacy
 from provisioner.disk import check_room
 from provisioner.errors import Infeasible, WrongRequest
-from provisioner.estimating import given_queries
+from provisioner.estimating import COUNTED, counted_queries, given_queries
 from provisioner.events import Listener, Stated, silent
 from provisioner.gate import to_gate
 from provisioner.learn import Learning, models
@@ -53,7 +53,7 @@ class LearnOptions(TypedDict, total=False):
         seed: chooses which units are held out; 0 without it.
         as_of: the day that the rows stand for; today without it.
         acknowledge: hashes of findings that shall not stop it.
-        queries: a file of SELECTs whose plans are kept.
+        queries: a file of SELECTs whose plans are kept, or "pg_stat_statements".
         attacks: whether to attack the model at the end; yes without it.
         skip_unreadable: whether to leave out tables that the role may not read.
     """
@@ -147,10 +147,11 @@ def learn_database(
         raise WrongRequest(why)
     config = _config(options.get("config"))
     with open_source(source) as found:
-        asked = to_learning(
-            config, found, _learning(options, config), tuple(options.get("units", ()))
-        )
-        for model in models(found, asked, listen):
+        asked = _learning(options, config)
+        if options.get("queries") == COUNTED and asked.privacy is None:
+            asked = replace(asked, queries=counted_queries(found))
+        chosen = to_learning(config, found, asked, tuple(options.get("units", ())))
+        for model in models(found, chosen, listen):
             write_archive(model, Path(file))
     return model
 
@@ -263,7 +264,7 @@ def _learning(options: LearnOptions, config: Config) -> Learning:
         budget=options.get("budget", config.budget),
         carrying=Carrying(acknowledged=frozenset(options.get("acknowledge", ()))),
         attack=config.privacy.attacks.limits if attacked else None,
-        queries=given_queries(None if queries is None else Path(queries)),
+        queries=() if queries in {None, COUNTED} else given_queries(Path(str(queries))),
     )
     epsilon = options.get("epsilon", config.epsilon)
     if epsilon is None:

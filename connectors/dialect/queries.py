@@ -1,8 +1,9 @@
 """The queries of a file: single SELECTs that do nothing but read, with and without literals."""
 
+import hashlib
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import cast
 
 from sqlglot import exp, parse
@@ -35,6 +36,28 @@ def read_queries(text: str) -> tuple[Query, ...]:
     return found
 
 
+def open_queries(texts: Iterable[str]) -> Iterator[Query]:
+    """Those of some texts that are SELECTs with `$1` for every value, as a server counts them.
+
+    What is none, cannot be read, or holds a literal still, is passed over, and so is a second text
+    that differs in comments and blanks alone. A query is called by a digest of its text.
+    """
+    known = set()
+    for text in texts:
+        try:
+            tree = _tree("", text)
+        except WrongQuery:
+            continue
+        pattern = _pattern(tree)
+        if "?" in pattern or pattern in known:
+            continue
+        known.add(pattern)
+        named = (parameter.this.name for parameter in tree.find_all(exp.Parameter))
+        most = max((int(name) for name in named if name.isdecimal()), default=0)
+        name = f"statement {hashlib.sha256(pattern.encode()).hexdigest()[:8]}"
+        yield Query(name, pattern, pattern, most)
+
+
 def _parts(text: str) -> Iterator[tuple[str, str]]:
     """Names with the texts that follow them."""
     pieces = _NAME.split(text)
@@ -58,6 +81,10 @@ def _unnamed(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _query(name: str, text: str) -> Query:
+    return Query(name, text.strip().rstrip(";").rstrip(), _pattern(_tree(name, text)))
+
+
+def _tree(name: str, text: str) -> exp.Expression:
     """One query; what is told of a wrong one quotes nothing of it but its name."""
     try:
         trees = [tree for tree in parse(text, read=PlainCalls) if tree is not None]
@@ -70,8 +97,7 @@ def _query(name: str, text: str) -> Query:
         raise WrongQuery(f"query {name!r} is not one SELECT; expected nothing else")
     if any(isinstance(node, _WRITES) for node in tree.walk()):
         raise WrongQuery(f"query {name!r} writes or locks something; expected one that reads alone")
-    pattern = _pattern(cast("exp.Expression", tree))
-    return Query(name, text.strip().rstrip(";").rstrip(), pattern)
+    return cast("exp.Expression", tree)
 
 
 def _pattern(tree: exp.Expression) -> str:
@@ -79,5 +105,10 @@ def _pattern(tree: exp.Expression) -> str:
 
     A kind of literal that the parser keeps in a node of another kind is still written in quotes.
     """
-    bare = tree.transform(lambda node: exp.var("?") if isinstance(node, _CONSTANTS) else node)
+    bare = tree.transform(lambda node: exp.var("?") if _is_constant(node) else node)
     return _QUOTED.sub("?", str(bare.sql(dialect=PlainCalls, comments=False)))
+
+
+def _is_constant(node: exp.Expression) -> bool:
+    """Whether a node is a literal; the number of a parameter, as in `$1`, is none."""
+    return isinstance(node, _CONSTANTS) and not isinstance(node.parent, exp.Parameter)

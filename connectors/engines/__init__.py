@@ -178,6 +178,16 @@ class Source(Reader, Protocol):
         """The tables that the role may not read, or not all rows of, and why."""
         ...
 
+    def counted_statements(self, most: int) -> tuple[str, ...]:
+        """Texts of the statements that took most time, as the server counts them.
+
+        It has put `$1` and on in the place of their values.
+
+        Raises:
+            MissingTool: the server does not count statements.
+        """
+        ...
+
     def ddl(self, without: frozenset[TableName] = frozenset()) -> tuple[DdlItem, ...]:
         """The statements that recreate the schema, in a runnable order."""
         ...

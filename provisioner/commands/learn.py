@@ -2,7 +2,7 @@
 # ruff: noqa: PLC0415 - imports inside commands are what keeps the start short
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +58,9 @@ if TYPE_CHECKING:
 @click.option("--unit", multiple=True, metavar="TABLE", help="Whose data it is; repeatable.")
 @options.as_of("Day that the source's rows stand for; today without it.")
 @options.acknowledge
-@options.queries("Your own SELECTs, whose plans are kept, without literals, for `verify`.")
+@options.queries(
+    "Your own SELECTs, whose plans are kept, without literals, for `verify`.", or_counted=True
+)
 @click.option("--skip-unreadable", is_flag=True, help="Leave out tables the role may not read.")
 @click.option("--audit", is_flag=True, help="Count anew who holds each thing in the file.")
 @click.option("--no-attacks", is_flag=True, help="Do not attack the model at the end.")
@@ -82,10 +84,11 @@ def learn(
     from connectors.engines import open_source
     from provisioner.apply import to_learning
     from provisioner.carrying import Carrying
-    from provisioner.estimating import given_queries
+    from provisioner.estimating import COUNTED, counted_queries, given_queries
     from provisioner.learn import Learning
 
-    units, queries = learning.pop("unit"), given_queries(learning.pop("queries"))
+    units, queries = learning.pop("unit"), learning.pop("queries")
+    counted = queries == COUNTED
     carrying = Carrying(acknowledged=frozenset(learning.pop("acknowledge")))
     attack = None if no_attacks else config.privacy.attacks.limits
     kind = learning.pop("table_model")
@@ -93,13 +96,15 @@ def learn(
         kind=kind,
         carrying=carrying,
         attack=attack,
-        queries=queries,
+        queries=() if counted else given_queries(queries),
         privacy=options.privacy(learning.pop("epsilon"), learning.pop("delta")),
         **learning,
     )
     if audit and asked.privacy is not None:
         raise click.UsageError("--audit counts real rows; under --epsilon none were learned")
     with terminal.listening(output) as listen, open_source(source) as opened:
+        if counted and asked.privacy is None:
+            asked = replace(asked, queries=counted_queries(opened))
         chosen = to_learning(config, opened, asked, units)
         found = _written(_models(opened, update, chosen, listen), file)
         recounts = _audited(opened, file, chosen, listen) if audit else ()

@@ -110,6 +110,11 @@ class DrawnSource:
         """See `Reader`; plans follow from real rows, and so there are none."""
         return WrongQuery(f"{query.name}: differential privacy keeps no plans")
 
+    def counted_statements(self, most: int) -> tuple[str, ...]:
+        """See `Source`; there are no plans, so none is asked for."""
+        del most
+        return ()
+
     def counterpart(self, table: Table, column: str, value: str, rank: int | None) -> str | None:
         """See `Reader`; asked for plans alone."""
         del table, column, value, rank

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.dialect.equalities import Equality, equalities, with_values
-from connectors.dialect.queries import read_queries
+from connectors.dialect.queries import open_queries, read_queries
 from connectors.engines import open_source, open_target
-from connectors.errors import ConnectorError, RefusedStatement, WrongQuery
+from connectors.errors import ConnectorError, MissingTool, RefusedStatement, WrongQuery
 from connectors.planner import PlanNode, Query
 from connectors.schema import TableName
 
@@ -139,3 +139,49 @@ def test_a_refused_query_leaves_the_snapshot_usable(shop: str) -> None:
     assert known.indexes.keys() == {"customers_pkey"}
     # Two in three are NZ, one in three is AU.
     assert known.columns["country"].common == pytest.approx((2 / 3, 1 / 3))
+
+
+def test_of_counted_statements_open_selects_are_kept_once_without_comments() -> None:
+    texts = (
+        "SELECT * FROM orders WHERE id = $1 AND country = $2 /* for ann@mail.test */",
+        "select * from orders  where id = $1 and country = $2",
+        "SELECT 'left as it is', $1",
+        "DELETE FROM orders WHERE id = $1",
+        "SELECT interval $1",
+        "<insufficient privilege>",
+    )
+    [kept] = open_queries(texts)
+    assert kept.sql == kept.pattern == "SELECT * FROM orders WHERE id = $1 AND country = $2"
+    assert kept.parameters == 2
+    assert [q.name for q in open_queries([kept.pattern])] == [kept.name]
+
+
+def test_a_statement_with_open_values_has_the_plan_for_any_of_them(shop: str) -> None:
+    joined = "SELECT * FROM customers AS c JOIN orders ON customer = c.id WHERE"
+    columns = ("c.country", "no_such_column", "c.id")
+    queries = list(open_queries(f"{joined} {column} = $1" for column in columns))
+    with open_source(shop) as source:
+        found = [source.explained(query) for query in queries]
+    assert isinstance(found[1], RefusedStatement)
+    assert [isinstance(found[n], PlanNode) for n in (0, 2)] == [True, True], found
+
+
+def test_a_server_that_counts_no_statements_says_so(shop: str) -> None:
+    with open_source(shop) as source, pytest.raises(MissingTool, match="CREATE EXTENSION"):
+        source.counted_statements(10)
+
+
+def test_statements_that_a_server_counts_come_with_their_values_left_open(shop: str) -> None:
+    with psycopg.connect(shop, autocommit=True) as connection:
+        (loaded,) = connection.execute("SHOW shared_preload_libraries").fetchone() or ("",)
+        if "pg_stat_statements" not in loaded:
+            pytest.skip("optional: the server does not count statements")
+        connection.execute("CREATE SCHEMA watched")
+        connection.execute("CREATE EXTENSION pg_stat_statements SCHEMA watched")
+        connection.execute("SELECT * FROM orders WHERE country = 'a secret'")
+    with open_source(shop) as source:
+        texts = source.counted_statements(10)
+        plans = [source.explained(query) for query in open_queries(texts)]
+    assert "SELECT * FROM orders WHERE country = $1" in texts
+    assert not any("secret" in text or "pg_" in text for text in texts)
+    assert all(isinstance(plan, PlanNode) for plan in plans)

@@ -8,7 +8,7 @@ import psycopg
 from psycopg import sql
 
 from connectors.engines.postgresql.connection import told
-from connectors.errors import ConnectorError
+from connectors.errors import ConnectorError, MissingTool
 from connectors.planner import ColumnStatistics, PlanNode, Query, TableStatistics
 from connectors.schema import Schema, TableName
 
@@ -40,6 +40,19 @@ FROM pg_catalog.pg_stats AS s JOIN pg_catalog.pg_namespace AS n ON n.nspname = s
 JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = s.tablename
 WHERE s.inherited = (c.relkind = 'p')
 """
+_COUNTING = """
+SELECT n.nspname FROM pg_catalog.pg_extension AS e
+JOIN pg_catalog.pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements'
+"""
+# What asks for the catalog is no query of the user's; others' texts are shown to few roles.
+_COUNTED = """
+SELECT s.query FROM {} AS s JOIN pg_catalog.pg_database AS d ON d.oid = s.dbid
+WHERE d.datname = pg_catalog.current_database() AND s.query ~* '^[[:space:](]*(select|with)'
+    AND s.query !~* '\\mpg_|information_schema'
+GROUP BY s.query ORDER BY pg_catalog.sum(s.total_exec_time) DESC LIMIT {}
+"""
+# A prepared statement outlives its transaction, and one that ends in an error.
+_PREPARED = "SELECT 1 FROM pg_catalog.pg_prepared_statements WHERE name = 'provisioner'"
 _MARKS = ("Join Type", "Strategy", "Partial Mode", "Scan Direction")
 _PLAIN = frozenset({"Inner", "Plain", "Simple", "Forward"})
 
@@ -82,13 +95,43 @@ def explained(session: Session, query: Query) -> PlanNode | ConnectorError:
     The server sees to it that nothing is written, and takes no second statement: it is sent by
     the extended protocol, as what asks for a binary answer always is.
     """
+    asked = _generic if query.parameters else _special
     try:
         with told(f"planning the query {query.name!r}"), _reading(session):
-            asked = sql.SQL("EXPLAIN (FORMAT JSON) {}").format(sql.SQL(query.sql))
-            rows: list[tuple[Any, ...]] = session.execute(asked, binary=True).fetchall()
+            return _node(asked(session, query)[0][0][0]["Plan"])
     except ConnectorError as error:
         return error
-    return _node(rows[0][0][0]["Plan"])
+
+
+def _special(session: Session, query: Query) -> list[tuple[Any, ...]]:
+    """The plan for the literals of a query."""
+    asked = sql.SQL("EXPLAIN (FORMAT JSON) {}").format(sql.SQL(query.sql))
+    return session.execute(asked, binary=True).fetchall()
+
+
+def _generic(session: Session, query: Query) -> list[tuple[Any, ...]]:
+    """The plan for whatever values; before PostgreSQL 16 a prepared statement alone has one."""
+    session.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+    if session.execute(_PREPARED).fetchone():
+        session.execute("DEALLOCATE provisioner")
+    session.execute(sql.SQL("PREPARE provisioner AS {}").format(sql.SQL(query.sql)), binary=True)
+    values = sql.SQL(", ").join([sql.SQL("NULL")] * query.parameters)
+    asked = sql.SQL("EXPLAIN (FORMAT JSON) EXECUTE provisioner ({})").format(values)
+    return session.execute(asked, binary=True).fetchall()
+
+
+def counted_statements(session: Session, most: int) -> tuple[str, ...]:
+    """Texts of the SELECTs that took most time; see `Source`."""
+    with told("reading what pg_stat_statements counts"):
+        place = session.execute(_COUNTING.encode()).fetchone()
+    if place is None:
+        raise MissingTool(
+            "the source has no pg_stat_statements; CREATE EXTENSION pg_stat_statements in it, or "
+            "give a file of SELECTs"
+        )
+    asked = sql.SQL(_COUNTED).format(sql.Identifier(str(place[0]), "pg_stat_statements"), most)
+    with told("reading what pg_stat_statements counts"):
+        return tuple(str(text) for (text,) in session.execute(asked).fetchall())
 
 
 @contextmanager

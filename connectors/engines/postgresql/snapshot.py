@@ -12,6 +12,7 @@ from connectors.ddl import DdlItem
 from connectors.engines.postgresql.arrays import array
 from connectors.engines.postgresql.connection import connected, told
 from connectors.engines.postgresql.ddl import read_ddl
+from connectors.engines.postgresql.planner import counted_statements
 from connectors.engines.postgresql.reader import (
     PostgresqlReader,
     columns_as_arrow,
@@ -69,6 +70,10 @@ class PostgresqlSource(PostgresqlReader):
         """See `Source`."""
         found = ((table.name, self._obstacle(table)) for table in schema.tables)
         return {name: why for name, why in found if why}
+
+    def counted_statements(self, most: int) -> tuple[str, ...]:
+        """See `Source`."""
+        return counted_statements(self.session, most)
 
     def _obstacle(self, table: Table) -> str:
         """Why the role cannot read all rows of a table; empty where it can."""
