@@ -20,10 +20,12 @@ test: setup
 	.venv/bin/pytest $(ARGS)
 
 # Three hundred random schemas, and failing ones made small, then runs, workers and servers killed at
-# random, a hundred times in loads of two million rows: an hour or two.
+# random, a hundred times in loads of two million rows, 10,000 changed archives, and a canary among
+# private draws: an hour or two.
 soak: setup
 	PROVISIONER_SOAK=1 .venv/bin/pytest tests/provisioner/test_random_schemas.py \
-	    tests/provisioner/test_workers.py tests/provisioner/test_kills.py $(ARGS)
+	    tests/provisioner/test_workers.py tests/provisioner/test_kills.py \
+	    tests/generators/test_archive.py tests/provisioner/test_differential.py $(ARGS)
 
 demo: setup
 	.venv/bin/provisioner demo

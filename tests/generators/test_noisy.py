@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from scipy.stats import beta
+from canaries import leak
 
 from connectors.datatypes import DataType, Kind
 from connectors.limits import Limits
@@ -158,13 +158,8 @@ def test_what_depends_on_each_other_is_drawn_together() -> None:
     assert abs(found[0] - 150) < 10
 
 
-def leak(bound: int, told: int, trials: int) -> float:
-    """A lower bound on epsilon, right in 95 of 100 runs, for a unit with `bound` rows.
-
-    Margins are measured with and without the unit, and told apart by how many rows are like it:
-    Clopper and Pearson's bounds on the rates of one threshold, chosen on the first half of the
-    trials, are set against the definition of (epsilon, delta)-differential privacy.
-    """
+def bounded(bound: int, told: int, trials: int) -> float:
+    """A lower bound on epsilon for a unit with `bound` rows, by how many drawn rows are like it."""
     budget = Budget(1.0, 1e-4)
 
     def seen(texts: list[str], units: Ints) -> float:
@@ -173,28 +168,18 @@ def leak(bound: int, told: int, trials: int) -> float:
 
     others = ["a"] * 40 + ["b"] * 20
     without, within = (
-        np.array([seen(texts, units) for _ in range(trials)])
+        np.array([[seen(texts, units) for _ in range(trials)]])
         for texts, units in (
             (others, np.arange(60)),
             ([*others, *["c"] * bound], np.append(np.arange(60), np.full(bound, 60))),
         )
     )
-    half = trials // 2
-    bars = np.unique(np.concatenate([without[:half], within[:half]]))
-    best = max(bars, key=lambda b: _bound(within[:half] >= b, without[:half] >= b, budget.delta))
-    return _bound(within[half:] >= best, without[half:] >= best, budget.delta)
-
-
-def _bound(hits: "np.ndarray", false: "np.ndarray", delta: float) -> float:
-    tried = len(hits)
-    low = beta.ppf(0.025, hits.sum(), tried - hits.sum() + 1) if hits.any() else 0.0
-    high = beta.ppf(0.975, false.sum() + 1, tried - false.sum()) if not false.all() else 1.0
-    return float(np.log(max(low - delta, 1e-9) / high))
+    return leak(without, within, budget.delta)
 
 
 def test_a_canary_leaks_no_more_than_epsilon() -> None:
-    assert leak(bound=12, told=12, trials=400) < 1.0
+    assert bounded(bound=12, told=12, trials=400) < 1.0
 
 
 def test_a_canary_betrays_a_mechanism_that_takes_its_unit_for_a_single_row() -> None:
-    assert leak(bound=12, told=1, trials=200) > 1.0
+    assert bounded(bound=12, told=1, trials=200) > 1.0

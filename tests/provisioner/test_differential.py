@@ -1,12 +1,17 @@
 """Learning with differential privacy: what it asks for, keeps, refuses and tells."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import html5lib
+import numpy as np
 import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
+from canaries import leak
 from querying import query
 
 from connectors.engines import open_source, open_target
@@ -21,7 +26,9 @@ from provisioner.config import read_config
 from provisioner.contents import contents
 from provisioner.differential.asking import Privacy
 from provisioner.differential.contributions import limited
+from provisioner.differential.standing import standing_in
 from provisioner.errors import HopelessBudget, WrongConfig, WrongRequest
+from provisioner.events import silent
 from provisioner.learn import Learning, learn
 from provisioner.load import load
 from provisioner.plan import Request, plan
@@ -212,3 +219,53 @@ def test_a_unit_keeps_no_more_rows_than_its_bound() -> None:
     rows = limited(units, 7, np.random.default_rng(2))
     assert np.bincount(units[rows.kept]).max() == 7
     assert rows.kept.sum() == np.minimum(np.bincount(units), 7).sum()
+
+
+LONE = """
+CREATE TYPE kind AS ENUM ('often', 'seldom', 'rare');
+CREATE TABLE person (id integer PRIMARY KEY, age integer NOT NULL CHECK (age BETWEEN 0 AND 1000));
+CREATE TABLE visit (
+    id integer PRIMARY KEY, person integer NOT NULL REFERENCES person, kind kind NOT NULL
+);
+INSERT INTO person SELECT n, 20 + n % 50 FROM generate_series(1, 2500) n;
+INSERT INTO visit SELECT n, 1 + n % 2500, (ARRAY['often', 'seldom'])[1 + n % 2]::kind
+    FROM generate_series(1, 4000) n;
+"""
+CANARY = """
+INSERT INTO person VALUES (10000, 990);
+INSERT INTO visit SELECT 10000 + n, 10000, 'rare' FROM generate_series(1, 4) n;
+"""
+PERSON, VISIT = TableName("public", "person"), TableName("public", "visit")
+TRIALS = 400 if os.environ.get("PROVISIONER_SOAK") else 28
+"""Enough for a bound above 1 where each trial tells that somebody is there."""
+
+
+def seen(url: str, budget: Budget) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """By view and trial, what drawn rows show of somebody very old who came rarely, but often."""
+    found = []
+    with open_source(url) as source:
+        schema, statements = source.schema(), source.ddl()
+        for _ in range(TRIALS):
+            privacy = Privacy(budget, bounds={VISIT: 4})
+            stand = standing_in(source, (schema, statements), (PERSON,), 11, privacy, silent)
+            people, visits = (
+                pa.Table.from_batches(stand.source.read(schema.table(name)))
+                for name in (PERSON, VISIT)
+            )
+            ages = people["age"].to_numpy()
+            rare = pc.sum(pc.equal(visits["kind"].cast(pa.string()), "rare")).as_py()
+            found.append((ages.max(), (ages > 500).sum(), rare, len(visits)))
+    return np.array(found, np.float64).T
+
+
+def test_one_person_more_shows_no_more_than_epsilon_in_all_that_is_drawn(
+    filled_database: Callable[[str], str],
+) -> None:
+    budget = Budget(1.0, 1e-4)
+    without, within = (seen(filled_database(LONE + more), budget) for more in ("", CANARY))
+    assert leak(without, within, budget.delta) < budget.epsilon
+
+
+def test_who_is_seen_in_every_trial_is_found_out() -> None:
+    nobody, somebody = np.zeros((1, TRIALS)), np.ones((1, TRIALS))
+    assert leak(nobody, somebody, 1e-4) > 1.0
