@@ -32,7 +32,7 @@ def test_the_commands_of_the_readme_run_in_their_order(
     environment = {**os.environ, "SOURCE": source, "TARGET": target, "PATH": path}
     commands = [line for line in LINES if line.startswith("provisioner ")]
     assert [c.split()[1] for c in commands] == [
-        *("describe", "learn", "show", "plan", "plan", "provision", "verify", "verify")
+        *("learn", "provision", "describe", "show", "plan", "plan", "verify")
     ]
     for command in commands:
         done = subprocess.run(

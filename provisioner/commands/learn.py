@@ -160,9 +160,14 @@ def _told(
     found: "DatabaseModel", file: Path, recounts: "tuple[Recount, ...]"
 ) -> "Iterator[RenderableType]":
     from provisioner.rendering import recounted
+    from provisioner.risks import risks
 
     yield f"learned {len(found.tables)} tables with {_rows(found):,} rows into {file}"
+    units = sorted({str(table.unit) for table in found.tables.values() if table.unit is not None})
+    told = f"whose data it is: {', '.join(units)}" if units else "every row stands for itself"
+    yield f"{told} (--unit TABLE says it otherwise)"
     yield f"attacks: {found.attacked.verdict}"
+    yield from (f"  {finding.text}" for finding in risks(found.attacked, ""))
     if recounts:
         yield from recounted(recounts, found.k)
     yield f"review it: provisioner show {file}"
