@@ -2,12 +2,13 @@
 
 Text literals are taken from every text, JSON and array column. A literal is rare in a column where
 fewer than k units hold it there; one that k units share in another column may have come from there
-(a town that is somebody's surname), and is listed apart. Direct identifiers are told by the shape
-of the value or the column's name. Of a rare literal that a target holds too, chance is told by
-those of units held out: nothing has seen them, so that they turn up as often as any word that
-somebody invents. That is compared among literals that one unit holds: what several hold is all but
-surely among those learned, and likelier to be a word that people think of. Those are searched for
-in the file alone, where they would have to be to reach a target, and are listed where they did.
+(a town that is somebody's surname, a number that is a code), and is listed apart. Direct
+identifiers are told by the shape of the value or the column's name. Of a rare literal that a target
+holds too, chance is told by those of units held out: nothing has seen them, so that they turn up as
+often as any word that somebody invents. That is compared among literals that one unit holds: what
+several hold is all but surely among those learned, and likelier to be a word that people think of.
+Those are searched for in the file alone, where they would have to be to reach a target, and are
+listed where they did.
 """
 
 import json
@@ -23,7 +24,7 @@ import psycopg
 import pyarrow as pa
 from psycopg import sql
 
-from connectors.datatypes import Kind
+from connectors.datatypes import NUMBERS, Kind
 from connectors.engines import Source
 from connectors.profile import Split
 from connectors.schema import Column, Table
@@ -34,6 +35,7 @@ _IDENTIFIER = re.compile(
 )
 _IDENTIFYING = re.compile(r"e_?mail|phone|fax|card|iban|passport|ssn|login|passw", re.IGNORECASE)
 _NAMING = re.compile(r"name|contact|manager|author|artist", re.IGNORECASE)
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _WORDS = 4
 _DEVIATIONS = 4
 
@@ -93,13 +95,12 @@ def leaks(source: Source, split: Split, archive: Path, target: str, k: int) -> L
     found = Leaks()
     told, declared = _strings(archive)
     everywhere = _target_texts(target)
-    columns = [
-        _held(source, split, table, column)
-        for table in source.schema().tables
-        for column in table.columns
-        if column.datatype.kind in _TEXTS and not column.generated
-    ]
+    columns = list(_columns(source, split, _TEXTS))
     shared = {t for held in columns for t, units in held.holders.items() if units >= k}
+    suspect = {t for held in columns for t in held.rare(k) & told - declared - shared}
+    if any(map(_NUMBER.fullmatch, suspect)):
+        numbers = _columns(source, split, NUMBERS)
+        shared |= {t for held in numbers for t, units in held.holders.items() if units >= k}
     for held in columns:
         rare = held.rare(k)
         found.literals += len(rare)
@@ -108,6 +109,14 @@ def leaks(source: Source, split: Split, archive: Path, target: str, k: int) -> L
         found.ddl += len(rare & declared)
         _met(found, held, (rare & everywhere) - declared, shared)
     return found
+
+
+def _columns(source: Source, split: Split, kinds: frozenset[Kind]) -> Iterator[_Held]:
+    """What is held in each column of some kinds."""
+    for table in source.schema().tables:
+        for column in table.written:
+            if column.datatype.kind in kinds:
+                yield _held(source, split, table, column)
 
 
 def _met(found: Leaks, held: _Held, met: frozenset[str], shared: set[str]) -> None:
@@ -157,11 +166,13 @@ def _held(source: Source, split: Split, table: Table, column: Column) -> _Held:
 
 
 def _leaves(value: Any, kind: Kind) -> Iterator[str]:
-    """The texts that a value holds."""
+    """The texts that a value holds; of a number, how it is written."""
     if kind is Kind.JSON and isinstance(value, str):
         value = json.loads(value)
     if isinstance(value, str):
         yield value
+    elif kind in NUMBERS and value is not None:
+        yield str(value)
     elif isinstance(value, dict):
         for part in value.values():
             yield from _leaves(part, Kind.TEXT)
