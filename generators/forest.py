@@ -1,15 +1,14 @@
-"""Trees end to end in flat arrays, and machine code that walks them row by row.
+"""Trees end to end in flat arrays, and how rows walk them.
 
-numba compiles the loops on first use, and keeps what it compiled for the next run. Only whole
-numbers are computed, so that every machine draws the same. Machine code checks no index: trees are
-checked when they are planted, and codes before they are walked.
+numpy walks all rows of a tree at a time; once many codes were drawn, machine code walks row by row,
+three times as fast, which takes a second to load. Both compute whole numbers alone from the same
+numbers, and draw the same. Machine code checks no index: trees are checked when they are planted,
+and codes before they are walked.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ParamSpec, TypeVar
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -18,8 +17,6 @@ from generators.columns import Codes
 Floats = npt.NDArray[np.float64]
 Bins = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
-_Asked = ParamSpec("_Asked")
-_Found = TypeVar("_Found")
 
 GRAINS = 1 << 24
 """Probabilities are whole multiples of 1 / GRAINS, so that every machine draws the same."""
@@ -28,13 +25,19 @@ _SLOTS = 256
 _SHIFT = (GRAINS // _SLOTS).bit_length() - 1
 
 
-def compiled(function: Callable[_Asked, _Found]) -> Callable[_Asked, _Found]:
-    """Machine code for a function, kept from run to run where some folder may be written to."""
-    try:
-        found: Callable[_Asked, _Found] = numba.njit(nogil=True, cache=True)(function)
-    except RuntimeError:  # numba found no such folder
-        found = numba.njit(nogil=True)(function)
-    return found
+class _Effort:
+    """How many codes were drawn so far in this process."""
+
+    def __init__(self, worth: int) -> None:
+        self.worth, self.codes = worth, 0
+
+    def repays(self, codes: int) -> bool:
+        """Whether so many that as many more would repay what machine code takes to load."""
+        self.codes += codes
+        return self.codes > self.worth
+
+
+EFFORT = _Effort(8_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +72,7 @@ class Forest:
             IndexError: a code that is asked for has no bin.
         """
         self._refuse_others(known.T)
-        found = np.empty(known.shape[1], np.int64)
-        _reach(known.T, self.nodes, self.bins, found)
-        return found
+        return self._reached(known.T, 0)
 
     def codes(self, leaves: Ints, uniform: Floats) -> Ints:
         """A code per leaf, by inverse transform of one uniform number each.
@@ -79,9 +80,13 @@ class Forest:
         It is the first whose cumulative grains exceed the number's (Chen and Asau 1974 look such a
         code up in a guide table, from which it is a step or two away).
         """
-        found = np.empty(len(leaves), np.int64)
-        _pick(leaves, uniform, (self.starts, self.cumulative, self.guide), found)
-        return found
+        grain, start = (uniform * GRAINS).astype(np.int64), self.starts.take(leaves)
+        place = start + self.guide.ravel().take(leaves * _SLOTS + (grain >> _SHIFT))
+        behind = np.flatnonzero(self.cumulative.take(place) <= grain)
+        while len(behind):
+            place[behind] += 1
+            behind = behind[self.cumulative.take(place.take(behind)) <= grain.take(behind)]
+        return np.asarray(place - start)
 
     def draw(self, known: Codes, contexts: int, order: Ints, uniform: Floats) -> None:
         """Draws codes in place, tree by tree.
@@ -97,8 +102,36 @@ class Forest:
             IndexError: a code that is asked for has no bin.
         """
         self._refuse_others(known)
-        leaves = self.starts, self.cumulative, self.guide
-        _draw(known, (contexts, order, uniform), (self.nodes, self.bins, self.roots), leaves)
+        if EFFORT.repays(len(known) * len(order)):
+            from generators.walking import drawn  # noqa: PLC0415 - a second that few need to wait
+
+            leaves = self.starts, self.cumulative, self.guide, _SHIFT
+            grains = (uniform * GRAINS).astype(np.int64)
+            drawn(known, (contexts, order, grains), (self.nodes, self.bins, self.roots), leaves)
+            return
+        for tree in order:
+            leaf = self._reached(known, int(self.roots[tree]))
+            known[:, contexts + tree] = self.codes(leaf, uniform[:, tree])
+
+    def _reached(self, known: Codes, root: int) -> Ints:
+        """The leaf of each row, from a tree's root; `known` is of shape (rows, columns)."""
+        column, start, threshold, left, leaf = (part.copy() for part in self.nodes.T)
+        row, flat = known.shape[1], known.ravel()
+        if not known.flags.c_contiguous:  # columns, not rows, lie end to end
+            row, column, flat = 1, column * len(known), known.T.ravel()
+        found = np.full(len(known), leaf[root], np.int64)
+        moving = np.arange(len(known) if leaf[root] < 0 else 0)
+        node, place = np.full(len(moving), root), moving * row
+        while len(moving):
+            code = flat.take(place + column.take(node))
+            right = self.bins.take(start.take(node) + code) > threshold.take(node)
+            node = left.take(node) + right
+            reached = leaf.take(node)
+            found[moving] = reached
+            inner = np.flatnonzero(reached < 0)
+            if len(inner) < len(moving):
+                moving, place, node = moving.take(inner), place.take(inner), node.take(inner)
+        return found
 
     def _refuse_others(self, known: Codes) -> None:
         if not len(known):
@@ -182,45 +215,3 @@ def _guide(within: Ints) -> npt.NDArray[np.uint16]:
     slots = np.arange(_SLOTS) << _SHIFT
     found = [np.searchsorted(leaf, slots, side="right") for leaf in within]
     return np.array(found, np.uint16).reshape(-1, _SLOTS)
-
-
-@compiled
-def _reached(known: Codes, row: int, node: Any, nodes: Any, bins: Any) -> Any:
-    """The leaf of one row, from a tree's root."""
-    while nodes[node, 4] < 0:
-        code = known[row, nodes[node, 0]]
-        node = nodes[node, 3] + (bins[nodes[node, 1] + code] > nodes[node, 2])
-    return nodes[node, 4]
-
-
-@compiled
-def _picked(leaf: Any, uniform: Any, leaves: Any) -> Any:
-    """The code that a number stands for in a leaf."""
-    starts, cumulative, guide = leaves
-    grain = int(uniform * GRAINS)
-    code = int(guide[leaf, grain >> _SHIFT])
-    while cumulative[starts[leaf] + code] <= grain:
-        code += 1
-    return code
-
-
-@compiled
-def _reach(known: Codes, nodes: Any, bins: Any, found: Any) -> None:
-    for row in range(len(known)):
-        found[row] = _reached(known, row, 0, nodes, bins)
-
-
-@compiled
-def _pick(reached: Any, uniform: Any, leaves: Any, found: Any) -> None:
-    for row in range(len(reached)):
-        found[row] = _picked(reached[row], uniform[row], leaves)
-
-
-@compiled
-def _draw(known: Codes, drawn: Any, trees: Any, leaves: Any) -> None:
-    contexts, order, uniform = drawn
-    nodes, bins, roots = trees
-    for row in range(len(known)):
-        for tree in order:
-            leaf = _reached(known, row, roots[tree], nodes, bins)
-            known[row, contexts + tree] = _picked(leaf, uniform[row, tree], leaves)

