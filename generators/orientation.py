@@ -236,7 +236,7 @@ def _possible(
 ) -> tuple[list[Step], str]:
     """The steps that may keep a rule beside those accepted, the best first, or why none may."""
     model, rule = sight.model, found.rule
-    if (far := _out_of_sight(sight, rule)) is not None:
+    if (far := _out_of_sight(sight, rule) or _out_of_turn(model, rule)) is not None:
         return [], far
     nodes, steps = frozenset(_nodes(model, rule)), list[Step]()
     why = "none of its columns may be set: they are keys, or other rows lean on them"
@@ -370,6 +370,19 @@ def _out_of_sight(sight: _Sight, rule: Invariant) -> str | None:
         if not near and rule.table in _needed_by(model, key.parent):
             return f"rows of {key.parent} wait for those of {rule.table}"
     return None
+
+
+def _out_of_turn(model: DatabaseModel, rule: Invariant) -> str | None:
+    """Why a whole table's course would undo when siblings follow each other; None where not.
+
+    Siblings are numbered one after the other: were all rows in the order of their numbers, all that
+    an owner ever does would happen at once.
+    """
+    history = model.tables[rule.table].history
+    clock = history.clock.column if history and history.clock else None
+    if rule.kind != "running" or rule.key is not None or rule.terms[0].column != clock:
+        return None
+    return f"{clock} says when siblings follow each other"
 
 
 def _needed_by(model: DatabaseModel, name: TableName) -> frozenset[TableName]:

@@ -406,7 +406,6 @@ class Config(_Section):
         verify: from where a difference is an error.
         max_rate: rows per second to write at most.
         max_connections: connections to the target to hold at most.
-        source_max_connections: connections to the source to hold at most.
     """
 
     source: str | None = Field(default=None, repr=False)
@@ -431,7 +430,6 @@ class Config(_Section):
     verify: VerifySection = VerifySection()
     max_rate: Annotated[float, Gt(0)] | None = None
     max_connections: Annotated[int, Ge(2), Le(10_000)] | None = None
-    source_max_connections: Annotated[int, Ge(2), Le(10_000)] | None = None
     _places: Places = PrivateAttr(default_factory=Places)
 
     @property
@@ -472,7 +470,6 @@ class Config(_Section):
             "ray": self.ray,
             "max_rate": self.max_rate,
             "max_connections": self.max_connections,
-            "source_max_connections": self.source_max_connections,
         }
         return {**urls, **{name: said for name, said in plain.items() if said is not None}}
 

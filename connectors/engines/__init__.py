@@ -24,8 +24,6 @@ from connectors.profile import Profile, Split, TableSize
 from connectors.schema import Check, ForeignKey, Schema, Table, TableName, Unique
 from connectors.server import ServerFacts
 
-SOURCE_CONNECTIONS = 3
-"""What a source holds at most: one to measure, one to read rows, one to read the schema."""
 Constraint = ForeignKey | Unique | Check
 ABOVE = "above\N{UNIT SEPARATOR}"
 """Before the names of a parent's columns that stand beside those of a child."""
@@ -326,8 +324,8 @@ class Target(Reader, Writer, Protocol):
 class Engine(Protocol):
     """The module `engine` of a folder here."""
 
-    def open_source(self, url: str, connections: int = ...) -> AbstractContextManager[Source]:
-        """A source that holds so many connections at most; closing it ends its snapshot."""
+    def open_source(self, url: str) -> AbstractContextManager[Source]:
+        """A source; closing it ends its snapshot."""
         ...
 
     def open_target(self, url: str) -> AbstractContextManager[Target]:
@@ -351,12 +349,9 @@ class Engine(Protocol):
         ...
 
 
-def open_source(url: str, connections: int = SOURCE_CONNECTIONS) -> AbstractContextManager[Source]:
-    """Opens the production database of a URL for reading; see `connectors.errors`.
-
-    All connections, `connections` of them at most and two at least, share one snapshot.
-    """
-    return _engine(url).open_source(url, connections)
+def open_source(url: str) -> AbstractContextManager[Source]:
+    """Opens the production database of a URL for reading; see `connectors.errors`."""
+    return _engine(url).open_source(url)
 
 
 def open_target(url: str) -> AbstractContextManager[Target]:

@@ -58,14 +58,6 @@ if TYPE_CHECKING:
 @click.option("--unit", multiple=True, metavar="TABLE", help="Whose data it is; repeatable.")
 @options.as_of("Day that the source's rows stand for; today without it.")
 @options.acknowledge
-@click.option(
-    "--source-max-connections",
-    type=click.IntRange(2, 10_000),
-    metavar="N",
-    default=3,
-    show_default=True,
-    help="Connections to the source to hold at most; it never takes more than 3.",
-)
 @options.queries(
     "Your own SELECTs, whose plans are kept, without literals, for `verify`.", or_counted=True
 )
@@ -98,7 +90,6 @@ def learn(
     units, queries = learning.pop("unit"), learning.pop("queries")
     counted = queries == COUNTED
     carrying = Carrying(acknowledged=frozenset(learning.pop("acknowledge")))
-    sessions = learning.pop("source_max_connections")
     attack = None if no_attacks else config.privacy.attacks.limits
     kind = learning.pop("table_model")
     asked = Learning(
@@ -111,7 +102,7 @@ def learn(
     )
     if audit and asked.privacy is not None:
         raise click.UsageError("--audit counts real rows; under --epsilon none were learned")
-    with terminal.listening(output) as listen, open_source(source, sessions) as opened:
+    with terminal.listening(output) as listen, open_source(source) as opened:
         if counted and asked.privacy is None:
             asked = replace(asked, queries=counted_queries(opened))
         chosen = to_learning(config, opened, asked, units)

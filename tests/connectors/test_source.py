@@ -565,15 +565,3 @@ def test_a_sample_of_many_rows_comes_from_every_partition(database: str) -> None
     # Six standard deviations of the binomials of 20,000 rows at a tenth, and of a fair half.
     assert abs(len(days) - 2_000) < 6 * (20_000 * 0.1 * 0.9) ** 0.5
     assert abs(sum(days) - len(days) / 2) < 6 * (len(days) / 4) ** 0.5
-
-
-@pytest.mark.parametrize(("most", "left"), [(2, 1), (3, 2)])
-def test_the_schema_is_read_by_no_more_connections_than_asked(
-    new_database: Callable[[], str], most: int, left: int
-) -> None:
-    url = new_database()
-    count = "select count(*) from pg_stat_activity where datname = current_database()"
-    with filled(url, PEOPLE_SQL) as own, open_source(url, most) as source:
-        assert len(rows_of(source.read(source.schema().table(named("person")), 10))) > 0
-        assert source.ddl()
-        assert own.execute(f"{count} and pid <> pg_backend_pid()").fetchone() == (left,)

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from connectors.ddl import DdlItem
-from connectors.engines import SOURCE_CONNECTIONS
 from connectors.engines.postgresql.arrays import array
 from connectors.engines.postgresql.connection import connected, told
 from connectors.engines.postgresql.ddl import read_ddl
@@ -39,10 +38,10 @@ _LIMITS = (
 
 
 @contextmanager
-def snapshot(url: str, connections: int = SOURCE_CONNECTIONS) -> Iterator["PostgresqlSource"]:
+def snapshot(url: str) -> Iterator["PostgresqlSource"]:
     """A source; each transaction of its session is read-only by the server's own enforcement."""
     with connected(url) as connection:
-        source = PostgresqlSource(url, connection, connections)
+        source = PostgresqlSource(url, connection)
         with told("opening a read-only snapshot"):
             for statement in _LIMITS:
                 source.session.execute(statement)
@@ -57,10 +56,9 @@ def snapshot(url: str, connections: int = SOURCE_CONNECTIONS) -> Iterator["Postg
 class PostgresqlSource(PostgresqlReader):
     """See `connectors.engines.Source`; it has no method that writes."""
 
-    def __init__(self, url: str, connection: sa.Connection, connections: int) -> None:
+    def __init__(self, url: str, connection: sa.Connection) -> None:
         super().__init__(url, connection)
         self._schema: Schema | None = None
-        self._connections = connections
 
     def schema(self) -> Schema:
         """See `Reader`; read once, since a snapshot does not change."""
@@ -91,9 +89,7 @@ class PostgresqlSource(PostgresqlReader):
         return "row security hides rows of it" if hidden else ""
 
     def ddl(self, without: frozenset[TableName] = frozenset()) -> tuple[DdlItem, ...]:
-        """See `Source`; pg_dump takes the place of the session for rows where there is no other."""
-        if self._connections < SOURCE_CONNECTIONS:
-            self.close()
+        """See `Source`."""
         return read_ddl(self.url, self.session.info.server_version, self.snapshot, without)
 
     def profile(self, schema: Schema, split: Split, distinct: bool = False) -> Profile:
