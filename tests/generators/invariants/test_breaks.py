@@ -23,7 +23,16 @@ FROM generate_series(1, 2000) AS n, LATERAL (SELECT
     abs(hashtext('p' || n)) % 9000 / 100.0 AS p, abs(hashtext('t' || n)) % 2000 / 100.0 AS t,
     abs(hashtext('q' || n)) % 50 AS q) AS x;
 """
-OF_ROWS = ("order", "equality", "arithmetic", "computed", "presence", "constant", "dependency")
+OF_ROWS = (
+    "order",
+    "lag",
+    "equality",
+    "arithmetic",
+    "computed",
+    "presence",
+    "constant",
+    "dependency",
+)
 
 
 def test_rows_break_a_rule_where_its_claim_says_so(laboratory: Callable[[str], Any]) -> None:
