@@ -73,13 +73,34 @@ class _Circle:
                 break
             donors = self._donors(values, bad, good, rng)
             trial = self._trial(values, verdict, bad, donors, wide=attempt >= _ROUNDS // 2)
-            judged = self._verdict(trial)
-            fewer = judged.sum(axis=0) < verdict.sum(axis=0)
-            harmed = (judged & ~verdict)[: self.kept]
-            rows = bad[fewer[bad] & ~harmed[:, bad].any(axis=0)]
-            values = {c: patched(v, rows, trial[c].take(pa.array(rows))) for c, v in values.items()}
-            verdict = self._verdict(values)
+            fewer = self._verdict(trial).sum(axis=0) < verdict.sum(axis=0)
+            values, verdict = self._taken(values, verdict, trial, bad[fewer[bad]])
         return values
+
+    def _taken(
+        self, values: Values, verdict: Bools, trial: Values, rows: Ints
+    ) -> tuple[Values, Bools]:
+        """The values and verdict with some rows of a trial, but for those that harm a kept rule.
+
+        A row may do so beside others that change, or do not change, with it.
+        """
+        for _ in range(_ROUNDS):
+            found = {c: patched(v, rows, trial[c].take(pa.array(rows))) for c, v in values.items()}
+            judged = self._verdict(found)
+            harmed = (judged & ~verdict)[: self.kept]
+            if not harmed.any():
+                return found, judged
+            rows = rows[~self._near(found, harmed)[rows]]
+        return values, verdict
+
+    def _near(self, values: Values, harmed: Bools) -> Bools:
+        """The rows that break a rule (first axis), and those equal to them in what it goes by."""
+        found = harmed.any(axis=0)
+        for rule, wrong in zip(self.rules, harmed, strict=False):
+            if wrong.any() and rule.rule.kind == "dependency":
+                given = groups([values[t.column] for t in rule.rule.terms[:-1]])
+                found |= np.isin(given, given[wrong])
+        return np.asarray(found)
 
     def _verdict(self, values: Values) -> Bools:
         """Which rules (first axis) each row (second axis) breaks."""
