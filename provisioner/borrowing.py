@@ -18,7 +18,10 @@ from provisioner.scene import DrawnScene
 
 Bools = npt.NDArray[np.bool_]
 
-_ROUNDS = 16
+_ROUNDS = 12
+_MOST_ROUNDS = 96
+_PATIENCE = 200_000
+"""Rows that are looked at, all rounds together, before they are no more than the fewest."""
 _CANDIDATES = 8
 _DOUBT = 2.0
 """Columns in common that chance may outweigh, so that each round tries other rows."""
@@ -66,13 +69,13 @@ class _Circle:
     def settled(self, values: Values, fixed: Ints, rng: np.random.Generator) -> Values:
         """The values once nothing more can be lent; rows that are fixed stay."""
         verdict = self._verdict(values)
-        for attempt in range(_ROUNDS):
+        for attempt in range(max(_ROUNDS, min(_MOST_ROUNDS, _PATIENCE // verdict.shape[1]))):
             broken = verdict.any(axis=0)
             bad, good = np.setdiff1d(np.flatnonzero(broken), fixed), np.flatnonzero(~broken)
             if not len(bad) or not len(good):
                 break
             donors = self._donors(values, bad, good, rng)
-            trial = self._trial(values, verdict, bad, donors, wide=attempt >= _ROUNDS // 2)
+            trial = self._trial(values, verdict, bad, donors, wide=attempt % 2 == 1)
             fewer = self._verdict(trial).sum(axis=0) < verdict.sum(axis=0)
             values, verdict = self._taken(values, verdict, trial, bad[fewer[bad]])
         return values
