@@ -222,7 +222,8 @@ def _place_bounds(sight: _Sight, waiting: list[tuple[int, Found]], placed: Place
 
 def _place(sight: _Sight, found: Found, number: int, placed: Placed) -> None:
     """Adds the step of a rule to those accepted before, or the rule to those that are not kept."""
-    if not found.kind.targets(found.rule) or keeps_to_keys(found.rule, sight.single):
+    counted = found.rule.kind == "cardinality" and not found.rule.terms
+    if counted or keeps_to_keys(found.rule, sight.single):
         return  # no column keeps it: the numbers of rows do, and how keys are drawn
     steps, why = _possible(sight, found, number, placed[0])
     if steps:

@@ -25,6 +25,7 @@ from generators.magnitudes import (
     step_of,
     stored,
 )
+from generators.privacy.support import distinct
 from generators.quantities import home, names
 
 Bools = npt.NDArray[np.bool_]
@@ -207,7 +208,8 @@ def _form(view: View, low: Term, high: Term) -> str | None:
     mixed = one.values[rows], two.values[other]
     chance = float((mixed[0] > mixed[1]).mean()) if len(rows) else 0.0
     wrong = one.values > two.values
-    if not holds(wrong, both, view.units, chance, view.support.k):
+    stands = holds(wrong, both, view.units, chance, view.support.k)
+    if not stands and not _is_apart(view, (one, two), both, chance):
         return None
     equal = (one.values == two.values) & both
     if equal.sum() >= _EQUAL * both.sum():
@@ -215,6 +217,19 @@ def _form(view: View, low: Term, high: Term) -> str | None:
     ties = float((mixed[0] >= mixed[1]).mean())
     strict = not equal.any() and (ties - chance) * len(rows) >= _TIES
     return "<" if strict else "<="
+
+
+def _is_apart(view: View, pair: tuple[Magnitudes, Magnitudes], both: Bools, chance: float) -> bool:
+    """Whether all moments of one column lie before all of another, so that no chance breaks that.
+
+    Were both columns' moments of one sort, those of n rows would lie so with a probability of one
+    in 2n over n; numbers lie apart where they measure different things.
+    """
+    one, two = pair
+    if chance or one.scale is not Scale.MOMENT or distinct(view.units[both]) < view.support.k:
+        return False
+    varied = (len(np.unique(m.values[both])) >= view.support.k for m in pair)
+    return bool((one.values <= two.values)[both].all()) and all(varied)
 
 
 def _follows(low: Term, high: Term, found: Mapping[tuple[Term, Term], str]) -> bool:

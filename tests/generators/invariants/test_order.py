@@ -54,3 +54,22 @@ def test_numbers_do_not_move_beyond_all_that_are_drawn(laboratory: Callable[[str
     rule = place.found("order", "loans")["paid <= price"]
     low = place.with_values("loans", "price", place.view("loans").values(Term("paid"))[::-1])
     assert min(place.remade(rule, "paid", drawn=low).drop_null().to_pylist()) >= 0
+
+
+PEOPLE = """
+CREATE TABLE people (
+    id int PRIMARY KEY, born date NOT NULL, hired date NOT NULL, rooms int NOT NULL,
+    rent int NOT NULL
+);
+INSERT INTO people
+SELECT n, date '1950-01-01' + abs(hashtext('b' || n) % 4000),
+    date '1985-01-01' + abs(hashtext('h' || n) % 4000), 1 + abs(hashtext('r' || n) % 9),
+    200 + abs(hashtext('m' || n) % 900)
+FROM generate_series(1, 300) AS n;
+"""
+
+
+def test_dates_that_lie_apart_are_ordered_and_numbers_that_do_are_not(
+    laboratory: Callable[[str], Any],
+) -> None:
+    assert laboratory(PEOPLE).found("order", "people").keys() == {"born <= hired"}
