@@ -68,11 +68,13 @@ class _Circle:
 
     def settled(self, values: Values, fixed: Ints, rng: np.random.Generator) -> Values:
         """The values once nothing more can be lent; rows that are fixed stay."""
-        verdict = self._verdict(values)
+        verdict, left = self._verdict(values), list[int]()
         for attempt in range(max(_ROUNDS, min(_MOST_ROUNDS, _PATIENCE // verdict.shape[1]))):
             broken = verdict.any(axis=0)
             bad, good = np.setdiff1d(np.flatnonzero(broken), fixed), np.flatnonzero(~broken)
-            if not len(bad) or not len(good):
+            left.append(len(bad))
+            vain = attempt >= _ROUNDS and left[-1] >= left[-_ROUNDS]
+            if not len(bad) or not len(good) or vain:
                 break
             donors = self._donors(values, bad, good, rng)
             trial = self._trial(values, verdict, bad, donors, wide=attempt % 2 == 1)
