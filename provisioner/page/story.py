@@ -187,8 +187,10 @@ def _dependences(report: Report) -> Iterator[Fact]:
 def _attacks(contents: Contents) -> Fact:
     tones = {Verdict.PASSED: "good", Verdict.FAILED: "bad"}
     worst = contents.attacks.worst_auc
-    told = "on the model; nobody tried" if worst is None else "on the model; 0.5 is guessing"
-    text = told if worst is None else f"{told}, the best reached {worst:.2f}"
+    text = f"on the model; 0.5 is guessing, the best reached {worst or 0:.2f}"
+    if worst is None:
+        tried = contents.verdict is not Verdict.NOT_ATTACKED
+        text = f"on the model; {'too few units to tell' if tried else 'nobody tried'}"
     return Fact("Attacks", contents.verdict.value, text, tones.get(contents.verdict, "warning"))
 
 
