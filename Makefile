@@ -16,8 +16,9 @@ $(STAMP): pyproject.toml constraints.txt
 	.venv/bin/python -m pip install --quiet -c constraints.txt -e '.[dev,ray]'
 	touch $@
 
+# Files are divided among two processes, each with a server of its own where none is given.
 test: setup
-	.venv/bin/pytest $(ARGS)
+	.venv/bin/pytest -n 2 --dist loadfile $(ARGS)
 
 # Three hundred random schemas, and failing ones made small, then runs, workers and servers killed at
 # random, a hundred times in loads of two million rows, 10,000 changed archives, and a canary among
