@@ -23,6 +23,8 @@ _MOST_ROUNDS = 96
 _PATIENCE = 200_000
 """Rows that are looked at, all rounds together, before they are no more than the fewest."""
 _CANDIDATES = 8
+_SPREAD = 0.1
+"""Share of rows in which lending may set or remove nulls of a column."""
 _DOUBT = 2.0
 """Columns in common that chance may outweigh, so that each round tries other rows."""
 _ALONG = frozenset({"running", "periods", "aggregate", "cardinality", "inclusion", "unique"})
@@ -48,8 +50,19 @@ def lent(
         rng = job.randomness("lent", below is not None, number)
         kept = sum(id(found.rule) not in unkept for found in tied)
         circle = _Circle(job, below or {}, tied, columns, kept)
-        values = circle.settled(values, fixed, rng)
+        settled = circle.settled(values, fixed, rng)
+        values = settled if steady(values, settled) else values
     return values
+
+
+def steady(before: Values, after: Values) -> bool:
+    """Whether every column is about as often null as it was drawn to be.
+
+    Where only rows without a value keep rules of it, lending would spread these until hardly a row
+    has one: rules that nobody declared are not worth a column.
+    """
+    changes = (abs(after[c].null_count - v.null_count) / max(1, len(v)) for c, v in before.items())
+    return all(change <= _SPREAD for change in changes)
 
 
 @dataclass(frozen=True, slots=True)
