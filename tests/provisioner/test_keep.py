@@ -131,11 +131,15 @@ def target(database: str) -> str:
     return migrated(database)
 
 
+def drifted(archive: Path, url: str) -> frozenset[str]:
+    """The hashes of what a target has that the archive does not know."""
+    with open_source(url) as target:
+        return frozenset(f.hash for f in target_drift(read_archive(archive), target.schema()))
+
+
 def planned(archive: Path, url: str, keep: frozenset[TableName] = named(*KEEP)) -> Plan:
     model = read_archive(archive)
-    with open_source(url) as target:
-        later = frozenset(found.hash for found in target_drift(model, target.schema()))
-    request = Request(seed=3, keep=keep, acknowledged=later)
+    request = Request(seed=3, keep=keep, acknowledged=drifted(archive, url))
     return plan(model, fingerprint(archive), request, kept_in(url, model, keep))
 
 
@@ -578,7 +582,10 @@ def test_the_commands_keep_rows_and_take_a_load_back(
     options = ["--target", target, "--keep", "customer", "--keep", "country"]
     assert main(["plan", str(archive), *options]) == 0
     assert "shop.customer (kept)" in capsys.readouterr().out
-    assert main(["provision", str(archive), *options]) == 0
+    assert main(["provision", str(archive), *options]) == 1
+    assert "shop.audit: the file does not know it" in capsys.readouterr().out
+    known = [word for one in drifted(archive, target) for word in ("--acknowledge", one)]
+    assert main(["provision", str(archive), *options, *known]) == 0
     assert capsys.readouterr().out.endswith("verified\n")
     assert main(["provision", str(archive), "--target", target, "--abort"]) == 0
     assert "its schema is as it was" in capsys.readouterr().out
