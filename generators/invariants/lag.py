@@ -57,7 +57,8 @@ class Lag:
             if bound and (end not in closest or _micros(bound) < closest[end][0]):
                 closest[end] = _micros(bound), start, bound
         for end, (_, start, bound) in closest.items():
-            yield Invariant(cls.name, "<= +", view.table.name, (end, start), constants=(bound,))
+            if not _is_fixed(view, start, end):
+                yield Invariant(cls.name, "<= +", view.table.name, (end, start), constants=(bound,))
 
     @classmethod
     def words(cls, rule: Invariant) -> str:
@@ -135,6 +136,12 @@ def _bound(view: View, start: Term, end: Term) -> str | None:
         return None  # they are one moment, which other kinds say better
     chance = float((ends[shuffled(len(ends))] - _moments(view.values(start))[both] > most).mean())
     return bound if holds(gaps > most, both, view.units, chance, view.support.k) else None
+
+
+def _is_fixed(view: View, start: Term, end: Term) -> bool:
+    """Whether one time always follows as long after another, which other kinds say better."""
+    gaps, both = _gaps(view, start, end)
+    return bool(gaps[both].min() == gaps[both].max())
 
 
 def _highest(gaps: Floats, units: Ints, released: Floats, support: Support) -> int:

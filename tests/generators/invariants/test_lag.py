@@ -8,11 +8,12 @@ from connectors.invariants import Term
 RENTALS = """
 CREATE TABLE rentals (
     id int PRIMARY KEY, lent timestamp NOT NULL, returned timestamp, booked date NOT NULL,
-    billed date NOT NULL, moved date NOT NULL
+    billed date NOT NULL, moved date NOT NULL, warned timestamp NOT NULL
 );
 INSERT INTO rentals
 SELECT n, lent, CASE WHEN n % 6 > 0 THEN lent + h('r' || n, 796000) * interval '1 second' END,
-    lent::date - h('b' || n, 12), lent::date + h('c' || n, 9), date '2019-01-01' + h('m' || n, 900)
+    lent::date - h('b' || n, 12), lent::date + h('c' || n, 9), date '2019-01-01' + h('m' || n, 900),
+    lent + interval '3 days'
 FROM generate_series(1, 2000) AS n,
     LATERAL (SELECT timestamp '2022-01-01' + h('l' || n, 200000) * interval '1 minute') AS x (lent);
 """
