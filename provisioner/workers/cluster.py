@@ -11,11 +11,6 @@ from connectors.engines import Mark
 from provisioner.errors import DeadWorker, MissingRay
 from provisioner.workers.shards import AHEAD, Assignment, Done, Failed, Load, portable, shard_loader
 
-try:
-    import ray
-except ImportError:
-    ray = None
-
 LOCAL = "local"
 
 
@@ -33,14 +28,10 @@ class Cluster:
     """
 
     def __init__(self, assignment: Assignment, address: str) -> None:
-        if ray is None:
-            raise MissingRay(
-                "Ray is not installed; expected it for --ray: pip install 'dbprovisioner[ray]'"
-            )
-        _join(address)
-        self.processors = max(1, int(ray.cluster_resources().get("CPU", 1)))
-        self._assignment = ray.put(assignment)
-        self._actor = ray.remote(Actor).options(num_cpus=1, max_concurrency=AHEAD)
+        self._ray = _joined(address)
+        self.processors = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        self._assignment = self._ray.put(assignment)
+        self._actor = self._ray.remote(Actor).options(num_cpus=1, max_concurrency=AHEAD)
         self._numbers = count()
         self._workers: dict[int, Any] = {}
         self._asked: dict[Any, int] = {}
@@ -57,22 +48,22 @@ class Cluster:
 
     def heard(self) -> tuple[int, Done | Failed]:
         """See `Crew`."""
-        [answer], _ = ray.wait(list(self._asked), num_returns=1)
+        [answer], _ = self._ray.wait(list(self._asked), num_returns=1)
         worker = self._asked.pop(answer)
         try:
-            said: Done | Failed = ray.get(answer)
-        except ray.exceptions.RayError as error:
+            said: Done | Failed = self._ray.get(answer)
+        except self._ray.exceptions.RayError as error:
             return worker, Failed(DeadWorker(f"on its node ({type(error).__name__})"))
         return worker, said
 
     def dismiss(self, worker: int) -> None:
         """See `Crew`."""
-        ray.kill(self._workers.pop(worker))
+        self._ray.kill(self._workers.pop(worker))
         self._asked = {answer: other for answer, other in self._asked.items() if other != worker}
 
     def close(self) -> None:
         """See `Crew`."""
-        ray.shutdown()
+        self._ray.shutdown()
 
 
 class Actor:
@@ -95,12 +86,20 @@ class Actor:
         return self._load(mark)
 
 
-def _join(address: str) -> None:
-    """Connects to a cluster, or starts one that ends with this process; neither talks nor reports.
+def _joined(address: str) -> Any:
+    """The library, connected to a cluster, or to one that starts here and ends with this process.
+
+    Neither talks nor reports.
 
     Raises:
-        MissingRay: none answers.
+        MissingRay: the library is not there, or no cluster answers.
     """
+    try:
+        import ray  # noqa: PLC0415 - it takes longer to load than all that a load without it needs
+    except ImportError:
+        raise MissingRay(
+            "Ray is not installed; expected it for --ray: pip install 'dbprovisioner[ray]'"
+        ) from None
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     more = {"include_dashboard": False} if address == LOCAL else {}
@@ -111,3 +110,4 @@ def _join(address: str) -> None:
             f"no Ray cluster could be joined ({type(error).__name__}); expected --ray {LOCAL}, or "
             "the address of one whose Python and Ray have the versions of this machine's"
         ) from None
+    return ray

@@ -91,6 +91,15 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     assert done.stdout.startswith("Usage: provisioner")
 
 
+def test_a_load_waits_for_no_library_that_it_does_not_use() -> None:
+    code = (
+        "import sys, provisioner.load, connectors.engines.postgresql.engine;"
+        "print(*{'ray', 'adbc_driver_manager.dbapi', 'torch'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.split(), done.stderr) == (0, [], "")
+
+
 def test_every_table_generator_can_be_chosen() -> None:
     option = next(p for p in learn.params if p.name == "table_model")
     assert set(option.type.choices) == set(table_generators())  # type: ignore[attr-defined] # Choice

@@ -29,7 +29,6 @@ from provisioner.events import Advanced, Event, Listener, StageFinished, StageSt
 from provisioner.load import load
 from provisioner.plan import Plan, Request, plan
 from provisioner.report import Finding, Severity
-from provisioner.workers import cluster
 from provisioner.workers.crews import Workers, headcount
 from provisioner.workers.shards import portable
 
@@ -277,7 +276,7 @@ def test_a_ray_cluster_loads_the_rows_of_one_process(
 def test_a_missing_ray_is_named_with_the_extra_that_brings_it(
     model: DatabaseModel, planned: Plan, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "ray", None)
+    monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingRay, match=r"pip install 'dbprovisioner\[ray\]'"):
         provisioned(model, planned, Workers(database, 2, "local"))
 

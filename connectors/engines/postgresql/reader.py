@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import Any
 
-import adbc_driver_postgresql.dbapi as adbc
+import adbc_driver_manager
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
@@ -217,7 +217,7 @@ class ArrowSession:
                 self._begin(cursor)
             yield cursor
         finally:
-            with suppress(adbc.Error):  # what was lost has nothing to roll back
+            with suppress(adbc_driver_manager.Error):  # what was lost has nothing to roll back
                 cursor.close()
                 if self._snapshot is None:
                     self._connection.rollback()
@@ -229,15 +229,18 @@ class ArrowSession:
             self._connection = None
 
     def _open(self) -> None:
+        # This brings pandas, which nothing else in a load needs.
+        import adbc_driver_postgresql.dbapi as adbc  # noqa: PLC0415
+
         try:
             self._connection = adbc.connect(self._url.render_as_string(hide_password=False))
-        except adbc.Error as error:
+        except adbc_driver_manager.Error as error:
             raise unopened(str(error), self._url) from None
         if self._snapshot is not None:
             try:
                 with self._connection.cursor() as cursor:
                     self._begin(cursor)
-            except adbc.Error:
+            except adbc_driver_manager.Error:
                 self.close()
                 raise LostConnection(
                     "the snapshot ended with the session that held it; run again"
