@@ -1,8 +1,8 @@
 """What a database declares: tables, columns, keys, constraints."""
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from pydantic import TypeAdapter
 
@@ -250,6 +250,7 @@ class Schema:
 
     Attributes:
         left_out: what never travels, and what the configuration left out, with all that needs it.
+        by_name: each table by its name.
     """
 
     tables: tuple[Table, ...]
@@ -257,13 +258,16 @@ class Schema:
     functions: tuple[SqlFunction, ...] = ()
     unmodelled: tuple[Unmodelled, ...] = ()
     left_out: tuple[Unmodelled, ...] = ()
+    by_name: Mapping[TableName, Table] = field(init=False, repr=False, compare=False)
+    _leading: Mapping[TableName, frozenset[str]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_name", {table.name: table for table in self.tables})
+        object.__setattr__(self, "_leading", _leading(self.tables))
 
     def table(self, name: TableName) -> Table:
         """The table of that name; KeyError where there is none."""
-        for table in self.tables:
-            if table.name == name:
-                return table
-        raise KeyError(str(name))
+        return self.by_name[name]
 
     @property
     def foreign_keys(self) -> Iterator[ForeignKey]:
@@ -272,13 +276,7 @@ class Schema:
 
     def referenced(self, name: TableName) -> frozenset[str]:
         """The columns of a table that a key of any kind leads to."""
-        return frozenset(
-            column
-            for table in self.tables
-            for key in (*table.foreign_keys, *table.polymorphic, *table.computed_keys)
-            if key.parent == name
-            for column in key.parent_columns
-        )
+        return self._leading.get(name, frozenset())
 
     @property
     def undeclared(self) -> Iterator[ForeignKey]:
@@ -306,3 +304,12 @@ class Schema:
     def fingerprint(self) -> str:
         """SHA-256 of all that is declared, in hexadecimal."""
         return hashlib.sha256(TypeAdapter(Schema).dump_json(self)).hexdigest()
+
+
+def _leading(tables: tuple[Table, ...]) -> Mapping[TableName, frozenset[str]]:
+    """The columns of each table that a key of any kind leads to."""
+    found: dict[TableName, set[str]] = {}
+    for table in tables:
+        for key in (*table.foreign_keys, *table.polymorphic, *table.computed_keys):
+            found.setdefault(key.parent, set()).update(key.parent_columns)
+    return {name: frozenset(columns) for name, columns in found.items()}

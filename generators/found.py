@@ -68,23 +68,28 @@ def found_states(rules: tuple[Found, ...]) -> Iterator[tuple[str, Released[Any]]
 
 def restored_rules(values: Mapping[str, Any]) -> tuple[Found, ...]:
     """The rules whose `found_states` were among these values."""
-    support, numbers = Support(), sum(path.endswith("/rule") for path in values if _is_ours(path))
-    return tuple(_restored(values, f"invariants/{n}/", support) for n in range(numbers))
+    parts: dict[int, dict[str, Any]] = {}
+    for path, value in values.items():
+        if _is_ours(path):
+            _, number, place = path.split("/", 2)
+            parts.setdefault(int(number), {})[place] = value
+    return tuple(_restored(parts[n]) for n in range(len(parts)))
 
 
-def _restored(values: Mapping[str, Any], place: str, support: Support) -> Found:
+def _restored(values: Mapping[str, Any]) -> Found:
+    support = Support()
     state = {
-        path.removeprefix(f"{place}state/"): support.declared(value)
+        path.removeprefix("state/"): support.declared(value)
         for path, value in values.items()
-        if path.startswith(f"{place}state/")
+        if path.startswith("state/")
     }
-    rule = _RULE.validate_python(values[f"{place}rule"])
+    rule = _RULE.validate_python(values["rule"])
     if rule.kind not in invariant_kinds():
         raise ValueError(f"{rule.kind}: no kind of rule")
     return Found(
         rule,
-        support.counted(int(values[f"{place}spoken"])),
-        support.declared(values[f"{place}broken"]),
+        support.counted(int(values["spoken"])),
+        support.declared(values["broken"]),
         state,
     )
 

@@ -77,6 +77,7 @@ class DatabaseModel:
         estimates: what the source's planner knew of its rows.
         classes: what each column says of people; empty where the file does not say.
         ledger: what learning has cost each privacy unit; None without differential privacy.
+        owners: the owner key of each table that has one.
     """
 
     schema: Schema
@@ -92,15 +93,12 @@ class DatabaseModel:
     estimates: Estimates = field(default_factory=lambda: Estimates({}))
     classes: Classes = field(default_factory=dict)
     ledger: Ledger | None = None
+    owners: Owners = field(init=False, repr=False, compare=False)
 
-    @property
-    def owners(self) -> Owners:
-        """The owner key of each table that has one."""
-        return {
-            name: self.foreign_key(name, model.owner)
-            for name, model in self.tables.items()
-            if model.owner is not None
-        }
+    def __post_init__(self) -> None:
+        held = ((name, table.owner) for name, table in self.tables.items())
+        keys = {name: self.foreign_key(name, key) for name, key in held if key is not None}
+        object.__setattr__(self, "owners", keys)
 
     @property
     def rows(self) -> Mapping[TableName, int]:

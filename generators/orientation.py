@@ -70,6 +70,11 @@ class Orientation:
     steps: Mapping[TableName, tuple[Step, ...]] = field(default_factory=dict)
     late: Mapping[TableName, tuple[Step, ...]] = field(default_factory=dict)
     unkept: tuple[tuple[Found, str], ...] = ()
+    _read: Mapping[TableName, frozenset[str]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        every = (s for steps in (*self.steps.values(), *self.late.values()) for s in steps)
+        object.__setattr__(self, "_read", _read_elsewhere(every))
 
     def of(self, name: TableName) -> tuple[Step, ...]:
         """The steps of a table as it is drawn."""
@@ -77,13 +82,7 @@ class Orientation:
 
     def read_of(self, name: TableName) -> frozenset[str]:
         """Columns of a table that rules of other tables read."""
-        every = (s for steps in (*self.steps.values(), *self.late.values()) for s in steps)
-        return frozenset(
-            column
-            for step in every
-            for table, column in step.reads
-            if table == name and step.target[0] != name
-        )
+        return self._read.get(name, frozenset())
 
     def targets(self, name: TableName, most: Part = Part.BOUNDS) -> frozenset[str]:
         """Columns of a table that are set to keep rules, by parts up to one."""
@@ -115,22 +114,23 @@ def oriented(model: DatabaseModel, whole: frozenset[TableName] = frozenset()) ->
             n[0],
         ),
     )
-    sight = _Sight(model, whole, single_columns(model))
-    accepted: list[Step] = []
-    unkept: list[tuple[Found, str]] = []
+    sight = _Sight(model, whole, single_columns(model), _steps_up(model))
+    placed = _Placed()
     bounds: dict[TableName, list[tuple[int, Found]]] = {}
     for number, found in ranked:
         if part_of(found.rule) is Part.BOUNDS:
             bounds.setdefault(found.rule.table, []).append((number, found))
         else:
-            _place(sight, found, number, (accepted, unkept))
+            _place(sight, found, number, placed)
     for waiting in bounds.values():
-        _place_bounds(sight, waiting, (accepted, unkept))
+        _place_bounds(sight, waiting, placed)
+    accepted, unkept = list(placed.accepted), placed.unkept
     late = _late(accepted)
     vain = [s for s in accepted if _waits_in_vain(s, late)]
     unkept += [(s.found, "it reads a total of rows that are drawn after its own") for s in vain]
     accepted = [s for s in accepted if s not in vain]
-    unkept = [(f, why) for f, why in unkept if not _follows(model, f, accepted)]
+    telling = [s for s in accepted if _is_telling(s) and not _is_above(s)]
+    unkept = [(f, why) for f, why in unkept if not _follows(model, f, telling)]
     order = _ranks(accepted)
     accepted.sort(key=lambda s: (order[s.target], not s.before, s.part, s.number))
     soon = [s for s in accepted if s.target not in late]
@@ -162,8 +162,8 @@ def _depths(model: DatabaseModel) -> Mapping[int, int]:
     }
 
 
-def _follows(model: DatabaseModel, found: Found, accepted: Iterable[Step]) -> bool:
-    """Whether a dependency holds because of others that are kept.
+def _follows(model: DatabaseModel, found: Found, telling: Iterable[Step]) -> bool:
+    """Whether a dependency holds because of others that are kept, by steps that tell all of them.
 
     A null says nothing of others, and only a dependency says where nulls are.
     """
@@ -173,8 +173,7 @@ def _follows(model: DatabaseModel, found: Found, accepted: Iterable[Step]) -> bo
     *given, last = ((rule.table, term.column) for term in rule.terms)
     fitted = model.tables[rule.table].columns
     gaps = {(rule.table, f.column.name) for f in fitted if f.nullable}
-    steps = [s for s in accepted if _is_telling(s) and not _is_above(s)]
-    steps = [s for s in steps if s.found.rule.kind == "dependency" or s.target not in gaps]
+    steps = [s for s in telling if s.found.rule.kind == "dependency" or s.target not in gaps]
     told, before = set(given), 0
     while len(told) > before:
         before = len(told)
@@ -194,7 +193,22 @@ def _rank(rule: Invariant) -> tuple[Part, int]:
     return part_of(rule), order
 
 
-Placed = tuple[list[Step], list[tuple[Found, str]]]
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """What is placed so far: steps in order, the same by the column that they set, what is not."""
+
+    accepted: list[Step] = field(default_factory=list)
+    by_target: dict[Node, list[Step]] = field(default_factory=dict)
+    unkept: list[tuple[Found, str]] = field(default_factory=list)
+
+    def accept(self, step: Step) -> None:
+        """Adds a step."""
+        self.accepted.append(step)
+        self.by_target.setdefault(step.target, []).append(step)
+
+    def of(self, node: Node) -> list[Step]:
+        """The steps that set a column."""
+        return self.by_target.get(node, [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,36 +219,36 @@ class _Sight:
         model: the rules, and how rows are drawn.
         whole: the tables that are drawn at once.
         single: the columns whose values differ by how references are drawn.
+        above: the tables that keys of each table lead to.
     """
 
     model: DatabaseModel
     whole: frozenset[TableName]
     single: frozenset[Node]
+    above: Mapping[TableName, frozenset[TableName]]
 
 
-def _place_bounds(sight: _Sight, waiting: list[tuple[int, Found]], placed: Placed) -> None:
+def _place_bounds(sight: _Sight, waiting: list[tuple[int, Found]], placed: _Placed) -> None:
     """Places the rules first that have the fewest columns left, so that all find one."""
     while waiting:
-        left = [len(_possible(sight, f, n, placed[0])[0]) for n, f in waiting]
+        left = [len(_possible(sight, f, n, placed)[0]) for n, f in waiting]
         number, found = waiting.pop(left.index(min(left)))
         _place(sight, found, number, placed)
 
 
-def _place(sight: _Sight, found: Found, number: int, placed: Placed) -> None:
+def _place(sight: _Sight, found: Found, number: int, placed: _Placed) -> None:
     """Adds the step of a rule to those accepted before, or the rule to those that are not kept."""
     counted = found.rule.kind == "cardinality" and not found.rule.terms
     if counted or keeps_to_keys(found.rule, sight.single):
         return  # no column keeps it: the numbers of rows do, and how keys are drawn
-    steps, why = _possible(sight, found, number, placed[0])
+    steps, why = _possible(sight, found, number, placed)
     if steps:
-        placed[0].append(steps[0])
+        placed.accept(steps[0])
     else:
-        placed[1].append((found, why))
+        placed.unkept.append((found, why))
 
 
-def _possible(
-    sight: _Sight, found: Found, number: int, accepted: list[Step]
-) -> tuple[list[Step], str]:
+def _possible(sight: _Sight, found: Found, number: int, placed: _Placed) -> tuple[list[Step], str]:
     """The steps that may keep a rule beside those accepted, the best first, or why none may."""
     model, rule = sight.model, found.rule
     if (far := _out_of_sight(sight, rule) or _out_of_turn(model, rule)) is not None:
@@ -244,21 +258,21 @@ def _possible(
     for column in _best_first(model, found):
         target = rule.table, column
         step = Step(found, number, target, nodes - {target})
-        others = [s for s in accepted if s.target == target]
-        if len(others) == 1 and _outlasts(step, others[0], accepted):
+        others = placed.of(target)
+        if len(others) == 1 and _outlasts(step, others[0], placed):
             step, others = replace(step, before=True), []
         if any(s.part is Part.SETS for s in others) or (others and step.part is Part.SETS):
             why = f"{column} is set to keep {others[0].found.words}"
         elif any(s.pushes * step.pushes < 0 for s in others):
             why = f"{column} is moved the other way to keep {others[0].found.words}"
-        elif any(target in _sources(read, accepted) for read in step.reads):
+        elif any(target in _sources(read, placed) for read in step.reads):
             why = f"what it reads follows from {column}"
         else:
             steps.append(step)
     return steps, why
 
 
-def _outlasts(step: Step, sets: Step, accepted: Iterable[Step]) -> bool:
+def _outlasts(step: Step, sets: Step, placed: _Placed) -> bool:
     """Whether an order goes on to hold once a column is set as a step says.
 
     Rows that take after the first one like them hold what holds of that row, where all that the
@@ -272,9 +286,8 @@ def _outlasts(step: Step, sets: Step, accepted: Iterable[Step]) -> bool:
         given = {(other.table, term.column) for term in other.terms[:-1]}
         own = {node for node in step.reads if node[0] == rule.table}
         return bool(own) and own <= given
-    courses = [
-        s.found.rule for s in accepted if s.found.rule.kind == "running" and s.target in step.reads
-    ]
+    before = (s.found.rule for read in step.reads for s in placed.of(read))
+    courses = [rule for rule in before if rule.kind == "running"]
     return other.kind == "running" and any(
         (c.form, c.key, c.terms[1:]) == (other.form, other.key, other.terms[1:]) for c in courses
     )
@@ -359,7 +372,7 @@ def _out_of_sight(sight: _Sight, rule: Invariant) -> str | None:
         child = model.owners.get(rule.key[0])
         if child is None or child.name != rule.key[1]:
             return f"rows that share a parent by {rule.key[1]} may lie in several shards"
-    if rule.other is not None and rule.table in _needed_by(model, rule.other[0]):
+    if rule.other is not None and rule.table in _needed_by(sight, rule.other[0]):
         return f"rows of {rule.other[0]} wait for those of {rule.table}"
     for path in {t.keys for t in rule.terms if t.keys and t.keys != BELOW}:
         key = foreign_key(model.schema, rule.table, path)
@@ -368,7 +381,7 @@ def _out_of_sight(sight: _Sight, rule: Invariant) -> str | None:
             r.key.name == key.name and r.mode is Mode.ANCESTOR
             for r in model.tables[rule.table].references
         )
-        if not near and rule.table in _needed_by(model, key.parent):
+        if not near and rule.table in _needed_by(sight, key.parent):
             return f"rows of {key.parent} wait for those of {rule.table}"
     return None
 
@@ -386,10 +399,13 @@ def _out_of_turn(model: DatabaseModel, rule: Invariant) -> str | None:
     return f"{clock} says when siblings follow each other"
 
 
-def _needed_by(model: DatabaseModel, name: TableName) -> frozenset[TableName]:
+def _steps_up(model: DatabaseModel) -> Mapping[TableName, frozenset[TableName]]:
+    return {t.name: frozenset(f.parent for f in t.foreign_keys) for t in model.schema.tables}
+
+
+def _needed_by(sight: _Sight, name: TableName) -> frozenset[TableName]:
     """The tables whose rows may have to be known to draw those of one: all that keys lead to."""
-    steps = {t.name: frozenset(f.parent for f in t.foreign_keys) for t in model.schema.tables}
-    return reached(steps, name) | {name}
+    return reached(sight.above, name) | {name}
 
 
 def _nodes(model: DatabaseModel, rule: Invariant) -> Iterator[Node]:
@@ -412,14 +428,14 @@ def _home(model: DatabaseModel, rule: Invariant, term: Term) -> TableName:
     return foreign_key(model.schema, rule.table, term.keys).parent
 
 
-def _sources(node: Node, steps: list[Step]) -> set[Node]:
+def _sources(node: Node, placed: _Placed) -> set[Node]:
     """All that a column is computed from, by any number of steps; itself included."""
     found, left = set[Node](), [node]
     while left:
         at = left.pop()
         if at not in found:
             found.add(at)
-            left += [read for s in steps if s.target == at for read in s.reads]
+            left += [read for step in placed.of(at) for read in step.reads]
     return found
 
 
@@ -449,6 +465,16 @@ def _ranks(steps: Iterable[Step]) -> Mapping[Node, int]:
     for step in steps:
         graph.setdefault(step.target, set()).update(step.reads)
     return {node: n for n, node in enumerate(TopologicalSorter(graph).static_order())}
+
+
+def _read_elsewhere(steps: Iterable[Step]) -> Mapping[TableName, frozenset[str]]:
+    """The columns of each table that steps of other tables read."""
+    found: dict[TableName, set[str]] = {}
+    for step in steps:
+        for table, column in step.reads:
+            if table != step.target[0]:
+                found.setdefault(table, set()).add(column)
+    return {name: frozenset(columns) for name, columns in found.items()}
 
 
 def _by_table(steps: Iterable[Step]) -> Mapping[TableName, tuple[Step, ...]]:

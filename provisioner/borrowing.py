@@ -209,12 +209,8 @@ def _lendable(job: Job, values: Values, *, late: bool) -> frozenset[str]:
     model, name, orientation = job.setting.model, job.table.name, job.setting.orientation
     learned = {f.column.name for f in job.model.columns if f.generator.reserved is None}
     held = {c for u in job.table.uniques for c in u.columns} | model.schema.referenced(name)
-    along = {
-        c
-        for f in model.invariants
-        for c in f.rule.columns
-        if f.rule.table == name and f.rule.kind in _ALONG
-    }
+    own = (f.rule for f in model.invariants if f.rule.kind in _ALONG and f.rule.table == name)
+    along = {column for rule in own for column in rule.columns}
     steps = orientation.late.get(name, ())
     firm = {s.target[1] for s in steps if not late or s.found.rule.kind == "aggregate"}
     firm |= orientation.read_of(name) if late else set()

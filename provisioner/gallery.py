@@ -115,6 +115,7 @@ class Drawn:
     plan: Plan
     _rows: dict[TableName, pa.Table] = field(default_factory=dict)
     _trees: set[int] = field(default_factory=set)
+    _drawings: list[Synthesizer] = field(default_factory=list)
 
     def rows(self, table: Table) -> pa.Table | None:
         """See `Gallery`; the whole tree of a table is drawn when one of them is asked for."""
@@ -150,7 +151,7 @@ class Drawn:
     def _of_tree(self, tree: int) -> Mapping[TableName, pa.Table]:
         """Rows of each table of a tree; none where they cannot be drawn."""
         names = frozenset(self.plan.trees[tree].tables)
-        drawing = Synthesizer(self.model, self.plan)
+        drawing = self._drawing()
         try:
             if self.plan.trees[tree].shards == 1:
                 return {b.table: pa.Table.from_batches([b.rows]) for b in drawing.shard(tree, 0)}
@@ -162,6 +163,12 @@ class Drawn:
             for name, one in found
             if not isinstance(one, Exception)
         }
+
+    def _drawing(self) -> Synthesizer:
+        """The one that draws all trees, made when the first is asked for."""
+        if not self._drawings:
+            self._drawings.append(Synthesizer(self.model, self.plan))
+        return self._drawings[0]
 
 
 def _beside(rows: pa.Table | None, above: pa.Table | None, key: ForeignKey) -> Family | None:

@@ -166,6 +166,15 @@ class Plan:
     carried: tuple[TableName, ...] = ()
     accepted_risk: str = ""
     added: tuple[Added, ...] = ()
+    _places: Mapping[TableName, tuple[int, int]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        places = {
+            name: (number, place)
+            for number, tree in enumerate(self.trees)
+            for place, name in enumerate(tree.tables)
+        }
+        object.__setattr__(self, "_places", places)
 
     @property
     def fingerprint(self) -> str:
@@ -203,8 +212,8 @@ class Plan:
 
     def layout(self, table: TableName) -> KeyLayout:
         """The rows of a table; KeyError where the plan has no such table."""
-        tree = self.trees[self.tree(table)]
-        return tree.layouts[tree.tables.index(table)]
+        tree, place = self._places[table]
+        return self.trees[tree].layouts[place]
 
     def before(self, table: TableName) -> int:
         """How many rows of a table were there before others were added; 0 where none were."""
@@ -214,10 +223,7 @@ class Plan:
 
     def tree(self, table: TableName) -> int:
         """The number of the tree that holds a table."""
-        for number, tree in enumerate(self.trees):
-            if table in tree.tables:
-                return number
-        raise KeyError(str(table))
+        return self._places[table][0]
 
     def roles(self, table: TableName) -> tuple[Role, ...]:
         """What scenarios ask of the rows of a table."""
@@ -334,9 +340,11 @@ def is_local(table: Table, model: TableModel, unique: Unique, ruled: frozenset[s
 
 def is_reference_data(model: DatabaseModel, tree: tuple[TableName, ...]) -> bool:
     """Whether a tree keeps its size at any scale: it is referenced, and belongs to no unit."""
-    outside = (r for name, m in model.tables.items() if name not in tree for r in m.references)
-    belongs = any(model.tables[name].unit is not None for name in tree)
-    return not belongs and any(r.key.parent in tree for r in outside)
+    if any(model.tables[name].unit is not None for name in tree):
+        return False
+    inside = frozenset(tree)
+    outside = (r for name, m in model.tables.items() if name not in inside for r in m.references)
+    return any(r.key.parent in inside for r in outside)
 
 
 def most_children(

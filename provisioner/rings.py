@@ -103,12 +103,7 @@ def _is_made(model: DatabaseModel, reference: Reference) -> bool:
 
 def _is_key_part(model: DatabaseModel, reference: Reference) -> bool:
     """Whether other tables, or its own, reference columns that the reference alone fills."""
-    needed = {
-        column
-        for key in model.schema.foreign_keys
-        if key.parent == reference.key.table
-        for column in key.parent_columns
-    }
+    needed = model.schema.referenced(reference.key.table)
     fitted = model.tables[reference.key.table]
     own = {*fitted.keys, *(f.column.name for f in fitted.columns)}
-    return bool(needed & set(reference.key.columns) - own)
+    return bool(needed.intersection(reference.key.columns) - own)

@@ -85,7 +85,7 @@ def _orphaned(
 
 def _too_many_keys(schema: Schema, table: Table, model: TableModel, rows: int) -> Iterator[Finding]:
     """Keys that run out of values, and cannot go on with nulls."""
-    needed = {c for f in schema.foreign_keys if f.parent == table.name for c in f.parent_columns}
+    needed = schema.referenced(table.name)
     for column, key in model.keys.items():
         if rows > key.capacity and (column in needed or not table.column(column).nullable):
             yield _unmeetable(f"{table.name}.{column}", rows, column, key.capacity)

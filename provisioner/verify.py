@@ -197,7 +197,7 @@ def _missing(expected: Schema, found: Schema, graver: Severity) -> Iterator[Find
         found: the target's.
         graver: of a missing constraint; a schema that was there before may do without.
     """
-    there = {t.name: t for t in found.tables}
+    there = found.by_name
     for table in expected.tables:
         if table.name not in there:
             yield Finding("missing", Severity.ERROR, str(table.name), "the table is not there")
@@ -219,7 +219,7 @@ def _missing(expected: Schema, found: Schema, graver: Severity) -> Iterator[Find
 
 def _is_whole(table: Table, found: Schema) -> bool:
     """Whether the target has a table with all of its columns, so that it can be read."""
-    there = next((t for t in found.tables if t.name == table.name), None)
+    there = found.by_name.get(table.name)
     return there is not None and {c.name for c in table.columns} <= {c.name for c in there.columns}
 
 
@@ -295,12 +295,13 @@ def _leaks(target: Reader, table: Table, model: TableModel) -> int:
 
     Where checks declare which values a column may hold, they are public and say nothing of anyone.
     """
-    declared = keeper(table).limits
+    reserved = {f.column.name: f.generator.reserved for f in model.columns}
+    fenced = {column: pattern for column, pattern in reserved.items() if pattern is not None}
+    declared = keeper(table).limits if fenced else {}
     return sum(
-        target.unmatched(table, fitted.column.name, fitted.generator.reserved)
-        for fitted in model.columns
-        if fitted.generator.reserved is not None
-        and declared.get(fitted.column.name, UNLIMITED).values is None
+        target.unmatched(table, column, pattern)
+        for column, pattern in fenced.items()
+        if declared.get(column, UNLIMITED).values is None
     )
 
 

@@ -1,0 +1,115 @@
+"""What many tables take grows with their number, and not with its square."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import psycopg
+import pytest
+
+from benchmarks.wide import statements
+from connectors.engines import open_source, open_target
+from generators.archive import fingerprint, read_archive, write_archive
+from generators.model import DatabaseModel
+from generators.orientation import oriented
+from provisioner.learn import Learning, learn
+from provisioner.load import load
+from provisioner.plan import Plan, Request, plan
+from provisioner.synthesize import Synthesizer
+from provisioner.verify import verify
+
+FEW, MANY = 22, 62
+STEEPEST = 1.35
+"""How much faster than the number of tables calls may grow: 2.8 were it with the square."""
+
+
+class Wide:
+    """A learned database of many tables, its file and a target that its plan has filled."""
+
+    def __init__(self, tables: int, source: str, target: str, folder: Path) -> None:
+        with psycopg.connect(source, autocommit=True) as connection:
+            for text in statements(tables):
+                connection.execute(text.encode())
+        self.path = folder / f"{tables}.model"
+        with open_source(source) as opened:
+            write_archive(learn(opened, Learning(kind="independent")), self.path)
+        self.model: DatabaseModel = read_archive(self.path)
+        self.tables = len(self.model.tables)
+        self.target = target
+
+    def planned(self) -> Plan:
+        """The plan of as many rows as were learned."""
+        return plan(self.model, fingerprint(self.path), Request())
+
+
+@pytest.fixture(scope="module")
+def sizes(
+    lasting_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Wide, Wide]:
+    folder = tmp_path_factory.mktemp("wide")
+    few, many = (Wide(n, lasting_database(), lasting_database(), folder) for n in (FEW, MANY))
+    return few, many
+
+
+def calls(run: Callable[[], object]) -> int:
+    """How many functions run in Python while this one does."""
+    count = 0
+
+    def watch(_frame: FrameType, event: str, _argument: Any) -> None:
+        nonlocal count
+        count += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        run()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+def steepness(sizes: tuple[Wide, Wide], run: Callable[[Wide], object]) -> float:
+    """How much faster than the number of tables the calls grow that a run takes."""
+    few, many = sizes
+    for wide in sizes:
+        run(wide)  # so that no part of either count fills what is kept for good
+    grown = calls(lambda: run(many)) / calls(lambda: run(few))
+    return grown / (many.tables / few.tables)
+
+
+def test_reading_a_file_grows_with_its_tables(sizes: tuple[Wide, Wide]) -> None:
+    assert steepness(sizes, lambda wide: read_archive(wide.path)) < STEEPEST
+
+
+def test_a_plan_grows_with_its_tables(sizes: tuple[Wide, Wide]) -> None:
+    assert steepness(sizes, Wide.planned) < STEEPEST
+
+
+def test_placing_rules_grows_with_them(sizes: tuple[Wide, Wide]) -> None:
+    assert steepness(sizes, lambda wide: oriented(wide.model)) < STEEPEST
+
+
+def test_getting_ready_to_draw_grows_with_the_tables(sizes: tuple[Wide, Wide]) -> None:
+    plans = {wide.tables: wide.planned() for wide in sizes}
+    ready = steepness(sizes, lambda wide: Synthesizer(wide.model, plans[wide.tables]))
+    assert ready < STEEPEST
+
+
+def test_verify_makes_one_synthesizer_at_most(
+    sizes: tuple[Wide, Wide], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wide = sizes[0]
+    with open_target(wide.target) as target:
+        load(wide.model, wide.planned(), target)
+        made: list[Synthesizer] = []
+        create = Synthesizer.__init__
+
+        def counted(self: Synthesizer, *given: Any, **named: Any) -> None:
+            made.append(self)
+            create(self, *given, **named)
+
+        monkeypatch.setattr(Synthesizer, "__init__", counted)
+        verify(wide.model, target)
+    assert len(made) <= 1
