@@ -75,12 +75,17 @@ class Clusters:
         return np.searchsorted(self._bounds(rows), places, side="right").astype(np.int32)
 
     def draw(self, codes: Ints, rows: int, rng: np.random.Generator) -> Ints:
-        """A row index inside each cluster; any row where the cluster is empty."""
+        """A row index inside each cluster; any row where the cluster is empty.
+
+        Rows of one of several clusters are drawn as often as each other, give or take one: they
+        were as often referenced, which draws on their own would not be.
+        """
         ends = self._bounds(rows)
         starts = np.concatenate([[0], ends[:-1]])
         empty = starts[codes] == ends[codes]
         low, high = np.where(empty, 0, starts[codes]), np.where(empty, rows, ends[codes])
-        return scatter(low + (rng.random(len(codes)) * (high - low)).astype(np.int64), rows)
+        places = rng.random(len(codes)) if self.count == 1 else _evenly(codes, rng)
+        return scatter(low + (places * (high - low)).astype(np.int64), rows)
 
     def _bounds(self, rows: int) -> Ints:
         """Where each cluster ends; one with a share keeps a row where there are enough."""
@@ -89,6 +94,17 @@ class Clusters:
             if sizes.max() > 1:
                 sizes[small], sizes[sizes.argmax()] = 1, sizes.max() - 1
         return np.cumsum(sizes)
+
+
+def _evenly(codes: Ints, rng: np.random.Generator) -> Floats:
+    """Numbers between 0 and 1, those of one code evenly far apart and in no order."""
+    order = np.lexsort((rng.random(len(codes)), codes))
+    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
+    sizes = np.diff(np.append(starts, len(codes)))
+    ranks = np.arange(len(codes)) - np.repeat(starts, sizes)
+    found = np.empty(len(codes))
+    found[order] = (ranks + np.repeat(rng.random(len(sizes)), sizes)) / np.repeat(sizes, sizes)
+    return found
 
 
 def fit_clusters(

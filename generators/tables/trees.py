@@ -16,6 +16,7 @@ from generators.columns import Codes, State
 from generators.dependence import Table, drawing_order, mutual_information
 from generators.forest import GRAINS, Forest, joined
 from generators.privacy.support import Support
+from generators.randomness import even_uniforms
 from generators.tables import UNHURRIED, Matrix, TableGenerator, Terms, Untrained
 from generators.tree import Tree, fitted_trees, packed, uniform_tree, unpacked
 
@@ -93,12 +94,12 @@ class Trees(Untrained):
         drawn before a given one does not know of it.
         """
         if len(context) <= _BLOCK:
-            return self._drawn(context, evidence, rng.random((len(context), len(self.names))))
+            return self._drawn(context, evidence, even_uniforms(len(context), len(self.names), rng))
         rows = np.empty((len(context), len(self.names)), np.int32)
         for start in range(0, len(rows), _BLOCK):
             block = slice(start, start + _BLOCK)
             given = {name: codes[block] for name, codes in evidence.items()}
-            uniform = rng.random(rows[block].shape)
+            uniform = even_uniforms(len(rows[block]), len(self.names), rng)
             rows[block] = self._drawn(context[block], given, uniform)
         return rows
 

@@ -217,6 +217,18 @@ def test_an_empty_cluster_gives_any_row() -> None:
     assert set(drawn.tolist()) == set(range(10))
 
 
+@given(st.integers(1, 30), st.integers(1, 400), st.integers(0, 99))
+def test_rows_of_a_cluster_are_drawn_as_often_as_each_other(
+    rows: int, drawn: int, seed: int
+) -> None:
+    clusters = Clusters(Support().declared(np.array([0.5, 0.5])))
+    members = np.flatnonzero(clusters.of(np.arange(2 * rows), 2 * rows) == 0)
+    found = clusters.draw(np.zeros(drawn, np.int64), 2 * rows, np.random.default_rng(seed))
+    counts = np.bincount(found, minlength=2 * rows)[members]
+    assert counts.sum() == drawn
+    assert counts.max() - counts.min() <= 1
+
+
 def test_one_cluster_holds_every_row() -> None:
     clusters = unclustered(Support())
     assert clusters.count == 1
