@@ -22,6 +22,9 @@ Warp = Callable[[Floats], Floats]
 
 _SEGMENTS = 8
 _MOST_BINS = 100
+_FEWER_BINS = 15
+"""By how many bins fewer is tried where some hold rows of too few units."""
+_NEARLY_NONE = 0.05
 _SPIKE_SHARE = 1 / 250
 _TAILS = (0.005, 0.002, 0.001, 0.0005, 0.0002)
 _FAR = float(2**62)
@@ -147,12 +150,27 @@ class Binning:
     ) -> Values:
         """Where bins start, and as last entry where the last one ends; empty without support."""
         spare = max(0, room - 2 * len(_TAILS))
-        wanted = len(np.unique(units[rest])) // (3 * self.support.k)
-        levels = np.linspace(0, 1, min(max(1, wanted), _MOST_BINS, max(1, spare)) + 1)
+        wanted = self._wanted(positions[rest], units[rest])
+        levels = np.linspace(0, 1, min(max(1, wanted), max(1, spare)) + 1)
         tails = [t for t in _TAILS if t * rest.sum() >= 2 * self.support.k and spare]
         levels = np.unique(np.concatenate([levels, tails, 1 - np.array(tails)]))
         found = self.support.quantiles(positions[rest], units[rest], levels).value
         return self._representable(found)
+
+    def _wanted(self, positions: Floats, units: Ints) -> int:
+        """The most bins of equal mass of which nearly each would hold rows of 3 k units."""
+        enough = 3 * self.support.k
+        least = min(len(np.unique(units)) // enough, _MOST_BINS)
+        if not len(positions):
+            return 0
+        ranks = np.empty(len(positions), np.int64)
+        ranks[np.argsort(positions, kind="stable")] = np.arange(len(positions))
+        for count in range(_MOST_BINS, least, -_FEWER_BINS):
+            if count * enough <= len(positions):
+                held = unit_counts(ranks * count // len(positions), units, count)
+                if np.quantile(held, _NEARLY_NONE) >= enough:
+                    return count
+        return least
 
     def _representable(self, positions: Floats) -> Values:
         if self.grain is np.int64:

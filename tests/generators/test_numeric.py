@@ -134,6 +134,15 @@ def test_no_extreme_of_a_single_unit_is_drawn() -> None:
     assert np.abs(drawn).max() <= (1e9 + 10 * 1000) / 11 + 1
 
 
+def test_bins_are_as_many_as_units_in_each_allow_however_few_units_there_are() -> None:
+    """Both of 200 units: of mixed ones, each bin holds many, of sorted ones a few alone."""
+    values, units = pa.array(rng().uniform(0, 1000, 8000)), np.arange(8000) % 200
+    mixed = Numeric.fit(Column("c", DOUBLE), Sample(values, units), Support())
+    ordered = np.argsort(np.argsort(values.to_numpy())) // 40
+    parted = Numeric.fit(Column("c", DOUBLE), Sample(values, ordered), Support())
+    assert parted.size <= 200 // Support().k < 5 * 200 // Support().k < mixed.size
+
+
 def test_one_unit_with_many_rows_makes_no_spike() -> None:
     column = rng().uniform(0, 100, ROWS)
     column[: ROWS // 10] = 77.123456789
