@@ -117,7 +117,41 @@ class Order:
         if rule.form == "<=" and scale is Scale.NUMBER and bound.type == fresh.type:
             further = pc.max_element_wise if upwards else pc.min_element_wise
             fresh = further(fresh, bound)  # a number of many digits lies beside its float
-        return patched(drawing.scene.values(Term(drawing.target)), wrong, fresh)
+        values = patched(drawing.scene.values(Term(drawing.target)), wrong, fresh)
+        if scale is Scale.NUMBER or drawing.tight:
+            return values
+        lenders = _lenders((low, high), wrong, rule.form, drawing.rng, upwards=upwards)
+        return values.take(pa.array(lenders))
+
+
+def _lenders(
+    pair: tuple[Magnitudes, Magnitudes],
+    wrong: Ints,
+    form: str,
+    rng: np.random.Generator,
+    *,
+    upwards: bool,
+) -> Ints:
+    """Per row the one whose moment it takes: its own, or for some that break the rule another's.
+
+    Of rows that keep the rule and have about the same anchor; so moments of rows that go on for
+    good, and the last one that was observed, stay what they are.
+    """
+    anchor, moved = pair if upwards else reversed(pair)
+    found = np.arange(len(anchor.values))
+    good = np.setdiff1d(np.flatnonzero(anchor.known & moved.known), wrong)
+    good = good[np.argsort(anchor.values[good], kind="stable")]
+    if not len(good):
+        return found
+    place, left = np.searchsorted(anchor.values[good], anchor.values[wrong]), wrong
+    for _ in range(_ASKED):
+        near = np.clip(place + rng.integers(-_NEAR, _NEAR, len(left)), 0, len(good) - 1)
+        held, own = moved.values[good[near]], anchor.values[left]
+        kept = held > own if upwards else held < own
+        kept |= (held == own) & (form != "<")
+        found[left[kept]] = good[near[kept]]
+        place, left = place[~kept], left[~kept]
+    return found
 
 
 def broken(low: Magnitudes, high: Magnitudes, form: str) -> Bools:
@@ -153,6 +187,10 @@ def _least(anchor: Floats | Ints, datatype: DataType) -> Floats:
 
 
 _NARROW = 32
+_NEAR = 25
+"""Rows to either side, in the order of their anchors, among which one lends its moment."""
+_ASKED = 6
+"""How many of them a row asks."""
 
 
 def _beyond(anchor: Floats | Ints, gaps: Floats, step: float, *, upwards: bool) -> Floats | Ints:

@@ -1,6 +1,7 @@
 """Orders are found where chance does not make them, and kept."""
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 from connectors.invariants import Term
@@ -73,3 +74,21 @@ def test_dates_that_lie_apart_are_ordered_and_numbers_that_do_are_not(
     laboratory: Callable[[str], Any],
 ) -> None:
     assert laboratory(PEOPLE).found("order", "people").keys() == {"born <= hired"}
+
+
+POSTS = """
+CREATE TABLE posts (id int PRIMARY KEY, begins date NOT NULL, ends date NOT NULL);
+INSERT INTO posts
+SELECT n, b, CASE WHEN n % 2 = 0 THEN date '9999-01-01'
+    ELSE least(b + abs(hashtext('e' || n) % 2000), date '2002-08-01') END
+FROM generate_series(1, 3000) AS n, date(date '1990-01-01' + abs(hashtext('b' || n) % 4000)) AS b;
+"""
+
+
+def test_moments_that_move_end_as_those_of_other_rows_do(laboratory: Callable[[str], Any]) -> None:
+    place = laboratory(POSTS)
+    (rule,) = place.found("order", "posts").values()
+    moved = place.remade(rule, "ends").to_pylist()
+    begins = place.view("posts").values(Term("begins")).to_pylist()
+    assert all(low <= high for low, high in zip(begins, moved, strict=True))
+    assert {end.year for end in moved if end > date(2002, 8, 1)} == {9999}
