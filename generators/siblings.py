@@ -22,7 +22,7 @@ from generators.relations.clocks import (
     looks_like_years,
 )
 from generators.relations.courses import Course, Pulse, choose_beat, is_bound
-from generators.relations.histories import CURRENT, Repeats, positions
+from generators.relations.histories import CURRENT, Repeats, following, positions
 from generators.relations.repeating import repeats_of
 from generators.relations.walks import matched
 from generators.tables import Matrix
@@ -106,11 +106,11 @@ def ordered(
         known, times, places = known[order], times[order], places[order]
     repeats = _repeats(young, known, positions(owners))
     if pulse is not None:
-        current = pulse.beat.current(owners, times)
-        if places is not None:
-            current = np.append(pulse.beat.rows, -1)[places]
+        inside = pulse.beat.at(owners, times) if places is None else places
+        current = np.append(pulse.beat.rows, -1)[inside]
         equal = _equal_to_beat(young, known, seen[pulse.table], current)
-        shared = frozenset(n for n, same in equal.items() if _is_shared(same, pulse.met))
+        last = np.flatnonzero(following(owners) == 0)
+        shared = _shared(equal, last, pulse.met)
         for place, feature in enumerate(young.target.features):
             if feature.name in shared:
                 repeats[equal[feature.name], place] = CURRENT
@@ -206,9 +206,9 @@ def _repeats(young: Young, known: Ints, position: Ints) -> Repeats:
 
 
 def _equal_to_beat(young: Young, known: Ints, beat: Seen, current: Ints) -> Mapping[str, Bools]:
-    """Per column that the beat's table has too, which rows have its value in the row of their time.
+    """Per column that the beat's table has too, which rows have its value in the row in force.
 
-    Where no row of the beat is current, none has.
+    Where no row of the beat is in force yet, none has.
     """
     found = {}
     for name, (own, others) in _common_ids(young, beat).items():
@@ -236,9 +236,16 @@ def _common_ids(young: Young, beat: Seen) -> Mapping[str, tuple[Ints, Ints]]:
     return found
 
 
-def _is_shared(same: Bools, met: float) -> bool:
-    """Whether so many rows have the beat's value that it cannot be chance."""
-    return bool(len(same)) and float(same.mean()) >= _SHARED * met
+def _shared(equal: Mapping[str, Bools], last: Ints, met: float) -> frozenset[str]:
+    """Columns in which so many rows have the beat's value that it cannot be chance.
+
+    Or so many owners' last rows: what ends a post ends the last salary.
+    """
+    return frozenset(
+        name
+        for name, same in equal.items()
+        if any(len(s) and float(s.mean()) >= _SHARED * met for s in (same, same[last]))
+    )
 
 
 def value_ids(values: pa.Array) -> Ints:

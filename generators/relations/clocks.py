@@ -24,7 +24,15 @@ _REGULAR = 0.3
 """Share of consecutive siblings whose whole numbers must lie one usual step apart."""
 _NARROWER = 0.5
 """How much narrower times must lie around a start than on the calendar."""
+_TOGETHER = 0.3
+"""Share of first times that must lie one usual span from a start, where they lie no narrower."""
 _KNOWN = 0.9
+_FEWEST_GAPS = 200
+"""Consecutive siblings from which on it can be told whether their times heed each other."""
+_ALIKE = 0.05
+"""Greatest distance of two distributions that few values are told apart by."""
+_SURE = 1.63
+"""The value of Kolmogorov's distribution that chance exceeds once in a hundred times."""
 _YEARS = (1000, 3000)
 
 
@@ -76,15 +84,54 @@ def looks_like_years(ticks: Ints) -> bool:
 def choose_start(ticks: Ints, first: Ints, origins: Sequence[Origin]) -> Origin | None:
     """The origin around which first times lie narrowest; None where none is narrow enough.
 
-    `first` are the rows that have no older sibling.
+    Where all lie wide, the one from which most lie one usual span: who was hired may start that
+    day, or years later. `first` are the rows that have no older sibling.
     """
     found = []
     for origin in origins:
         known = first[origin.known[first]]
         if len(known) >= _KNOWN * len(first):
-            found.append((_width(ticks[known] - origin.ticks[known]), origin))
-    best = min(found, key=lambda f: (f[0], f[1].name), default=None)
-    return best[1] if best is not None and best[0] <= _NARROWER * _width(ticks[first]) else None
+            found.append((origin, ticks[known] - origin.ticks[known]))
+    narrow = min(found, key=lambda f: (_width(f[1]), f[0].name), default=None)
+    if narrow is None or _width(narrow[1]) <= _NARROWER * _width(ticks[first]):
+        return None if narrow is None else narrow[0]
+    usual = max(found, key=lambda f: (usual_share(f[1]), f[0].name))
+    return usual[0] if usual_share(usual[1]) >= _TOGETHER else None
+
+
+def usual_share(spans: Ints) -> float:
+    """The share of spans that are the most frequent one."""
+    _, counts = np.unique(spans, return_counts=True)
+    return float(counts.max(initial=0) / max(1, len(spans)))
+
+
+def scattered(ticks: Ints, owners: Ints, rng: np.random.Generator) -> bool:
+    """Whether owners' rows come when any owner's do, each on its own.
+
+    Then the times between siblings, and owners' first times, are as long where times were dealt
+    out among all rows (two-sample test of Kolmogorov and Smirnov).
+
+    Args:
+        ticks: each row's time.
+        owners: each row's owner; equal ones stand side by side.
+        rng: source of randomness.
+    """
+    order, starts = np.lexsort((ticks, owners)), np.flatnonzero(np.diff(owners, prepend=-1))
+    later = np.flatnonzero(np.diff(owners, prepend=-1) == 0)
+    if len(later) < _FEWEST_GAPS:
+        return False
+    true, dealt = ticks[order], rng.permutation(ticks)
+    dealt = dealt[np.lexsort((dealt, owners))]
+    gaps = [np.diff(times)[later - 1] for times in (true, dealt)]
+    return _is_alike(*gaps) and _is_alike(true[starts], dealt[starts])
+
+
+def _is_alike(one: Ints, other: Ints) -> bool:
+    """Whether two distributions of as many values may be one."""
+    marks = np.unique(np.concatenate([one, other]))
+    shares = [np.searchsorted(np.sort(v), marks, side="right") / len(v) for v in (one, other)]
+    distance = float(np.abs(shares[0] - shares[1]).max(initial=0.0))
+    return distance <= max(_ALIKE, _SURE * float(np.sqrt(2 / len(one))))
 
 
 def fit_span(name: str, spans: Ints, units: Ints, support: Support) -> FittedColumn:
@@ -115,8 +162,7 @@ def _regular(candidate: Candidate, owners: Ints) -> float:
     spans = spans_between(candidate, owners)
     if len(spans) < _FEWEST_PAIRS or not (spans > 0).any():
         return 0.0
-    _, counts = np.unique(spans[spans > 0], return_counts=True)
-    return float(counts.max() / len(spans))
+    return usual_share(spans[spans > 0]) * float((spans > 0).mean())
 
 
 def _width(ticks: Ints) -> float:

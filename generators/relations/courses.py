@@ -12,8 +12,9 @@ from generators.columns import Codes
 from generators.contexts import joined, timely
 from generators.encoding import FittedColumn
 from generators.privacy.support import Support
+from generators.randomness import stream
 from generators.relations.beats import Beat, moments
-from generators.relations.clocks import Origin, choose_start, fit_span
+from generators.relations.clocks import Origin, choose_start, fit_span, scattered
 from generators.relations.histories import (
     LAST,
     Clock,
@@ -167,10 +168,17 @@ def rest_of(followed: Followed, codes: Matrix | None) -> tuple[Matrix, Matrix]:
 
 
 def choose_beat(ticks: Ints, owners: Ints, pulses: Sequence[Pulse]) -> Pulse | None:
-    """The table at whose times most rows come, if that is at least half of them."""
-    found = [(_share_on(pulse.beat, owners, ticks), pulse) for pulse in pulses]
-    best = max(found, key=lambda f: f[0], default=None)
-    return best[1] if best is not None and best[0] >= _ON_BEAT else None
+    """The table at whose times most rows come, if that is at least half of them.
+
+    Else the one with whose rows most owners' rows begin: a salary, the day the post does.
+    """
+    rows, first = np.arange(len(ticks)), np.flatnonzero(positions(owners) == 0)
+    for those in (rows, first):
+        found = [(_share_on(pulse.beat, owners[those], ticks[those]), pulse) for pulse in pulses]
+        best = max(found, key=lambda f: f[0], default=None)
+        if best is not None and best[0] >= _ON_BEAT:
+            return best[1]
+    return None
 
 
 def is_bound(ticks: Ints, owners: Ints, pulse: Pulse) -> bool:
@@ -233,10 +241,13 @@ def _clock(
         calendar = _calendar(course, time, first, how)
         walk = _walk(course, past, pulse, how)
         return Clock(time.column.name, None, calendar, since_previous, None, limits, walk)
+    start, told = _start(course, first, how)
+    if start is None and scattered(course.ticks, course.owners, stream(0, "scattered")):
+        everything = _calendar(course, time, np.arange(len(course.ticks)), how)
+        return Clock(time.column.name, None, everything, since_previous, None, limits)
     ahead = ahead_codes(since_previous, beat, course.owners[later], before, after)
     parts = [_rows(course.timely, later), _rows(past, later), ahead]
     going = Matrix((since_previous.feature,), since_previous.encode(pa.array(spans))[:, None])
-    start, told = _start(course, first, how)
     return Clock(
         time.column.name,
         start,
@@ -301,8 +312,8 @@ def _present(course: Course, history: History, pulse: Pulse | None) -> Codes:
     beat, place = pulse.beat if pulse else None, course.places
     if place is None:
         place = np.full(len(times), -1) if beat is None else beat.at(course.owners, course.ticks)
-    there = place, company(place, position)
-    return history.present_codes(times, since, course.ticks, there, beat)
+    there, timed = (place, company(place, position)), (times, since, following(course.owners))
+    return history.present_codes(timed, course.ticks, there, beat)
 
 
 def _rows(matrix: Matrix, rows: Ints) -> Matrix:

@@ -27,6 +27,9 @@ NEW, LAST, EARLIER, CURRENT, AGAIN = 0, 1, 2, 3, 4
 """As the sibling before, as an earlier one, as the beat's row of the same time, as the sibling
 that last followed one like the sibling before."""
 
+AFTER = Feature("@after", 3, ordered=True)
+"""Siblings that come after a row; the last code is for more, too."""
+
 HERE = 8
 """Siblings in a row at one beat that are told apart."""
 LONGEST = 512
@@ -60,9 +63,11 @@ class Clock:
     Attributes:
         column: the time, or a whole number that ascends like one, by which siblings are ordered.
         start: when an owner's first row comes; None where the calendar alone tells.
-        calendar: table generator of the code of the first row's time, where no start is known.
+        calendar: table generator of the code of the first row's time, where no start is known; of
+            every row's, where they are scattered.
         since_previous: generator of the time since the sibling before.
-        later: generator of the other rows' codes, given their context; None for a walk.
+        later: generator of the other rows' codes, given their context; None for a walk, and where
+            rows are scattered.
         walk: table generator of how many beats further each row lies; None where times are drawn.
         limits: the earliest and the latest tick, each a mean over k units; else empty.
     """
@@ -74,6 +79,11 @@ class Clock:
     later: TableGenerator | None
     limits: Released[Floats]
     walk: TableGenerator | None = None
+
+    @property
+    def scattered(self) -> bool:
+        """Whether all times come from the calendar, whatever those of siblings are."""
+        return self.later is None and self.walk is None
 
     @property
     def bounds(self) -> tuple[int, int]:
@@ -184,16 +194,16 @@ class History:
 
     @property
     def present(self) -> tuple[Feature, ...]:
-        """A row's time, the time since the sibling before, and the beat's row at that time."""
+        """A row's time, that since the sibling before, what comes after, and the beat's row."""
         if self.clock is None:
             return ()
         (time,) = (f for f in self.features if f.name == self.clock.column)
         step = Feature("@step", self.clock.since_previous.feature.size + 1, ordered=True)
         if self.beat is None:
-            return (time, step)
+            return (time, step, AFTER)
         beat = (Feature(f"{self.beat}.{f.name}", f.size + 1, f.ordered) for f in self.beat_features)
         company = () if self.clock.walk is None else (Feature("@company", HERE, ordered=True),)
-        return (time, step, Feature("@on beat", 2, ordered=True), *beat, *company)
+        return (time, step, AFTER, Feature("@on beat", 2, ordered=True), *beat, *company)
 
     def past_codes(self, previous: Codes, sums: Floats, position: Ints) -> Codes:
         """Codes of `past`.
@@ -211,16 +221,22 @@ class History:
         return np.where(position[:, None] > 0, both, 0).astype(np.int32)
 
     def present_codes(
-        self, times: Codes, steps: Codes, ticks: Ints, place: tuple[Ints, Ints], beat: Beat | None
+        self,
+        timed: tuple[Codes, Codes, Ints],
+        ticks: Ints,
+        place: tuple[Ints, Ints],
+        beat: Beat | None,
     ) -> Codes:
-        """Codes of `present`: `times` are the clock's column's, `steps` 0 for a first row.
+        """Codes of `present`.
 
-        `place` is where the beat's row stands that is current, -1 for none, and how many siblings
-        came there before, for a walk.
+        `timed` are the codes of the clock's column, those of the steps, 0 for a first row, and how
+        many siblings come after. `place` is where the beat's row stands that is in force, -1 for
+        none, and how many siblings came there before, for a walk.
         """
         if self.clock is None:
             return np.empty((len(ticks), 0), np.int32)
-        parts = [times[:, None], steps[:, None]]
+        times, steps, after = timed
+        parts = [times[:, None], steps[:, None], np.minimum(after, AFTER.size - 1)[:, None]]
         if self.beat is not None and beat is not None:
             there, company = place
             exact = (there >= 0) & (beat.ticks_at(there) == ticks)

@@ -105,9 +105,9 @@ class Cast:
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """How times are drawn: the first rows' where they are known, and none beyond `highest`."""
+    """How times are drawn: some or all rows' are known, and none lies beyond `highest`."""
 
-    firsts: Ints | None
+    known: Ints | None
     highest: int
 
 
@@ -136,11 +136,12 @@ def take_turns(cast: Cast, rng: np.random.Generator) -> Turns:
     """Draws all rows of some owners.
 
     An owner whose rows would go on beyond the latest time begins earlier by as much, and its rows
-    are drawn again.
+    are drawn again. Where rows are scattered, all their times are drawn at once.
     """
     clock = cast.history.clock
-    drawn = clock is not None and clock.walk is None
-    if clock is None or not drawn or cast.time is None or not len(cast.owners):
+    if clock is not None and clock.scattered and cast.time is not None:
+        return _turns(cast, _Way(_scattered_ticks(cast, clock, rng), 0), rng)
+    if clock is None or clock.walk is not None or cast.time is None or not len(cast.owners):
         return _turns(cast, _Way(None, 0), rng)
     found = _turns(cast, _Way(None, _ENDLESS), rng)
     starts = np.flatnonzero(cast.before == 0)
@@ -155,6 +156,13 @@ def take_turns(cast: Cast, rng: np.random.Generator) -> Turns:
             fresh = sources if field == "sources" else getattr(again, field)
             getattr(found, field)[late] = fresh
     return found
+
+
+def _scattered_ticks(cast: Cast, clock: Clock, rng: np.random.Generator) -> Ints:
+    """All rows' times, each drawn from the calendar; those of an owner ascend."""
+    ticks = _first_ticks(cast, clock, np.arange(len(cast.owners)), rng)
+    groups = np.cumsum(np.diff(cast.owners, prepend=-1) != 0)
+    return ticks[np.lexsort((ticks, groups))]
 
 
 def _earliest(cast: Cast, clock: Clock) -> Ints:
@@ -339,12 +347,10 @@ def _is_told(history: History, feature: Feature) -> bool:
 
 
 def _beat_rows(cast: Cast, found: Turns, rows: Ints) -> Ints:
-    """The beat's row of each row's time; -1 where there is none."""
+    """The beat's row in force at each row's time; -1 where there is none."""
     if cast.beat is None:
         return np.full(len(rows), -1)
-    there = found.places[rows]
-    exact = (there >= 0) & (cast.beat.ticks_at(there) == found.ticks[rows])
-    return np.where(exact, np.append(cast.beat.rows, -1)[there], -1)
+    return np.append(cast.beat.rows, -1)[found.places[rows]]
 
 
 def _older(cast: Cast, found: Turns, rows: Ints, position: Ints) -> tuple[Ints, Bools]:
@@ -381,11 +387,12 @@ def _with_present(
     later = bool(past.any())
     if clock.walk is not None and cast.beat is not None:
         _set_beats(cast, found, rows, (past, later), rng)
+    elif way.known is not None and (clock.scattered or not later):
+        found.ticks[rows] = way.known[rows]
     elif later:
         _set_later(cast, found, rows, (past, way), rng)
     else:
-        fresh = way.firsts
-        found.ticks[rows] = _first_ticks(cast, clock, rows, rng) if fresh is None else fresh[rows]
+        found.ticks[rows] = _first_ticks(cast, clock, rows, rng)
     if cast.beat is not None and clock.walk is None:
         found.places[rows] = cast.beat.at(cast.owners[rows], found.ticks[rows])
     since = np.zeros(len(rows), np.int32)
@@ -395,7 +402,8 @@ def _with_present(
     place = [f.name for f in history.features].index(clock.column)
     found.codes[rows, place] = times
     there = found.places[rows], _company(cast, found.places, rows, later=later)
-    return history.present_codes(times, since, found.ticks[rows], there, cast.beat)
+    timed = times, since, cast.after[rows]
+    return history.present_codes(timed, found.ticks[rows], there, cast.beat)
 
 
 def _set_later(

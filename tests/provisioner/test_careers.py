@@ -1,0 +1,108 @@
+"""Siblings begin and end with what they belong to, and come when others do."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from connectors.engines import open_source, open_target
+from connectors.schema import TableName
+from generators.archive import fingerprint, read_archive, write_archive
+from generators.model import DatabaseModel
+from generators.relations.histories import Clock
+from provisioner.learn import Learning, learn
+from provisioner.load import load
+from provisioner.plan import Request, plan
+
+POSTS = (Path(__file__).parent.parent / "databases" / "posts.sql").read_text("utf-8")
+STAFF = 1200
+FIVE_DEVIATIONS = 5 * (0.5 * 0.5 / STAFF) ** 0.5
+HIRED = "SELECT avg((begins = hired)::int) FROM employed JOIN staff ON id = staff"
+BEGUN = "SELECT avg((p.begins = s.begins)::int) FROM employed p JOIN paid s USING (staff)"
+ENDED = "SELECT avg((p.ends = s.ends)::int) FROM employed p JOIN paid s USING (staff)"
+BUSY = """
+SELECT avg((extract(epoch FROM lent - '2005-01-01')::numeric % (40 * 86400) < 7 * 86400)::int)
+FROM loan
+"""
+
+
+@pytest.fixture(scope="module")
+def learned(
+    lasting_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, DatabaseModel, Path]:
+    source = lasting_database()
+    path = tmp_path_factory.mktemp("models") / "posts.model"
+    with psycopg.connect(source) as connection:
+        connection.execute(POSTS.encode())
+    with open_source(source) as opened:
+        write_archive(learn(opened, Learning(units=(TableName("public", "staff"),))), path)
+    return source, read_archive(path), path
+
+
+@pytest.fixture(scope="module")
+def share(
+    learned: tuple[str, DatabaseModel, Path], lasting_database: Callable[[], str]
+) -> Callable[[str], tuple[float, float]]:
+    source, model, path = learned
+    target = lasting_database()
+    with open_target(target) as opened:
+        load(model, plan(model, fingerprint(path), Request()), opened)
+
+    def shares(query: str) -> tuple[float, float]:
+        return number(target, query), number(source, query)
+
+    return shares
+
+
+def number(url: str, query: str) -> float:
+    with psycopg.connect(url) as connection:
+        row = connection.execute(query.encode()).fetchone()
+    return float(row[0]) if row else 0.0
+
+
+def clock(model: DatabaseModel, table: str) -> Clock:
+    history = model.tables[TableName("public", table)].history
+    assert history is not None
+    assert history.clock is not None
+    return history.clock
+
+
+def test_rows_that_may_begin_with_their_owner_do_as_often(
+    share: Callable[[str], tuple[float, float]],
+) -> None:
+    drawn, stored = share(HIRED)
+    assert drawn == pytest.approx(stored, abs=2 * FIVE_DEVIATIONS)
+
+
+def test_rows_of_one_table_begin_when_those_of_another_do(
+    share: Callable[[str], tuple[float, float]],
+) -> None:
+    drawn, stored = share(BEGUN)
+    assert stored == 1
+    assert drawn >= 0.99
+
+
+def test_the_last_row_mostly_ends_when_that_of_the_other_table_does(
+    share: Callable[[str], tuple[float, float]],
+) -> None:
+    drawn, stored = share(ENDED)
+    assert stored == 1
+    assert drawn >= 2 / 3
+
+
+def test_times_that_heed_no_sibling_are_scattered_and_others_are_not(
+    learned: tuple[str, DatabaseModel, Path],
+) -> None:
+    _, model, _ = learned
+    assert clock(model, "loan").scattered
+    assert not clock(model, "salary").scattered
+
+
+def test_scattered_times_lie_where_those_of_others_do(
+    share: Callable[[str], tuple[float, float]],
+) -> None:
+    """Of three weeks, 40 days apart; a bin of a hundred may reach from one into the next."""
+    drawn, stored = share(BUSY)
+    assert stored == 1
+    assert drawn >= 0.96
