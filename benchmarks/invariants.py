@@ -28,14 +28,7 @@ import psycopg
 import yaml
 
 from benchmarks.databases import restore
-from benchmarks.matching import (
-    FoundRule,
-    KnownRule,
-    Uniques,
-    declared_uniques,
-    qualified,
-    support,
-)
+from benchmarks.matching import Declared, FoundRule, KnownRule, declared, qualified, support
 from benchmarks.servers import database, server
 from connectors.embedded import binaries
 from connectors.engines import open_source, open_target
@@ -70,16 +63,16 @@ class _Findings:
     """What was found in a database, each rule beside its qualified columns."""
 
     rules: tuple[tuple[Found, FoundRule], ...]
-    uniques: Uniques
+    declared: Declared
     seconds: float
 
     def support(self, asked: _Asked) -> frozenset[FoundRule] | None:
         """The found rules that say what a known one says."""
-        return support(_known(asked), (rule for _, rule in self.rules), self.uniques)
+        return support(_known(asked), (rule for _, rule in self.rules), self.declared)
 
     def alone(self, asked: _Asked, rule: FoundRule) -> bool:
         """Whether one found rule says it."""
-        return rule in (support(_known(asked), (rule,), self.uniques) or ())
+        return rule in (support(_known(asked), (rule,), self.declared) or ())
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -205,7 +198,7 @@ def _provisioned(url: str, source: str) -> tuple[_Findings, dict[str, Any]]:
 
 def _findings(found: Discovered) -> _Findings:
     rules = tuple((rule, qualified(rule.rule, found.schema)) for rule in found.rules)
-    return _Findings(rules, declared_uniques(found.schema), found.seconds)
+    return _Findings(rules, declared(found.schema), found.seconds)
 
 
 def _kept(model: DatabaseModel, source: str, target: str) -> dict[str, Any]:

@@ -11,12 +11,16 @@ count as met:
 - order: a chain of found orders and equalities through all columns, in either direction; periods
   whose start and end are the columns;
 - dependency: the last column is in the closure of the others under found dependencies, equalities,
-  computed columns (arithmetic too), the declared unique keys, and the keys that lead to the
-  columns that these rules speak of;
+  computed columns (arithmetic too), the unique keys, declared or found, and the keys that lead to
+  the columns that these rules speak of;
+- arithmetic: a number whose quotient and remainder by one divisor are the other columns;
 - running: more columns, if the one that the found rule sets is among the known ones; or the same
   column that runs, which a known rule lists behind owners and what sorts their rows, for the same
   owners or more of their columns, however the rows are sorted and whatever is added up;
-- one_open: contiguous periods of the same owner that start or end in the column;
+- one_open: contiguous periods of the same owner that start or end in the column; a number of
+  children of a sort of the same owner;
+- inclusion: a foreign key; an equality with the column of a row that a key leads to; a number of
+  children, at least one, of the row that a key leads to from the column;
 - unique: fewer columns, found or declared unique;
 - presence, constant, exclusive: a dependency among the same columns; for presence a chain of found
   rules of the form "together" as well.
@@ -55,6 +59,7 @@ class FoundRule:
         owners: those of its key, in the child.
         targets: those that may be set to keep it.
         led: those of rows above with the columns of the key that leads to them.
+        constants: values that it speaks of.
     """
 
     kind: str
@@ -64,22 +69,40 @@ class FoundRule:
     owners: Columns = frozenset()
     targets: Columns = frozenset()
     led: tuple[tuple[Columns, str], ...] = ()
+    constants: tuple[str, ...] = ()
 
 
-Uniques = tuple[tuple[Columns, Columns], ...]
-"""The columns of each declared unique key, and all columns of its table."""
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What a schema says, by qualified columns.
+
+    Attributes:
+        uniques: the columns of each unique key that holds of all rows.
+        tables: the columns of each table.
+        keys: the column of each foreign key of one column, with the one that it leads to.
+    """
+
+    uniques: tuple[Columns, ...] = ()
+    tables: tuple[Columns, ...] = ()
+    keys: frozenset[tuple[str, str]] = frozenset()
+
+    def beside(self, columns: Columns) -> Columns:
+        """All columns of the table that some columns are of; none of several tables."""
+        return next((table for table in self.tables if columns <= table), frozenset())
+
+
 Support = frozenset[FoundRule]
 """Found rules that together say what a known rule says; none where the schema says it."""
 
 
-def support(known: KnownRule, found: Iterable[FoundRule], uniques: Uniques) -> Support | None:
+def support(known: KnownRule, found: Iterable[FoundRule], declared: Declared) -> Support | None:
     """The found rules by which a known one is met; None where they do not meet it."""
     rules = tuple(found)
     for rule in rules:
         if _is_met(known, rule):
             return frozenset({rule})
     implied = _IMPLIED.get(known.kind)
-    return implied(known, rules, uniques) if implied else None
+    return implied(known, rules, declared) if implied else None
 
 
 def qualified(rule: Invariant, schema: Schema) -> FoundRule:
@@ -99,19 +122,20 @@ def qualified(rule: Invariant, schema: Schema) -> FoundRule:
         owners,
         frozenset(_named(rule.table, column) for column in targets),
         tuple(_led(rule, schema)),
+        rule.constants,
     )
 
 
-def declared_uniques(schema: Schema) -> Uniques:
-    """The unique keys of a schema that hold of all rows."""
-    return tuple(
-        (
-            frozenset(_named(table.name, c) for c in unique.columns),
-            frozenset(_named(table.name, c.name) for c in table.columns),
-        )
-        for table in schema.tables
-        for unique in table.uniques
-        if unique.whole
+def declared(schema: Schema) -> Declared:
+    """What a schema says by itself."""
+    uniques = ((t.name, u.columns) for t in schema.tables for u in t.uniques if u.whole)
+    single = (key for key in schema.foreign_keys if len(key.columns) == 1 and key.only is None)
+    return Declared(
+        tuple(frozenset(_named(name, c) for c in columns) for name, columns in uniques),
+        tuple(frozenset(_named(t.name, c.name) for c in t.columns) for t in schema.tables),
+        frozenset(
+            (_named(k.table, k.columns[0]), _named(k.parent, k.parent_columns[0])) for k in single
+        ),
     )
 
 
@@ -189,6 +213,10 @@ def _follow_on(rule: FoundRule, asked: tuple[str, ...]) -> bool:
     return rule.owners < set(asked) <= rule.columns
 
 
+def _is_of_sort(rule: FoundRule, asked: tuple[str, ...]) -> bool:
+    return rule.form.endswith("of a sort") and rule.owners.union(rule.terms) == set(asked)
+
+
 def _is_within(rule: FoundRule, asked: tuple[str, ...]) -> bool:
     return rule.columns <= set(asked)
 
@@ -198,17 +226,18 @@ _SPECIAL: Mapping[tuple[str, str], Callable[[FoundRule, tuple[str, ...]], bool]]
     ("order", "disjoint"): _are_ends,
     ("running", "running"): _runs,
     ("one_open", "contiguous"): _follow_on,
+    ("one_open", "cardinality"): _is_of_sort,
     ("unique", "unique"): _is_within,
 }
 
 
-def _in_order(known: KnownRule, rules: Sequence[FoundRule], _: Uniques) -> Support | None:
+def _in_order(known: KnownRule, rules: Sequence[FoundRule], _: Declared) -> Support | None:
     steps = [(r.terms, r) for r in rules if r.kind in ("order", "equality") and len(r.terms) == 2]
     steps += [(r.terms[::-1], r) for r in rules if r.kind == "equality" and len(r.terms) == 2]
     return _chain(known.columns, [(low, high, rule) for (low, high), rule in steps])
 
 
-def _together(known: KnownRule, rules: Sequence[FoundRule], _: Uniques) -> Support | None:
+def _together(known: KnownRule, rules: Sequence[FoundRule], _: Declared) -> Support | None:
     linked = [r for r in rules if r.kind == "presence" and r.form == "together"]
     steps = [(one, two, rule) for rule in linked for one, two in permutations(rule.terms, 2)]
     return _chain(known.columns, steps)
@@ -240,10 +269,12 @@ def _way(start: str, end: str, steps: Sequence[_Step]) -> tuple[FoundRule, ...] 
     return ways.get(end)
 
 
-def _determined(known: KnownRule, rules: Sequence[FoundRule], uniques: Uniques) -> Support | None:
+def _determined(known: KnownRule, rules: Sequence[FoundRule], declared: Declared) -> Support | None:
     *given, last = known.columns
     facts: list[tuple[Columns, Columns, FoundRule | None]]
-    facts = [(key, every, None) for key, every in uniques]
+    facts = [(key, declared.beside(key), None) for key in declared.uniques]
+    alone = (rule for rule in rules if rule.kind == "unique")
+    facts += [(rule.columns, declared.beside(rule.columns), rule) for rule in alone]
     facts += [(one, frozenset({two}), rule) for rule in rules for one, two in _says(rule)]
     reasons: dict[str, Support] = {column: frozenset() for column in given}
     while last not in reasons:
@@ -271,11 +302,46 @@ def _says(rule: FoundRule) -> Iterator[tuple[Columns, str]]:
     yield from rule.led
 
 
-def _declared(known: KnownRule, _: Sequence[FoundRule], uniques: Uniques) -> Support | None:
-    return frozenset() if any(key <= set(known.columns) for key, _ in uniques) else None
+def _declared(known: KnownRule, _: Sequence[FoundRule], declared: Declared) -> Support | None:
+    alone = any(key <= set(known.columns) for key in declared.uniques)
+    return frozenset() if alone else None
 
 
-_IMPLIED: Mapping[str, Callable[[KnownRule, Sequence[FoundRule], Uniques], Support | None]] = {
+def _recomposed(known: KnownRule, rules: Sequence[FoundRule], _: Declared) -> Support | None:
+    """The quotient and the remainder of a column by one divisor, which make it up."""
+    parts: dict[tuple[str, tuple[str, ...]], dict[str, FoundRule]] = {}
+    for rule in rules:
+        if rule.kind == "computed" and rule.form in ("quotient", "remainder"):
+            parts.setdefault((rule.terms[1], rule.constants), {})[rule.form] = rule
+    for (whole, _divisor), both in parts.items():
+        made = {whole, *(rule.terms[0] for rule in both.values())}
+        if len(both) == 2 and made == set(known.columns):
+            return frozenset(both.values())
+    return None
+
+
+def _included(known: KnownRule, rules: Sequence[FoundRule], declared: Declared) -> Support | None:
+    """What leads from one column to another: a key, an equality, or a key with children."""
+    if len(known.columns) != 2:
+        return None
+    column, other = known.columns
+    if (column, other) in declared.keys:
+        return frozenset()
+    for rule in rules:
+        above = {led for _, led in rule.led}
+        if rule.kind == "equality" and rule.columns == {column, other} and above == {other}:
+            return frozenset({rule})
+        parents = {two for one, two in declared.keys if {one} == rule.owners}
+        reached = {column} | {two for one, two in declared.keys if one == column}
+        some = rule.kind == "cardinality" and rule.form in ("at least one", "exactly one")
+        if some and rule.owners == {other} and parents & reached:
+            return frozenset({rule})
+    return None
+
+
+_IMPLIED: Mapping[str, Callable[[KnownRule, Sequence[FoundRule], Declared], Support | None]] = {
+    "arithmetic": _recomposed,
+    "inclusion": _included,
     "order": _in_order,
     "dependency": _determined,
     "unique": _declared,

@@ -3,7 +3,7 @@
 from benchmarks.matching import (
     FoundRule,
     KnownRule,
-    declared_uniques,
+    declared,
     qualified,
     support,
 )
@@ -22,7 +22,7 @@ def table(name: TableName, columns: str, *keys: ForeignKey) -> Table:
 
 
 SCHEMA = Schema((table(PARENT, "id total city n"), table(CHILD, "id parent_id day line x", KEY)))
-UNIQUES = declared_uniques(SCHEMA)
+DECLARED = declared(SCHEMA)
 
 
 def found(kind: str, form: str, *terms: Term | str, **more: object) -> FoundRule:
@@ -34,7 +34,7 @@ def found(kind: str, form: str, *terms: Term | str, **more: object) -> FoundRule
 
 
 def is_met(kind: str, columns: str, *rules: FoundRule) -> bool:
-    return support(KnownRule(kind, tuple(columns.split())), rules, UNIQUES) is not None
+    return support(KnownRule(kind, tuple(columns.split())), rules, DECLARED) is not None
 
 
 def test_a_term_of_a_row_above_is_named_by_the_table_that_it_is_in() -> None:
@@ -71,7 +71,7 @@ def test_an_order_of_three_columns_takes_all_of_them() -> None:
     one, two = found("order", "<=", "x", "day"), found("order", "<", "day", "line")
     asked = "s.child.x s.child.line s.child.day"
     known = KnownRule("order", tuple(asked.split()))
-    assert support(known, (one, two), UNIQUES) == frozenset({one, two})
+    assert support(known, (one, two), DECLARED) == frozenset({one, two})
     assert not is_met("order", asked, two)
 
 
@@ -83,7 +83,7 @@ def test_equality_is_met_by_no_chain() -> None:
 def test_a_dependency_is_met_by_the_closure_of_what_was_found() -> None:
     one, two = found("dependency", "->", "x", "day"), found("dependency", "->", "day", "line")
     known = KnownRule("dependency", ("s.child.x", "s.child.line"))
-    assert support(known, (one, two), UNIQUES) == frozenset({one, two})
+    assert support(known, (one, two), DECLARED) == frozenset({one, two})
     assert is_met("dependency", "s.child.x s.child.id s.child.line", one, two)
     assert not is_met("dependency", "s.child.line s.child.x", one, two)
     assert not is_met("dependency", "s.child.x s.child.line", one)
@@ -97,7 +97,7 @@ def test_a_wide_dependency_asks_for_all_its_columns() -> None:
 
 def test_a_declared_key_determines_its_row_without_any_found_rule() -> None:
     known = KnownRule("dependency", ("s.child.id", "s.child.x"))
-    assert support(known, (), UNIQUES) == frozenset()
+    assert support(known, (), DECLARED) == frozenset()
 
 
 def test_a_key_determines_what_equals_a_column_above() -> None:
@@ -212,3 +212,41 @@ def test_presence_and_constants_are_met_by_a_dependency_among_their_columns() ->
     for kind in ("presence", "constant", "exclusive"):
         assert is_met(kind, "s.child.day s.child.x", rule)
         assert not is_met(kind, "s.child.day s.child.x s.child.line", rule)
+
+
+def test_a_found_unique_key_determines_the_columns_of_its_table() -> None:
+    alone = found("unique", "unique", "day", "line")
+    assert is_met("dependency", "s.child.day s.child.line s.child.x", alone)
+    assert not is_met("dependency", "s.child.day s.child.x", alone)
+    assert not is_met("dependency", "s.child.day s.child.line s.parent.city", alone)
+
+
+def test_a_number_is_made_up_of_its_quotient_and_remainder_by_one_divisor() -> None:
+    whole = found("computed", "quotient", "x", "line", constants=("100",))
+    rest = found("computed", "remainder", "day", "line", constants=("100",))
+    other = found("computed", "remainder", "day", "line", constants=("60",))
+    asked = "s.child.line s.child.x s.child.day"
+    assert is_met("arithmetic", asked, whole, rest)
+    assert not is_met("arithmetic", asked, whole, other)
+    assert not is_met("arithmetic", asked, whole)
+
+
+def test_an_inclusion_is_met_by_a_key_or_by_an_equality_with_the_row_above() -> None:
+    assert is_met("inclusion", "s.child.parent_id s.parent.id")
+    equal = found("equality", "=", "x", Term("total", ("up",)))
+    assert is_met("inclusion", "s.child.x s.parent.total", equal)
+    assert not is_met("inclusion", "s.parent.total s.child.x", equal)
+
+
+def test_an_inclusion_among_children_is_met_where_every_parent_has_one() -> None:
+    some = found("cardinality", "at least one", table=PARENT, key=(CHILD, "up"))
+    few = found("cardinality", "at most one", table=PARENT, key=(CHILD, "up"))
+    assert is_met("inclusion", "s.parent.id s.child.parent_id", some)
+    assert not is_met("inclusion", "s.parent.id s.child.parent_id", few)
+
+
+def test_one_open_row_is_one_of_a_sort_of_the_same_owner() -> None:
+    sort = found("cardinality", "at most one of a sort", "x", key=(CHILD, "up"), constants=("Y",))
+    every = found("cardinality", "at most one", table=PARENT, key=(CHILD, "up"))
+    assert is_met("one_open", "s.child.parent_id s.child.x", sort)
+    assert not is_met("one_open", "s.child.parent_id s.child.x", every)
