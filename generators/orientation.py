@@ -450,7 +450,8 @@ def _late(steps: Iterable[Step]) -> frozenset[Node]:
 
 
 def _is_above(step: Step) -> bool:
-    return any(term.keys == BELOW for term in step.found.rule.terms)
+    """Whether a step looks at the rows below; a count of them reads no column there."""
+    return step.found.rule.kind == "aggregate"
 
 
 def _waits_in_vain(step: Step, late: frozenset[Node]) -> bool:

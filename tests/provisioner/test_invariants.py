@@ -121,6 +121,26 @@ def test_rules_along_keys_that_own_nothing_and_of_few_people_are_kept(
     assert broken <= {"taken >= previous taken by id"}
 
 
+def test_a_count_of_children_waits_for_them(
+    lasting_database: Callable[[], str], database: str, tmp_path: Path
+) -> None:
+    url = lasting_database()
+    query(url, COUNTED)
+    books = Learning(units=(TableName("public", "books"),))
+    report = filled(learned(url, books, tmp_path), database, tmp_path)
+    broken = {rule.rule: rule.broken for rule in report.invariants}
+    assert broken["pages = count(pages) per pages_book_id_fkey"] == 0
+
+
+COUNTED = """
+CREATE TABLE books (id int PRIMARY KEY, pages int NOT NULL);
+CREATE TABLE pages (id int PRIMARY KEY, book_id int NOT NULL REFERENCES books);
+INSERT INTO books SELECT n, n % 7 FROM generate_series(1, 600) AS n;
+INSERT INTO pages SELECT n * 10 + p, n FROM generate_series(1, 600) AS n,
+    generate_series(1, n % 7) AS p;
+"""
+
+
 def test_when_siblings_follow_each_other_comes_before_the_order_of_all_rows(
     few: tuple[str, Report],
 ) -> None:
