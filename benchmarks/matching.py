@@ -19,6 +19,7 @@ count as met:
   owners or more of their columns, however the rows are sorted and whatever is added up;
 - one_open: contiguous periods of the same owner that start or end in the column; a number of
   children of a sort of the same owner;
+- aggregate: all columns but those that are 1 in all rows, by a found rule;
 - inclusion: a foreign key; an equality with the column of a row that a key leads to; a number of
   children, at least one, of the row that a key leads to from the column;
 - unique: fewer columns, found or declared unique;
@@ -169,7 +170,7 @@ def _led(rule: Invariant, schema: Schema) -> Iterator[tuple[Columns, str]]:
 
 
 _EQUIVALENT: Mapping[str, frozenset[str]] = {
-    "order": frozenset({"order", "arithmetic", "equality", "computed"}),
+    "order": frozenset({"order", "parts", "arithmetic", "equality", "computed"}),
     "equality": frozenset({"equality", "computed", "arithmetic"}),
     "path": frozenset({"equality"}),
     "arithmetic": frozenset({"arithmetic", "computed"}),
@@ -320,6 +321,27 @@ def _recomposed(known: KnownRule, rules: Sequence[FoundRule], _: Declared) -> Su
     return None
 
 
+def _multiplied(known: KnownRule, rules: Sequence[FoundRule], _: Declared) -> Support | None:
+    """A total of the other columns, and that the factors left out are 1 in all rows."""
+    ones = {
+        rule.terms[0]: rule
+        for rule in rules
+        if (rule.kind, rule.form) == ("constant", "=") and _is_one(rule.constants[0])
+    }
+    for rule in rules:
+        left = set(known.columns) - rule.columns
+        if rule.kind == "aggregate" and rule.columns < set(known.columns) and left <= ones.keys():
+            return frozenset({rule, *(ones[column] for column in left)})
+    return None
+
+
+def _is_one(text: str) -> bool:
+    try:
+        return float(text) == 1
+    except ValueError:
+        return False
+
+
 def _included(known: KnownRule, rules: Sequence[FoundRule], declared: Declared) -> Support | None:
     """What leads from one column to another: a key, an equality, or a key with children."""
     if len(known.columns) != 2:
@@ -340,6 +362,7 @@ def _included(known: KnownRule, rules: Sequence[FoundRule], declared: Declared) 
 
 
 _IMPLIED: Mapping[str, Callable[[KnownRule, Sequence[FoundRule], Declared], Support | None]] = {
+    "aggregate": _multiplied,
     "arithmetic": _recomposed,
     "inclusion": _included,
     "order": _in_order,

@@ -1,5 +1,7 @@
 """Tells rules from chance: how often rows would break one if its parts had nothing in common."""
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -11,11 +13,11 @@ Ints = npt.NDArray[np.int64]
 MOST_BROKEN = 0.001
 """Share of rows that may break a rule."""
 _EXPECTED = 11.0
-"""Rows that must be expected to break a rule by chance: one that none breaks is then no chance.
+"""How unlikely it must be that no row breaks a rule by chance, as a negative logarithm.
 
-Were rows independent, none of those expected would break it with a probability of exp(-11), one in
-60,000: among the few hundred candidates of a table that get so far, less than one in a hundred
-tables would have a rule by chance (Bonferroni, 1936).
+Were rows independent, none of n would break it with a probability of (1 - chance) ** n. At
+exp(-11), one in 60,000, less than one in a hundred tables would have a rule by chance among the few
+hundred candidates of a table that get so far (Bonferroni, 1936).
 """
 _RARER = 20.0
 """How much rarer than by chance it must be broken."""
@@ -32,10 +34,14 @@ def holds(broken: Bools, spoken: Bools, units: Ints, chance: float, k: int) -> b
         k: distinct units that must stand behind it.
     """
     rows = int(spoken.sum())
-    if not rows or rows * chance < _EXPECTED or distinct(units[spoken]) < k:
+    if not rows or _unlikely(rows, chance) < _EXPECTED or distinct(units[spoken]) < k:
         return False
     share = float((broken & spoken).sum()) / rows
     return share <= MOST_BROKEN and share * _RARER <= chance
+
+
+def _unlikely(rows: int, chance: float) -> float:
+    return -rows * math.log1p(-chance) if chance < 1 else math.inf
 
 
 def shuffled(rows: int) -> Ints:

@@ -7,6 +7,7 @@ from itertools import combinations, permutations
 import numpy as np
 import numpy.typing as npt
 
+from connectors.datatypes import Kind
 from connectors.invariants import Term
 from generators.evidence import MOST_BROKEN, holds
 from generators.invariants import View
@@ -26,6 +27,7 @@ class Told:
 
     Attributes:
         whole: whether the labels are in every row.
+        alone: whether the column is filled with all labels that are not named.
     """
 
     term: Term
@@ -33,11 +35,12 @@ class Told:
     null: frozenset[int]
     full: frozenset[int]
     whole: bool
+    alone: bool
 
     @property
     def exact(self) -> bool:
         """Whether the labels tell it of all rows that have one."""
-        return len(self.null) + len(self.full) == self.labels.size
+        return self.alone and len(self.null) + len(self.full) == self.labels.size
 
     @property
     def spoken(self) -> Bools:
@@ -143,11 +146,21 @@ class Nulls:
         broken = self.full[one] == self.full[other]
         return self._stands(broken, np.ones(self.view.rows, np.bool_), a * b + (1 - a) * (1 - b))
 
+    def at_least_one(self, one: Term, other: Term) -> bool:
+        """Whether every row has one of two, or both."""
+        either = self.both[one, one] + self.both[other, other] - self.both[one, other]
+        if either < (1 - MOST_BROKEN) * self.view.rows:
+            return False
+        broken = ~self.full[one] & ~self.full[other]
+        chance = (1 - self.share(one)) * (1 - self.share(other))
+        return self._stands(broken, np.ones(self.view.rows, np.bool_), chance)
+
     def told(self) -> list[Told]:
         """What labels tell of the leaders."""
         found = [one for t in self.view.terms if not t.keys and (one := listing(self.view, t))]
         found.sort(key=lambda one: one.size)
-        usable = [one for one in found if one.term.column not in self.fixed]
+        sorts = _sorts(self.view)
+        usable = [one for one in found if one.term.column not in self.fixed - sorts]
         every = [list(self._labelled(group, usable)) for group in self.groups]
         return [one for group in every for one in _needed(group)]
 
@@ -174,7 +187,8 @@ class Nulls:
             else frozenset[int]()
             for side, wanted, chance in ((always, True, 1 - share), (never, False, share))
         ]
-        told = Told(term, labels, sides[0], sides[1], bool(known.all()))
+        rest = ~known & (self.view.codes(labels.term) >= 0)
+        told = Told(term, labels, sides[0], sides[1], bool(known.all()), not (rest & null).any())
         return told if told.null or told.full else None
 
     def _stands(self, broken: Bools, spoken: Bools, chance: float) -> bool:
@@ -201,6 +215,17 @@ def between(nulls: Nulls, told: Sequence[Told]) -> Iterator[tuple[str, Term, Ter
             exact = nulls.exactly_one(a, b)
             if not _apart(a, b, told, exact=exact):
                 yield ("exactly one" if exact else "not both"), a, b
+        elif nulls.at_least_one(a, b) and nulls.free(a, b) and not _either(a, b, told):
+            yield "at least one", a, b
+
+
+def _sorts(view: View) -> frozenset[str]:
+    """Texts that are a part of a key, but lead nowhere: of several rows they say which is which."""
+    table = view.table
+    parts = {c for u in table.uniques if len(u.columns) > 1 for c in u.columns}
+    led = {c for key in (*table.foreign_keys, *table.polymorphic) for c in key.columns}
+    texts = {c.name for c in table.written if c.datatype.kind in (Kind.TEXT, Kind.ENUM)}
+    return frozenset(parts & texts - led - view.schema.referenced(table.name))
 
 
 def _partial(view: View, term: Term) -> Bools | None:
@@ -237,6 +262,11 @@ def _apart(one: Term, other: Term, told: Sequence[Told], *, exact: bool) -> bool
         not a.open & b.open and (not exact or a.full | b.full == a.open | a.null)
         for a, b in _same(one, other, told)
     )
+
+
+def _either(one: Term, other: Term, told: Sequence[Told]) -> bool:
+    """Whether labels already say that a row has one of two columns at least."""
+    return any(len(a.full | b.full) == a.labels.size for a, b in _same(one, other, told))
 
 
 def _same(one: Term, other: Term, told: Sequence[Told]) -> Iterator[tuple[Told, Told]]:

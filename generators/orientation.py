@@ -2,7 +2,8 @@
 
 Columns are the nodes of a graph; a step points from what a rule reads to the column that it sets.
 Rules come in turn: those that a person wrote, then those that set whole columns, then masks, then
-bounds. A rule that finds no column left, or would close a circle, is not kept, and says why.
+bounds, then what is to differ, for which nearly any column will do. A rule that finds no column
+left, or would close a circle, is not kept, and says why.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -52,9 +53,9 @@ class Step:
     def pushes(self) -> int:
         """Which way a bound moves its target: 1 upwards, -1 downwards, 0 for all else."""
         rule = self.found.rule
-        if rule.kind != "order":
+        if rule.kind not in ("order", "parts"):
             return 0
-        return 1 if rule.terms[1] == Term(self.target[1]) else -1
+        return 1 if rule.terms[-1] == Term(self.target[1]) else -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +118,18 @@ def oriented(model: DatabaseModel, whole: frozenset[TableName] = frozenset()) ->
     sight = _Sight(model, whole, single_columns(model), _steps_up(model))
     placed = _Placed()
     bounds: dict[TableName, list[tuple[int, Found]]] = {}
+    apart: list[tuple[int, Found]] = []
     for number, found in ranked:
         if part_of(found.rule) is Part.BOUNDS:
             bounds.setdefault(found.rule.table, []).append((number, found))
+        elif part_of(found.rule) is Part.PARTS:
+            apart.append((number, found))
         else:
             _place(sight, found, number, placed)
     for waiting in bounds.values():
         _place_bounds(sight, waiting, placed)
+    for number, found in apart:
+        _place(sight, found, number, placed)
     accepted, unkept = list(placed.accepted), placed.unkept
     late = _late(accepted)
     vain = [s for s in accepted if _waits_in_vain(s, late)]

@@ -27,7 +27,7 @@ class Listing:
     """A column with few values, each of which may be named.
 
     Attributes:
-        codes: the place of each row's value; -1 for null.
+        codes: the place of each row's value; -1 for null, and for values of fewer than k units.
         texts: the values as texts.
     """
 
@@ -42,7 +42,10 @@ class Listing:
 
 
 def listing(view: View, term: Term) -> Listing | None:
-    """A column of the rows with few values that k units share each; None for any other."""
+    """A column of the rows with few values, two of which k units share; None for any other.
+
+    Rows with a value of fewer units are as those with none; all rows are asked once a rule is said.
+    """
     codes = view.codes(term)
     if view.table.column(term.column).datatype.kind in TIMES:
         return None  # a moment is no label
@@ -50,10 +53,12 @@ def listing(view: View, term: Term) -> Listing | None:
     if not 1 < size <= _MOST_VALUES:
         return None
     known = codes >= 0
-    enough = view.support.supported(codes[known], view.units[known], size).all()
-    if not enough or not quotable(view, term):
+    enough = view.support.supported(codes[known], view.units[known], size)
+    if enough.sum() < 2 or not quotable(view, term):
         return None
-    return Listing(term, codes, tuple(texts_of(view, term, np.arange(size)).to_pylist()))
+    named = np.flatnonzero(enough)
+    places = np.append(np.where(enough, np.cumsum(enough) - 1, -1), -1)
+    return Listing(term, places[codes], tuple(texts_of(view, term, named).to_pylist()))
 
 
 def quotable(view: View, term: Term) -> bool:

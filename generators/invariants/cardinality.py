@@ -24,7 +24,7 @@ Ints = npt.NDArray[np.int64]
 
 _CHILDLESS = 0.05
 """Share of rows without children that a count must be able to rule out."""
-_THINNED = 0.02
+_THINNED = 0.12
 """Share of training rows whose children may be missing, since other units are held out."""
 _SORTS = 20
 """Values up to which a text says of which sort a row is."""
@@ -47,7 +47,7 @@ class Cardinality:
         for key in view.schema.foreign_keys:
             if key.parent != view.table.name or key.self_reference:
                 continue
-            if form := _form(view, key):
+            for form in _forms(view, key):
                 yield Invariant(cls.name, form, key.parent, (), (key.table, key.name))
         for key in sibling_keys(view.table):
             for column, value, form in _sorts(view, key):
@@ -129,8 +129,8 @@ def _of_sort(values: pa.Array, sort: str) -> pa.Array:
     return pc.fill_null(pc.equal(values, pa.scalar(sort, values.type)), fill_value=False)
 
 
-def _form(view: View, key: ForeignKey) -> str | None:
-    """How many children along a key all rows have; None where chance could do that."""
+def _forms(view: View, key: ForeignKey) -> Iterator[str]:
+    """How many children along a key all rows have; nothing where chance could do that."""
     _, parents = view.children((key.table, key.name), key.columns[0])
     counts = np.bincount(parents[parents >= 0], minlength=view.rows)
     mean = float(counts.mean()) if len(counts) else 0.0
@@ -139,13 +139,15 @@ def _form(view: View, key: ForeignKey) -> str | None:
     child = view.schema.table(key.table)
     unique = any(u.whole and set(u.columns) <= set(key.columns) for u in child.uniques)
     single = unique or holds(counts > 1, every, units, 1 - none - one, k)
-    if single:
-        exactly = holds(counts == 0, every, units, none, k)
-        return "exactly one" if exactly else None if unique else "at most one"
+    if single and holds(counts == 0, every, units, none, k):
+        yield "exactly one"
+        return
+    if single and not unique:
+        yield "at most one"
     # All children that were read of a parent may be missing: all rows of the source are asked.
     thinned = (counts == 0).sum() <= _THINNED * len(counts)
-    some = thinned and holds(counts < 0, every, units, max(none, _CHILDLESS), k)
-    return "at least one" if some else None
+    if thinned and holds(counts < 0, every, units, max(none, _CHILDLESS), k):
+        yield "at least one"
 
 
 def _sorts(view: View, key: ForeignKey) -> Iterator[tuple[str, str, str]]:

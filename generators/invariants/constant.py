@@ -1,4 +1,4 @@
-"""With one label a column always has one value, though else it varies."""
+"""With one label a column always has one value, though else it varies; or it has one everywhere."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +23,9 @@ Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
 _MOST_CELLS = 5_000_000
+_ALWAYS = "="
+_OTHERWISE = 0.05
+"""Share of rows with other values that the rows of a constant must be able to rule out."""
 _ABOUT_NULL = ("null ", "filled ")
 _CONDITIONS = {
     "": ("{{0}} = {0}", "{0} = {1}"),
@@ -33,7 +36,10 @@ _CONDITIONS = {
 
 
 class Constant:
-    """`status = x -> y = c`, or `iff` where no other row has c; the former may be about null."""
+    """`status = x -> y = c`, or `iff` where no other row has c; the former may be about null.
+
+    As form `=`, that a column has one value in all rows.
+    """
 
     name: ClassVar[str] = "constant"
     part: ClassVar[Part] = Part.MASKS
@@ -47,11 +53,15 @@ class Constant:
             yield Invariant(
                 cls.name, fact.form, view.table.name, fact.terms, constants=fact.constants
             )
+        for term, value in _steady(view):
+            yield Invariant(cls.name, _ALWAYS, view.table.name, (term,), constants=(value,))
 
     @classmethod
     def words(cls, rule: Invariant) -> str:
         """See `InvariantKind`."""
         value, arrow, constant = _parts(rule)
+        if rule.form == _ALWAYS:
+            return f"{rule.terms[0]} = {constant}"
         before = _CONDITIONS[_start(rule)][1].format(rule.terms[0], value)
         return f"{before} {arrow} {rule.terms[1]} = {constant}"
 
@@ -59,6 +69,8 @@ class Constant:
     def claim(cls, rule: Invariant, schema: Schema) -> Claim:
         """See `InvariantKind`."""
         value, arrow, constant = (p.replace("{", "{{").replace("}", "}}") for p in _parts(rule))
+        if rule.form == _ALWAYS:
+            return row_claim(schema, rule, f"{{0}} IS NOT DISTINCT FROM {constant}")
         before = _CONDITIONS[_start(rule)][0].format(value)
         after = f"{{1}} IS NOT DISTINCT FROM {constant}"
         if arrow == "iff":
@@ -69,7 +81,7 @@ class Constant:
     @classmethod
     def targets(cls, rule: Invariant) -> tuple[str, ...]:
         """See `InvariantKind`; what is constant, then what says when."""
-        return rule.terms[1].column, rule.terms[0].column
+        return tuple(term.column for term in rule.terms[::-1])
 
     @classmethod
     def fit(cls, rule: Invariant, view: View) -> State:  # noqa: ARG003 - the rule says all
@@ -79,6 +91,8 @@ class Constant:
     @classmethod
     def breaks(cls, rule: Invariant, scene: Scene) -> Bools | None:
         """See `InvariantKind`."""
+        if rule.form == _ALWAYS:
+            return ~_meets(_value(rule, 0, scene), scene.values(rule.terms[0]))
         first, second = (scene.values(t) for t in rule.terms)
         told = _meets(_condition(rule, scene), first)
         same = _meets(_value(rule, 1, scene), second)
@@ -87,6 +101,9 @@ class Constant:
     @classmethod
     def realise(cls, rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:  # noqa: ARG003
         """See `InvariantKind`; the constant where it must be, other values where it must not."""
+        if rule.form == _ALWAYS:
+            zeros = pa.array(np.zeros(drawing.scene.rows, np.int64))
+            return _value(rule, 0, drawing.scene).take(zeros)
         first, second = (drawing.scene.values(t) for t in rule.terms)
         told = partial(_meets, _condition(rule, drawing.scene))
         constant = _value(rule, 1, drawing.scene)
@@ -132,7 +149,9 @@ def _start(rule: Invariant) -> str:
 def _value(rule: Invariant, place: int, scene: Scene) -> pa.Array:
     """A constant of the rule as the only value of an array."""
     datatype = scene.table.column(rule.terms[place].column).datatype
-    return from_text(pa.array([rule.constants[place - 2 + len(rule.constants)]]), datatype)
+    return from_text(
+        pa.array([rule.constants[place - len(rule.terms) + len(rule.constants)]]), datatype
+    )
 
 
 def _condition(rule: Invariant, scene: Scene) -> pa.Array | bool:
@@ -166,6 +185,16 @@ def _with(
     nulls = np.zeros(len(values), np.bool_)
     nulls[empty] = True
     return redrawn(drawing, masked(values, nulls), full, filled)
+
+
+def _steady(view: View) -> Iterator[tuple[Term, str]]:
+    """Columns with one value in all rows, and that value; no keys."""
+    keys, every = key_columns(view), np.ones(view.rows, np.bool_)
+    if not holds(~every, every, view.units, _OTHERWISE, view.support.k):
+        return
+    for term in (t for t in view.terms if not t.keys and t.column not in keys):
+        if not view.codes(term).any() and quotable(view, term):
+            yield term, texts_of(view, term, np.array([0]))[0].as_py()
 
 
 def _pairs(view: View) -> Iterator[tuple[Listing, Term]]:
@@ -237,6 +266,8 @@ def _determines(table: Ints) -> bool:
 def _arrow_of(view: View, labels: Listing, codes: Ints, pair: tuple[int, int]) -> str | None:
     """`->` where a value goes with a label, `iff` where it goes with no other, else None."""
     known = labels.codes >= 0
+    if labels.texts is not _ABOUT_NULL:
+        known |= view.codes(labels.term) >= 0
     told, same = labels.codes == pair[0], (codes == pair[1]) & known
     units, k = view.units, view.support.k
     free = [1 - float(side.sum() / known.sum()) for side in (same, told)]

@@ -24,6 +24,7 @@ _PAIRS = {
     "only with": "CASE WHEN {0} IS NOT NULL THEN {1} IS NOT NULL END",
     "not both": "CASE WHEN {0} IS NOT NULL OR {1} IS NOT NULL THEN {0} IS NULL OR {1} IS NULL END",
     "exactly one": "({0} IS NULL) <> ({1} IS NULL)",
+    "at least one": "{0} IS NOT NULL OR {1} IS NOT NULL",
 }
 _VALUES = {
     "iff value": "({0} IS NULL) = ({1} IN (VALUES_))",
@@ -35,6 +36,7 @@ _WORDS = {
     "only with": "{0} is not null -> {1} is not null",
     "not both": "{0} is null or {1} is null",
     "exactly one": "{0} is null iff {1} is not null",
+    "at least one": "{0} is not null or {1} is not null",
     "iff value": "{0} is null iff {1} in ({2})",
     "-> null": "{1} in ({2}) -> {0} is null",
     "-> filled": "{1} in ({2}) -> {0} is not null",
@@ -81,9 +83,8 @@ class Presence:
     def targets(cls, rule: Invariant) -> tuple[str, ...]:
         """See `InvariantKind`; the one that is told, then the one that tells."""
         one, other = (term.column for term in rule.terms)
-        return (
-            (other, one) if rule.form in {"together", "not both", "exactly one"} else (one, other)
-        )
+        even = rule.form in _PAIRS and rule.form != "only with"
+        return (other, one) if even else (one, other)
 
     @classmethod
     def fit(cls, rule: Invariant, view: View) -> State:  # noqa: ARG003 - the rule says all
@@ -130,6 +131,7 @@ def _wanted(form: str, beside: Bools, *, first: bool) -> tuple[Bools, Bools]:
         "together": (~beside, beside),
         "not both": (beside, none),
         "exactly one": (beside, ~beside),
+        "at least one": (none, ~beside),
     }[form]
 
 

@@ -15,6 +15,8 @@ from generators.distinct import enumerated, patched, spread_out, surplus
 from generators.evidence import MOST_BROKEN, shuffled
 from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
 from generators.magnitudes import step_of
+from generators.naming import named_together
+from generators.privacy.support import distinct
 
 Ints = npt.NDArray[np.int64]
 
@@ -24,7 +26,7 @@ _NAMING = frozenset(
 """Kinds of columns that tell things apart; measures do so by chance alone."""
 _WIDEST = 4
 _MOST_COLUMNS = 12
-_MOST_SETS = 400
+_MOST_SETS = 500
 _EXPECTED = 20.0
 """Repeated rows that chance would bring."""
 _ROUNDS = 8
@@ -32,6 +34,8 @@ _FEW = 20_000
 _SLACK = 3.0
 """How much more often a few rows may repeat before all are looked at."""
 _RARER = 20.0
+_FILLED = 0.9
+"""Share of rows in which a column is filled that tells rows apart beside others."""
 _MINUTE = 60e6
 _WHOLE = frozenset({Kind.INTEGER, Kind.DATE})
 
@@ -46,17 +50,9 @@ class Unique:
     @classmethod
     def propose(cls, view: View) -> Iterator[Invariant]:
         """See `InvariantKind`; only sets none of whose parts, or of a declared key, is unique."""
-        known = [set(u.columns) for u in view.table.uniques if u.whole]
-        codes = {c.name: view.codes(Term(c.name)) for c in _usable(view)}
-        found: list[set[str]] = []
-        for size in range(1, _WIDEST + 1):
-            sets = combinations(codes, size)
-            fresh = [s for s in sets if not any(k <= set(s) for k in (*known, *found))]
-            for names in fresh[:_MOST_SETS]:
-                if _is_unique(view, names, codes):
-                    found.append(set(names))
-                    terms = tuple(Term(name) for name in names)
-                    yield Invariant(cls.name, "unique", view.table.name, terms)
+        for names in _found(view):
+            terms = tuple(Term(name) for name in names)
+            yield Invariant(cls.name, "unique", view.table.name, terms)
 
     @classmethod
     def words(cls, rule: Invariant) -> str:
@@ -107,6 +103,24 @@ class Unique:
             return values
 
 
+def _found(view: View) -> Iterator[tuple[str, ...]]:
+    """Sets of columns that would repeat by chance, then those that name rows by what they are."""
+    found = [set(u.columns) for u in view.table.uniques if u.whole]
+    codes = {c.name: view.codes(Term(c.name)) for c in _usable(view)}
+    for size in range(1, _WIDEST + 1):
+        sets = combinations(codes, size)
+        fresh = [s for s in sets if not any(k <= set(s) for k in found)]
+        for names in fresh[:_MOST_SETS]:
+            if _is_unique(view, names, codes):
+                found.append(set(names))
+                yield names
+    for names in named_together(view):
+        fresh_one = not any(known <= set(names) for known in found)
+        if fresh_one and _differs(view, [view.codes(Term(name)) for name in names]):
+            found.append(set(names))
+            yield names
+
+
 def _values_known(drawing: Drawing) -> pa.Array | None:
     """The values that a column may hold: keys, or texts as they are drawn; None for all others."""
     table, target = drawing.scene.table, drawing.target
@@ -127,21 +141,35 @@ def _enumerated(others: list[pa.Array], values: pa.Array, known: pa.Array) -> pa
 
 
 def _usable(view: View) -> list[Column]:
-    """The columns that may tell rows apart: keys first, then those of most values."""
+    """The columns that may tell rows apart: those of no nulls, of keys and of most values first."""
     keys = {c for f in view.table.foreign_keys for c in f.columns}
     keys |= {c for u in view.table.uniques for c in u.columns}
     held = [c for c in view.table.written if c.datatype.kind in _NAMING]
     sizes = {c.name: int(view.codes(Term(c.name)).max(initial=-1)) + 1 for c in held}
     useful = [c for c in held if sizes[c.name] > 1 and _is_telling(view, c, sizes[c.name])]
-    named = {Kind.INTEGER: 1}
-    useful.sort(key=lambda c: (c.name not in keys, named.get(c.datatype.kind, 0), -sizes[c.name]))
+    gaps = {c.name: bool((view.codes(Term(c.name)) < 0).any()) for c in useful}
+    useful.sort(
+        key=lambda c: (
+            gaps[c.name],
+            c.name not in keys,
+            c.datatype.kind is Kind.INTEGER,
+            -sizes[c.name],
+        )
+    )
     return useful[:_MOST_COLUMNS]
 
 
 def _is_telling(view: View, column: Column, values: int) -> bool:
-    """Whether a column is filled in all rows, or names by itself those in which it is."""
+    """Whether a column is filled in nearly all rows, or names by itself those in which it is."""
     filled = int((view.codes(Term(column.name)) >= 0).sum())
-    return filled == view.rows or values >= (1 - MOST_BROKEN) * filled
+    return filled >= _FILLED * view.rows or values >= (1 - MOST_BROKEN) * filled
+
+
+def _differs(view: View, columns: list[Ints]) -> bool:
+    """Whether rows of enough units are filled in all of some columns, and differ in them."""
+    filled = np.all([codes >= 0 for codes in columns], axis=0)
+    enough = distinct(view.units[filled]) >= view.support.k
+    return enough and _repeats(columns, None) <= MOST_BROKEN * filled.sum()
 
 
 def _is_unique(view: View, names: tuple[str, ...], codes: Mapping[str, Ints]) -> bool:

@@ -231,6 +231,17 @@ def test_a_number_is_made_up_of_its_quotient_and_remainder_by_one_divisor() -> N
     assert not is_met("arithmetic", asked, whole)
 
 
+def test_a_total_of_products_is_met_where_the_factor_left_out_is_always_one() -> None:
+    more = {"table": PARENT, "key": (CHILD, "up")}
+    total = found("aggregate", "sum", "total", Term("x", ("<-",)), **more)
+    one = found("constant", "=", "line", constants=("1",))
+    two = found("constant", "=", "line", constants=("2",))
+    asked = "s.parent.total s.child.x s.child.line"
+    assert is_met("aggregate", asked, total, one)
+    assert not is_met("aggregate", asked, total, two)
+    assert not is_met("aggregate", asked, total)
+
+
 def test_an_inclusion_is_met_by_a_key_or_by_an_equality_with_the_row_above() -> None:
     assert is_met("inclusion", "s.child.parent_id s.parent.id")
     equal = found("equality", "=", "x", Term("total", ("up",)))

@@ -1,4 +1,4 @@
-"""Constants that go with one label are found where chance does not make them, and kept."""
+"""Constants, of all rows or with one label, are found where chance does not make them, and kept."""
 
 from collections.abc import Callable
 from typing import Any
@@ -41,7 +41,7 @@ FROM generate_series(1, 4000) AS n,
 """
 
 
-def test_constants_that_go_with_a_label_are_found_and_no_others(
+def test_constants_of_all_rows_or_of_a_label_are_found_and_no_others(
     laboratory: Callable[[str], Any],
 ) -> None:
     assert laboratory(ACCOUNTS).found("constant", "accounts").keys() == {
@@ -52,6 +52,8 @@ def test_constants_that_go_with_a_label_are_found_and_no_others(
         "settled is not null iff owed = '0.00'",
         "status = 'closed' iff odd = E'{0}''\\\\'",
         "stage = 'end' iff odd = E'{0}''\\\\'",
+        "branch = '1'",
+        "even = 'E'",
     }
 
 

@@ -100,3 +100,42 @@ def test_labels_with_any_characters_are_named(laboratory: Callable[[str], Any], 
     [rule] = place.found("presence", "things").values()
     assert rule.constants == (label,)
     assert place.tally(rule).spoken == 900
+
+
+CONTACTS = """
+CREATE TABLE contacts (id int PRIMARY KEY, phone text, mail text, fax text);
+INSERT INTO contacts
+SELECT n, CASE WHEN w < 2 THEN 'p' || n END, CASE WHEN w > 0 THEN 'm' || n END,
+    CASE WHEN n % 3 > 0 THEN 'f' || n END
+FROM generate_series(1, 900) AS n, LATERAL (SELECT abs(hashtext('w' || n)) % 3 AS w) AS v;
+"""
+
+
+def test_one_of_two_columns_is_always_there(laboratory: Callable[[str], Any]) -> None:
+    place = laboratory(CONTACTS)
+    found = place.found("presence", "contacts")
+    assert found.keys() == {"phone is not null or mail is not null"}
+    [rule] = found.values()
+    for target in ("phone", "mail"):
+        place.store("contacts", target, place.remade(rule, target))
+        assert place.tally(rule).broken == 0
+
+
+ENGINES = """
+CREATE TABLE planes (
+    type text NOT NULL, part text NOT NULL, id int NOT NULL, seats int, PRIMARY KEY (id, part)
+);
+INSERT INTO planes
+SELECT CASE WHEN n <= 5 THEN 'rotor' WHEN n % 2 = 0 THEN 'jet' ELSE 'glider' END, p, n,
+    CASE WHEN p = 'cabin' AND (n % 2 = 0 OR n = 3) THEN 1 + abs(hashtext(n || p)) % 9 END
+FROM generate_series(1, 400) AS n, unnest(ARRAY['cabin', 'wing']) AS p;
+"""
+
+
+def test_labels_of_few_do_not_hide_the_others_and_a_part_of_a_key_may_be_one(
+    laboratory: Callable[[str], Any],
+) -> None:
+    assert laboratory(ENGINES).found("presence", "planes").keys() == {
+        "part in ('wing') -> seats is null",
+        "type in ('glider') -> seats is null",
+    }

@@ -27,3 +27,31 @@ def test_rows_that_repeat_are_drawn_again_or_moved(laboratory: Callable[[str], A
     assert place.tally(rule).broken > 0
     place.store("seats", "seat", place.remade(rule, "seat"))
     assert place.tally(rule).broken == 0
+
+
+LINES = """
+CREATE TABLE bills (id int PRIMARY KEY);
+INSERT INTO bills SELECT generate_series(1, 300);
+CREATE TABLE songs (id int PRIMARY KEY);
+INSERT INTO songs SELECT generate_series(1, 5000);
+CREATE TABLE lines (
+    id int PRIMARY KEY, bill int NOT NULL REFERENCES bills, song int NOT NULL REFERENCES songs,
+    charge numeric NOT NULL
+);
+INSERT INTO lines SELECT n, 1 + n % 300, 1 + abs(hashtext('s' || n)) % 5000,
+    round(abs(hashtext('c' || n)) % 100000 / 7.0, 4) FROM generate_series(1, 900) AS n;
+CREATE TABLE people (
+    id int PRIMARY KEY, first_name text NOT NULL, last_name text NOT NULL, birth_date date
+);
+INSERT INTO people SELECT n, (ARRAY['Anna', 'Peter', 'Paul', 'Maria', 'John'])[1 + n % 5],
+    (ARRAY['Smith', 'Miller', 'Brown', 'Jones', 'Davis', 'Wilson'])[1 + n % 6],
+    date '1950-01-01' + abs(hashtext('b' || n)) % 20000 FROM generate_series(1, 200) AS n;
+"""
+
+
+def test_columns_that_name_a_row_by_what_they_are_need_no_chance_to_repeat(
+    laboratory: Callable[[str], Any],
+) -> None:
+    place = laboratory(LINES)
+    assert place.found("unique", "lines").keys() == {"unique (bill, song)"}
+    assert "unique (first_name, last_name, birth_date)" in place.found("unique", "people")

@@ -1,0 +1,82 @@
+"""Which columns name a thing together by what they are: a name within its owner, a person's birth.
+
+Where nearly no two rows would hold the same values by chance, rows alone do not tell a key from an
+accident. What columns are does: a table of pairs holds each once, an owner has one row at a time.
+"""
+
+from collections.abc import Iterator
+from itertools import combinations, product
+
+from connectors.datatypes import Kind
+from connectors.invariants import Term
+from connectors.schema import Column, Table, TableName
+from generators.columns import Sample, choose
+from generators.encoding import traits
+from generators.invariants import View
+
+_MOMENTS = frozenset({Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ})
+_MOST_KEYS = 3
+"""Keys up to which a table may be one of pairs, or of an owner's rows at one time each."""
+_TITLES = ("name", "title", "code", "label")
+_BIRTHS = ("birth", "born", "dob")
+_GIVEN, _FAMILY = "first_name", "last_name"
+_STREET, _POSTAL = "street", "postal_code"
+
+
+def named_together(view: View) -> Iterator[tuple[str, ...]]:
+    """Sets of columns that name rows of a table by what they are, the smallest first."""
+    keys = _keys(view.table)
+    # Of several moments the first says when: others say until when, or when a row was written.
+    moments = [c.name for c in view.table.written if c.datatype.kind in _MOMENTS][:1]
+    titles = [c.name for c in view.table.written if _is_title(c, view.table)]
+    pairs = list(combinations(keys, 2))
+    yield from pairs
+    yield from product(keys, [*titles, *moments])
+    alike = [pair for pair in pairs if len(keys) == 2 or len(_parents(view.table, pair)) == 1]
+    yield from ((*pair, moment) for pair in alike for moment in moments)
+    yield from _persons_and_places(view)
+
+
+def _keys(table: Table) -> list[str]:
+    """Columns that each lead to another table by themselves; none of too many."""
+    led = dict.fromkeys(k.columns[0] for k in table.foreign_keys if len(k.columns) == 1)
+    return list(led) if len(led) <= _MOST_KEYS else []
+
+
+def _parents(table: Table, columns: tuple[str, ...]) -> set[TableName]:
+    """The tables that some columns lead to."""
+    return {key.parent for key in table.foreign_keys if key.columns[0] in columns}
+
+
+def _is_title(column: Column, table: Table) -> bool:
+    """Whether a text is called a name, as its table is, or the name of what its table is of."""
+    name, home = (text.lower().replace("_", "") for text in (column.name, table.name.name))
+    rest = name.removeprefix(home.removesuffix("s"))
+    return column.datatype.kind is Kind.TEXT and rest in ("", "s", *_TITLES)
+
+
+def _persons_and_places(view: View) -> Iterator[tuple[str, ...]]:
+    """A given and a family name with a date of birth; a street with a postal code."""
+    born = [
+        c.name
+        for c in view.table.written
+        if c.datatype.kind is Kind.DATE and any(word in c.name.lower() for word in _BIRTHS)
+    ]
+    kinds = _kinds(view)
+    names = product(kinds.get(_GIVEN, ()), kinds.get(_FAMILY, ())) if born else ()
+    yield from ((*pair, born[0]) for pair in names)
+    yield from product(kinds.get(_STREET, ()), kinds.get(_POSTAL, ()))
+
+
+def _kinds(view: View) -> dict[str, list[str]]:
+    """The texts of a table by what they are a kind of."""
+    found: dict[str, list[str]] = {}
+    for column in view.table.written:
+        if column.datatype.kind is not Kind.TEXT:
+            continue
+        values = view.values(Term(column.name))
+        there = values.is_valid().to_numpy(zero_copy_only=False)
+        sample = Sample(values.drop_null(), view.units[there])
+        generator = choose(traits(view.table.name, column, sample, view.support))
+        found.setdefault(generator.kind, []).append(column.name)
+    return found
