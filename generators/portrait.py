@@ -17,6 +17,7 @@ from generators.traits import (
     SHAPES,
     Binning,
     Family,
+    Floats,
     Ints,
     Sort,
     Trait,
@@ -32,6 +33,10 @@ from generators.traits import (
 _SAMPLE = 50_000
 _WEAKEST = 0.15
 """Association below which a dependence is not kept."""
+_DOUBT = 4.5
+"""Standard deviations beyond chance: one of 300,000 pairs of independent columns goes so far."""
+_INFLATED = 1.25
+"""Part by which the association of what is released may exceed that of all rows."""
 _MOST = {Sort.PAIR: 12, Sort.PARENT: 6, Sort.SIBLINGS: 6}
 
 Measured = tuple[tuple[str, ...], tuple[int, ...], Ints, Ints]
@@ -158,11 +163,29 @@ def _strongest(
     """Of many dependences the strongest, each released in the bins that k units share."""
     found = []
     for columns, shape, codes, units in measured:
-        joint = np.bincount(codes, minlength=int(np.prod(shape))).astype(np.float64)
-        found.append((association(joint.reshape(shape)), columns, shape, codes, units))
+        joint = np.bincount(codes, minlength=int(np.prod(shape))).astype(np.float64).reshape(shape)
+        strength = association(joint)
+        if strength >= max(_WEAKEST, _by_chance(joint)):
+            found.append((strength, columns, shape, codes, units))
     found.sort(key=lambda one: -one[0])
     for strength, columns, shape, codes, units in found[: _MOST[sort]]:
         shares = sitting.support.histogram(codes, units, int(np.prod(shape)))
         one = Trait(sort, table, key, columns, shape, shares)
-        if strength >= _WEAKEST and one.association >= _WEAKEST:
+        if _WEAKEST <= one.association <= _INFLATED * strength:
             yield one
+
+
+def _by_chance(joint: Floats) -> float:
+    """The association up to which columns may go that say nothing of each other.
+
+    n V^2 (min(r, c) - 1) is then a chi-square variable with (r - 1) (c - 1) degrees of freedom,
+    whose cube root is nearly normal (Wilson and Hilferty 1931). Bins that fewer than k units share
+    are not released, and what is left of a few rows may depend on each other for that alone.
+    """
+    sides = np.count_nonzero(joint.sum(1)), np.count_nonzero(joint.sum(0))
+    if min(sides) < 2:
+        return 1.0
+    degrees = (sides[0] - 1) * (sides[1] - 1)
+    spread = 2 / (9 * degrees)
+    most = degrees * (1 - spread + _DOUBT * spread**0.5) ** 3
+    return float((most / (joint.sum() * (min(sides) - 1))) ** 0.5)

@@ -1,4 +1,4 @@
-"""What many tables take grows with their number, and not with its square."""
+"""What many small tables take grows with their number, and chance ties none of their columns."""
 
 import sys
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from connectors.engines import open_source, open_target
 from generators.archive import fingerprint, read_archive, write_archive
 from generators.model import DatabaseModel
 from generators.orientation import oriented
+from generators.traits import Sort
 from provisioner.learn import Learning, learn
 from provisioner.load import load
 from provisioner.plan import Plan, Request, plan
@@ -21,6 +22,13 @@ from provisioner.synthesize import Synthesizer
 from provisioner.verify import verify
 
 FEW, MANY = 22, 62
+DEPENDENT = {
+    "item": {("price", "cost")},
+    "account": {("state", "closed")},
+    "order": {("state", "shipped"), ("placed", "shipped")},
+    "order_line": {("price", "total"), ("quantity", "total")},
+}
+"""All pairs of columns of a module's tables that are not drawn independently of each other."""
 STEEPEST = 1.35
 """How much faster than the number of tables calls may grow: 2.8 were it with the square."""
 
@@ -113,3 +121,14 @@ def test_verify_makes_one_synthesizer_at_most(
         monkeypatch.setattr(Synthesizer, "__init__", counted)
         verify(wide.model, target)
     assert len(made) <= 1
+
+
+def test_of_all_pairs_of_columns_those_are_learned_that_depend_on_each_other(
+    sizes: tuple[Wide, Wide],
+) -> None:
+    found: dict[str, set[tuple[str, ...]]] = {}
+    for trait in (trait for wide in sizes for trait in wide.model.traits):
+        if trait.sort is Sort.PAIR:
+            kind = trait.table.name.partition("_")[2]
+            found.setdefault(kind, set()).add(trait.columns)
+    assert found == DEPENDENT
