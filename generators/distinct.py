@@ -13,6 +13,8 @@ Ints = npt.NDArray[np.int64]
 SPREADABLE = frozenset({Kind.INTEGER, Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ})
 """Kinds whose values can move to the next free one."""
 
+_WORD = 8
+
 
 def groups(columns: list[pa.Array]) -> Ints:
     """A number per row, equal where all columns are; -1 where one is null."""
@@ -43,12 +45,29 @@ def hashable(column: pa.Array) -> pa.Array:
 
 def surplus(columns: list[pa.Array]) -> Ints:
     """Positions of the rows that repeat an earlier one; a null equals nothing."""
+    if len(columns) == 1 and _differ(columns[0]):
+        return np.zeros(0, np.int64)
     found = groups(columns)
     if np.bincount(found + 1, minlength=2)[1:].max() < 2:
         return np.zeros(0, np.int64)
     order = np.argsort(found, kind="stable")
     repeats = np.flatnonzero((np.diff(found[order], prepend=-2) == 0) & (found[order] >= 0))
     return np.sort(order[repeats])
+
+
+def _differ(column: pa.Array) -> bool:
+    """Whether sorted numbers tell that no value repeats; numbering values takes longer."""
+    kind, there = column.type, pc.drop_null(column)
+    if pa.types.is_fixed_size_binary(kind) and kind.byte_width > _WORD:
+        held = np.frombuffer(there.buffers()[1], np.uint8)[there.offset * kind.byte_width :]
+        firsts = held[: len(there) * kind.byte_width].reshape(-1, kind.byte_width)[:, :_WORD]
+        numbers = np.ascontiguousarray(firsts).view(np.int64).ravel()
+    elif pa.types.is_signed_integer(kind) or pa.types.is_timestamp(kind):
+        numbers = _numbers(there)
+    else:
+        return False
+    numbers = np.sort(numbers)
+    return bool((numbers[1:] != numbers[:-1]).all())
 
 
 def patched(values: pa.Array, positions: Ints, fresh: pa.Array) -> pa.Array:

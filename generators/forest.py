@@ -21,6 +21,9 @@ Ints = npt.NDArray[np.int64]
 GRAINS = 1 << 24
 """Probabilities are whole multiples of 1 / GRAINS, so that every machine draws the same."""
 
+_NO_BIN = "found codes that no tree has a bin for"
+_NO_MORE = 255
+"""No bin lies beyond it."""
 _SLOTS = 256
 _SHIFT = (GRAINS // _SLOTS).bit_length() - 1
 
@@ -47,9 +50,11 @@ class Forest:
     Attributes:
         nodes: per node, the column of the known codes that it asks, where the bins of that one's
             codes begin, the highest bin that goes left, the left child (the right one is next to
-            it), and which leaf it is, -1 for none.
+            it), and which leaf it is, -1 for none. A leaf asks the column -1, whatever is there,
+            and is its own left child.
         bins: the bin of each code of each input of each tree.
         roots: per tree, its first node.
+        depths: per tree, the most steps from its root to a leaf.
         starts: per leaf, where its codes begin in `cumulative`.
         cumulative: in grains, the probability of each code of a leaf or a lower one.
         guide: of shape (leaves, `_SLOTS`), the first code that a number in each slot of a leaf's
@@ -60,6 +65,7 @@ class Forest:
     nodes: npt.NDArray[np.int32]
     bins: Bins
     roots: Ints
+    depths: Ints
     starts: Ints
     cumulative: npt.NDArray[np.int32]
     guide: npt.NDArray[np.uint16]
@@ -88,30 +94,32 @@ class Forest:
             behind = behind[self.cumulative.take(place.take(behind)) <= grain.take(behind)]
         return np.asarray(place - start)
 
-    def draw(self, known: Codes, contexts: int, order: Ints, uniform: Floats) -> None:
+    def draw(self, context: Codes, codes: Codes, order: Ints, uniform: Floats) -> None:
         """Draws codes in place, tree by tree.
 
         Args:
-            known: of shape (rows, columns); those of the trees stand behind `contexts` others, and
-                hold 0 where they are to be drawn.
-            contexts: how many these are.
+            context: what stands before the codes, of shape (rows, columns).
+            codes: of shape (rows, trees); 0 where they are to be drawn.
             order: the trees in the order in which they draw.
             uniform: a number per row and tree.
 
         Raises:
             IndexError: a code that is asked for has no bin.
         """
-        self._refuse_others(known)
-        if EFFORT.repays(len(known) * len(order)):
+        if EFFORT.repays(len(codes) * len(order)):
             from generators.walking import drawn  # noqa: PLC0415 - a second that few need to wait
 
-            leaves = self.starts, self.cumulative, self.guide, _SHIFT
-            grains = (uniform * GRAINS).astype(np.int64)
-            drawn(known, (contexts, order, grains), (self.nodes, self.bins, self.roots), leaves)
+            trees = self.nodes, self.bins, self.roots, self.depths, _limits(self.sizes)
+            leaves = self.starts, self.cumulative, self.guide, (GRAINS, _SHIFT)
+            if not drawn((context, codes), (order, uniform), trees, leaves):
+                raise IndexError(_NO_BIN)
             return
+        known = np.concatenate([context, codes], axis=1)
+        self._refuse_others(known)
         for tree in order:
             leaf = self._reached(known, int(self.roots[tree]))
-            known[:, contexts + tree] = self.codes(leaf, uniform[:, tree])
+            known[:, context.shape[1] + tree] = self.codes(leaf, uniform[:, tree])
+        codes[:] = known[:, context.shape[1] :]
 
     def _reached(self, known: Codes, root: int) -> Ints:
         """The leaf of each row, from a tree's root; `known` is of shape (rows, columns)."""
@@ -139,7 +147,14 @@ class Forest:
         columns = list(self.sizes)
         highest = known.view(np.uint32).max(axis=0)[columns]  # what is below 0 is very high there
         if (highest >= np.array(list(self.sizes.values()))).any():
-            raise IndexError("found codes that no tree has a bin for")
+            raise IndexError(_NO_BIN)
+
+
+def _limits(sizes: Mapping[int, int]) -> npt.NDArray[np.int32]:
+    """How many codes have bins, by column; more than there are codes where no tree asks."""
+    found = np.full(max(sizes, default=-1) + 1, np.iinfo(np.int32).max, np.int32)
+    found[list(sizes)] = list(sizes.values())
+    return found
 
 
 def planted(asked: Ints, bins: Sequence[Bins], nodes: Ints, within: Ints) -> Forest:
@@ -164,11 +179,18 @@ def planted(asked: Ints, bins: Sequence[Bins], nodes: Ints, within: Ints) -> For
         raise ValueError("found a tree whose leaves are no distributions")
     begins = np.cumsum([0, *(len(b) for b in bins)])
     split = np.where(is_leaf, -1, split)
-    parts = [np.append(asked, 0)[split], begins[split], threshold, left]
+    parts = [
+        np.append(asked, -1)[split],
+        np.where(is_leaf, 0, begins[split]),
+        np.where(is_leaf, _NO_MORE, threshold),
+        left,
+        np.where(is_leaf, np.cumsum(is_leaf) - 1, -1),
+    ]
     return Forest(
-        np.stack([*parts, np.where(is_leaf, np.cumsum(is_leaf) - 1, -1)], 1).astype(np.int32),
+        np.stack(parts, 1).astype(np.int32),
         np.concatenate([np.empty(0, np.uint8), *bins]),
         np.zeros(1, np.int64),
+        np.array([_depth(left, is_leaf)]),
         np.arange(len(within)) * within.shape[1],
         within.ravel().astype(np.int32),
         _guide(within),
@@ -189,6 +211,7 @@ def joined(forests: Sequence[Forest]) -> Forest:
         np.concatenate([np.empty((0, 5), np.int32), *(f.nodes for f in moved)]),
         np.concatenate([np.empty(0, np.uint8), *(f.bins for f in moved)]),
         np.concatenate([np.empty(0, np.int64), *(f.roots for f in moved)]),
+        np.concatenate([np.empty(0, np.int64), *(f.depths for f in moved)]),
         np.concatenate([np.empty(0, np.int64), *(f.starts for f in moved)]),
         np.concatenate([np.empty(0, np.int32), *(f.cumulative for f in moved)]),
         np.concatenate([np.empty((0, _SLOTS), np.uint16), *(f.guide for f in moved)]),
@@ -200,9 +223,17 @@ def _moved(forest: Forest, place: tuple[int, ...]) -> Forest:
     """A forest with others before it, which have so many nodes, bins, leaves and codes."""
     nodes, bins, leaves, codes = place
     is_leaf = forest.nodes[:, 4:] >= 0
-    by = np.where(is_leaf, [0, 0, 0, 0, leaves], [0, bins, 0, nodes, 0])
+    by = np.where(is_leaf, [0, 0, 0, nodes, leaves], [0, bins, 0, nodes, 0])
     moved = (forest.nodes + by).astype(np.int32)
     return replace(forest, nodes=moved, roots=forest.roots + nodes, starts=forest.starts + codes)
+
+
+def _depth(left: Ints, is_leaf: npt.NDArray[np.bool_]) -> int:
+    """The most steps from the first node to a leaf."""
+    steps, level = 0, np.zeros(1, np.int64)
+    while len(inner := level[~is_leaf[level]]):
+        steps, level = steps + 1, np.unique([left[inner], left[inner] + 1])
+    return steps
 
 
 def _refuse_dead_ends(split: Ints, ahead: Ints, asked: int, room: Ints) -> None:

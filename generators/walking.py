@@ -1,17 +1,19 @@
-"""Machine code that walks trees row by row, compiled by numba; see `generators.forest`.
+"""Machine code that walks trees, many rows at a time, compiled by numba; see `generators.forest`.
 
 numba compiles the loops on first use and keeps what it compiled for the next run. Machine code
-checks no index: trees are checked when they are planted, and codes before they are walked. Only
-whole numbers are computed, so that rows are the same as those that numpy draws.
+checks no index: trees are checked when they are planted, and codes before they are walked.
+Only whole numbers are computed, but for those drawn, which a power of two makes whole: rows are the
+same as those that numpy draws.
 """
 
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 import numba
+import numpy as np
 
-from generators.columns import Codes
-
+_TOGETHER = 64
+"""Rows that walk side by side: none waits for where another turns, and all fit the cache."""
 _Asked = ParamSpec("_Asked")
 _Found = TypeVar("_Found")
 
@@ -26,30 +28,60 @@ def compiled(function: Callable[_Asked, _Found]) -> Callable[_Asked, _Found]:
 
 
 @compiled
-def _reached(known: Codes, row: int, node: Any, nodes: Any, bins: Any) -> Any:
-    """The leaf of one row, from a tree's root."""
-    while nodes[node, 4] < 0:
-        code = known[row, nodes[node, 0]]
-        node = nodes[node, 3] + (bins[nodes[node, 1] + code] > nodes[node, 2])
-    return nodes[node, 4]
-
-
-@compiled
-def _picked(leaf: Any, grain: Any, leaves: Any) -> Any:
-    """The code that a number stands for in a leaf."""
-    starts, cumulative, guide, shift = leaves
-    code = int(guide[leaf, grain >> shift])
-    while cumulative[starts[leaf] + code] <= grain:
-        code += 1
-    return code
-
-
-@compiled
-def drawn(known: Codes, asked: Any, trees: Any, leaves: Any) -> None:
-    """Draws every row, tree by tree, in place; see `Forest.draw`."""
-    contexts, order, grains = asked
-    nodes, bins, roots = trees
-    for row in range(len(known)):
+def drawn(given: Any, asked: Any, trees: Any, leaves: Any) -> bool:
+    """Draws every row, tree by tree, in place; False at a code without a bin; see `Forest.draw`."""
+    context, codes = given
+    order, uniform = asked
+    known = np.zeros((_TOGETHER, 1 + context.shape[1] + codes.shape[1]), np.int32)
+    nodes = np.zeros(_TOGETHER, np.int64)
+    for start in range(0, len(codes), _TOGETHER):
+        rows = slice(start, min(start + _TOGETHER, len(codes)))
+        if not _noted(known, context[rows], codes[rows], trees[4]):
+            return False
         for tree in order:
-            leaf = _reached(known, row, roots[tree], nodes, bins)
-            known[row, contexts + tree] = _picked(leaf, grains[row, tree], leaves)
+            _walk(nodes, known, tree, trees)
+            column = known[:, 1 + context.shape[1] + tree]
+            _pick(codes[rows, tree], column, (nodes, uniform[rows, tree]), trees, leaves)
+    return True
+
+
+@compiled
+def _noted(known: Any, context: Any, codes: Any, limits: Any) -> bool:
+    """Puts some rows side by side, behind a 0 that leaves ask; False at a code without a bin."""
+    behind = 1 + context.shape[1]
+    for row in range(len(codes)):
+        known[row, 1:behind] = context[row]
+        known[row, behind:] = codes[row]
+        beyond = False
+        for column in range(len(limits)):
+            code = known[row, 1 + column]
+            beyond |= (code < 0) | (code >= limits[column])
+        if beyond:
+            return False
+    return True
+
+
+@compiled
+def _walk(nodes: Any, known: Any, tree: Any, trees: Any) -> None:
+    """The leaf's node of each row, by as many steps as any needs: a leaf leads to itself."""
+    walked, bins, roots, depths, _ = trees
+    nodes[:] = roots[tree]
+    for _ in range(depths[tree]):
+        for row in range(len(nodes)):
+            node = nodes[row]
+            code = known[row, 1 + walked[node, 0]]
+            right = bins[walked[node, 1] + code] > walked[node, 2]
+            nodes[row] = walked[node, 3] + right
+
+
+@compiled
+def _pick(codes: Any, column: Any, found: Any, trees: Any, leaves: Any) -> None:
+    """The code that a number stands for in each row's leaf, in place."""
+    nodes, uniform = found
+    starts, cumulative, guide, (grains, shift) = leaves
+    for row in range(len(codes)):
+        leaf, grain = trees[0][nodes[row], 4], int(uniform[row] * grains)
+        code = int(guide[leaf, grain >> shift])
+        while cumulative[starts[leaf] + code] <= grain:
+            code += 1
+        codes[row] = column[row] = code

@@ -205,7 +205,9 @@ class History:
         company = () if self.clock.walk is None else (Feature("@company", HERE, ordered=True),)
         return (time, step, AFTER, Feature("@on beat", 2, ordered=True), *beat, *company)
 
-    def past_codes(self, previous: Codes, sums: Floats, position: Ints) -> Codes:
+    def past_codes(
+        self, previous: Codes, sums: Floats | npt.NDArray[np.int32], position: Ints
+    ) -> Codes:
         """Codes of `past`.
 
         Args:
@@ -217,8 +219,11 @@ class History:
             return np.zeros((len(position), len(self.past)), np.int32)
         sizes = np.array([self.features[i].size for i in self.averaged], np.float64)
         means = sums / np.maximum(position, 1)[:, None] / np.maximum(sizes, 1)
-        both = np.concatenate([previous + 1, 1 + (means * _MEANS).astype(np.int32)], axis=1)
-        return np.where(position[:, None] > 0, both, 0).astype(np.int32)
+        both = np.empty((len(position), len(self.past)), np.int32)
+        np.add(previous, 1, out=both[:, : previous.shape[1]])
+        np.add((means * _MEANS).astype(np.int32), 1, out=both[:, previous.shape[1] :])
+        both[position == 0] = 0
+        return both
 
     def present_codes(
         self,
@@ -295,8 +300,9 @@ def ahead_codes(
 
 def following(owners: Ints) -> Ints:
     """How many siblings come after each row; equal owners stand side by side."""
-    ends = np.searchsorted(np.flatnonzero(np.diff(owners, append=-1)), np.arange(len(owners)))
-    return np.flatnonzero(np.diff(owners, append=-1))[ends] - np.arange(len(owners))
+    starts = np.flatnonzero(np.diff(owners, prepend=-1))
+    sizes = np.diff(np.append(starts, len(owners)))
+    return np.asarray(np.repeat(starts + sizes - 1, sizes) - np.arange(len(owners)))
 
 
 def positions(owners: Ints) -> Ints:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -187,21 +188,40 @@ def _turns(cast: Cast, way: _Way, rng: np.random.Generator) -> Turns:
         np.zeros(rows, np.int64),
         np.full(rows, -1),
     )
-    averaged = history.averaged
-    sums = np.zeros((rows, len(averaged)))
-    position = cast.before
-    order = np.argsort(position, kind="stable")
-    ends = np.cumsum(np.bincount(position))
-    for number, turn in enumerate(np.split(order, ends[:-1]) if rows else ()):
-        before = found.codes[turn - 1]
+    averaged, past = history.averaged, len(history.past)
+    sums = np.zeros((rows, len(averaged)), np.int32)
+    order = np.argsort(cast.before, kind="stable")
+    # Both are in the order in which rows are drawn, so that those of a turn stand side by side.
+    context, base = _with_room(cast.base.take(order, axis=0), width)
+    heard, told = _with_room(cast.heard.take(order, axis=0), cast.heard.shape[1] + past)
+    ends = np.cumsum(np.bincount(cast.before))
+    for number, end in enumerate(ends if rows else ()):
+        now = slice(ends[number - 1] if number else 0, end)
+        turn, known = order[now], context[now]
+        before, mean = found.codes.take(turn - 1, axis=0), sums.take(turn - 1, axis=0)
         if number:
-            sums[turn] = sums[turn - 1] + before[:, averaged]
-        past = history.past_codes(before, sums[turn], np.full(len(turn), number))
-        present = _with_present(cast, found, turn, (past, way), rng)
-        known = np.concatenate([cast.base[turn], past, present], axis=1)
-        found.context[turn] = known
+            mean += before[:, averaged]
+            _put(sums, turn, mean)
+        codes = history.past_codes(before, mean, np.full(len(turn), number))
+        known[:, base : base + past] = heard[now, told:] = codes
+        known[:, base + past :] = _with_present(cast, found, turn, (heard[now], way), rng)
         _draw_rows(cast, found, (turn, known), rng)
+    _put(found.context, order, context)
     return found
+
+
+def _with_room(codes: Codes, width: int) -> tuple[Codes, int]:
+    """Codes with room for more on their right, and where that begins."""
+    found = np.empty((len(codes), width), np.int32)
+    found[:, : codes.shape[1]] = codes
+    return found, codes.shape[1]
+
+
+def _put(matrix: npt.NDArray[Any], rows: Ints, fresh: npt.NDArray[Any]) -> None:
+    """Sets whole rows of a matrix, in place: numpy is faster with a row that is one thing."""
+    if matrix.shape[1]:
+        row = np.dtype((np.void, matrix.itemsize * matrix.shape[1]))
+        matrix.view(row)[rows] = np.ascontiguousarray(fresh, matrix.dtype).view(row)
 
 
 def drawn_again(cast: Cast, found: Turns, rows: Ints, rng: np.random.Generator) -> Turns:
@@ -271,9 +291,9 @@ def _draw_rows(
 
 def _set_codes(cast: Cast, found: Turns, rows: Ints, codes: Codes) -> None:
     """Puts what was drawn into its place, in place; codes of repeats count as the highest one."""
-    own = found.codes[rows]
+    own = found.codes.take(rows, axis=0)
     own[:, cast.places] = np.minimum(codes, cast.highest)
-    found.codes[rows] = own
+    _put(found.codes, rows, own)
 
 
 def _draw_repeats(
@@ -379,18 +399,18 @@ def _impossible(how: Repeats, position: Ints, beat: Ints, older: tuple[Ints, Boo
 def _with_present(
     cast: Cast, found: Turns, rows: Ints, given: tuple[Codes, _Way], rng: np.random.Generator
 ) -> Codes:
-    """What one turn's rows have by their times, which they get here."""
-    past, way = given
+    """What one turn's rows have by their times, which they get here from what tells of times."""
+    heard, way = given
     history, clock = cast.history, cast.history.clock
     if clock is None or cast.time is None:
         return np.empty((len(rows), 0), np.int32)
-    later = bool(past.any())
+    later = bool(cast.before[rows].any())
     if clock.walk is not None and cast.beat is not None:
-        _set_beats(cast, found, rows, (past, later), rng)
+        _set_beats(cast, found, rows, (heard, later), rng)
     elif way.known is not None and (clock.scattered or not later):
         found.ticks[rows] = way.known[rows]
     elif later:
-        _set_later(cast, found, rows, (past, way), rng)
+        _set_later(cast, found, rows, (heard, way), rng)
     else:
         found.ticks[rows] = _first_ticks(cast, clock, rows, rng)
     if cast.beat is not None and clock.walk is None:
@@ -410,12 +430,12 @@ def _set_later(
     cast: Cast, found: Turns, rows: Ints, given: tuple[Codes, _Way], rng: np.random.Generator
 ) -> None:
     """Draws the times of rows that have an older sibling, in place."""
-    clock, (past, way) = cast.history.clock, given
+    clock, (heard, way) = cast.history.clock, given
     if clock is None or clock.later is None:
         return
     before, after = found.ticks[rows - 1], cast.after[rows]
     ahead = ahead_codes(clock.since_previous, cast.beat, cast.owners[rows], before, after)
-    asked = np.concatenate([cast.heard[rows], past, ahead.codes], axis=1)
+    asked = np.concatenate([heard, ahead.codes], axis=1) if ahead.features else heard
     since, bounds = clock.since_previous, (before, way.highest)
     found.ticks[rows] = _later_ticks(clock.later, since, asked, bounds, rng)
 
@@ -424,7 +444,7 @@ def _set_beats(
     cast: Cast, found: Turns, rows: Ints, given: tuple[Codes, bool], rng: np.random.Generator
 ) -> None:
     """Draws which beats rows come at, in place; of an owner without beats, times as they may be."""
-    clock, (past, later) = cast.history.clock, given
+    clock, (heard, later) = cast.history.clock, given
     if clock is None or clock.walk is None or cast.beat is None:
         return
     owners = cast.owners[rows]
@@ -434,7 +454,7 @@ def _set_beats(
         here = _so_far(cast, found.places, rows)
     state = before, here, cast.after[rows]
     told = ahead(cast.beat, cast.history.beat_features, owners, state)
-    asked = np.concatenate([cast.heard[rows], past, told.codes], axis=1)
+    asked = np.concatenate([heard, told.codes], axis=1)
     steps = clock.walk.sample(asked, {}, rng)[:, 0]
     found.places[rows] = advanced(cast.beat, owners, before, steps)
     found.ticks[rows] = cast.beat.ticks_at(found.places[rows])
@@ -461,18 +481,19 @@ def _so_far(cast: Cast, places: Ints, rows: Ints) -> Ints:
 
 
 def _first_ticks(cast: Cast, clock: Clock, rows: Ints, rng: np.random.Generator) -> Ints:
-    given, origins = cast.heard[rows], cast.origins[rows]
+    given, origins = cast.heard.take(rows, axis=0), cast.origins[rows]
     started = cast.started[rows] & (clock.start is not None)
 
-    def drawn(left: Ints) -> Ints:
-        found = np.zeros(len(left), np.int64)
-        counted = started[left]
+    def drawn(left: Ints | slice) -> Ints:
+        counted, known = started[left], given[left]
+        found = np.zeros(len(counted), np.int64)
         if clock.start is not None and counted.any():
-            codes = clock.start.generator.sample(given[left[counted]], {}, rng)[:, 0]
+            asked = known if counted.all() else known[counted]
+            codes = clock.start.generator.sample(asked, {}, rng)[:, 0]
             spans = ticks(clock.start.spans.decode(codes, _draw(len(codes), rng)))
-            found[counted] = origins[left[counted]] + spans
+            found[counted] = origins[left][counted] + spans
         if cast.time is not None and not counted.all():
-            codes = clock.calendar.sample(given[left[~counted]], {}, rng)[:, 0]
+            codes = clock.calendar.sample(known[~counted], {}, rng)[:, 0]
             found[~counted] = ticks(cast.time.decode(codes, _draw(len(codes), rng)))
         return found
 
@@ -488,7 +509,7 @@ def _later_ticks(
 ) -> Ints:
     before, highest = bounds
 
-    def drawn(left: Ints) -> Ints:
+    def drawn(left: Ints | slice) -> Ints:
         codes = later.sample(given[left], {}, rng)[:, 0]
         spans = ticks(since.decode(codes, _draw(len(codes), rng)))
         return np.asarray(before[left] + spans)
@@ -496,9 +517,9 @@ def _later_ticks(
     return _within(drawn, before, highest)
 
 
-def _within(drawn: Callable[[Ints], Ints], lowest: Ints, highest: int) -> Ints:
+def _within(drawn: Callable[[Ints | slice], Ints], lowest: Ints, highest: int) -> Ints:
     """Ticks between bounds: drawn again a few times where they lie outside, then moved inside."""
-    found = drawn(np.arange(len(lowest)))
+    found = drawn(slice(None))
     for _ in range(_REDRAWS):
         outside = np.flatnonzero((found < lowest) | (found > highest))
         if not len(outside):

@@ -130,14 +130,15 @@ class Trees(Untrained):
         return cls(tuple(plain["names"]), contexts, plain["order"], trees, forest, state)
 
     def _drawn(self, context: Codes, evidence: Mapping[str, Codes], uniform: Floats) -> Codes:
-        known = np.zeros((len(context), self.contexts + len(self.names)), np.int32)
-        known[:, : self.contexts] = context
+        if context.shape[1] != self.contexts:
+            raise ValueError(f"found a context of {context.shape[1]} columns, not {self.contexts}")
+        codes = np.zeros((len(context), len(self.names)), np.int32)
         for j, name in enumerate(self.names):
             if name in evidence:
-                known[:, self.contexts + j] = evidence[name]
+                codes[:, j] = evidence[name]
         order = np.array([j for j in self.order if self.names[j] not in evidence], np.int64)
-        self.forest.draw(known, self.contexts, order, uniform)
-        return known[:, self.contexts :]
+        self.forest.draw(context, codes, order, uniform)
+        return codes
 
 
 generator: type[TableGenerator] = Trees

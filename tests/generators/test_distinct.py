@@ -34,6 +34,27 @@ def test_surplus_is_every_row_that_repeats_an_earlier_one(
     assert surplus(columns).tolist() == expected
 
 
+@given(
+    st.lists(CELLS, min_size=1, max_size=40),
+    st.sampled_from([pa.int64(), pa.timestamp("us"), pa.string(), pa.binary(16), pa.binary(4)]),
+    st.integers(0, 3),
+)
+def test_surplus_of_one_column_does_not_depend_on_how_its_type_is_compared(
+    cells: list[int | None], kind: pa.DataType, start: int
+) -> None:
+    def value(cell: int | None) -> object:
+        if cell is None or pa.types.is_integer(kind) or pa.types.is_timestamp(kind):
+            return cell
+        if pa.types.is_string(kind):
+            return str(cell)
+        return cell.to_bytes(kind.byte_width, "big")  # the first bytes of all are the same
+
+    column = pa.array([value(cell) for cell in cells], kind).slice(start)
+    left = cells[start:]
+    expected = [i for i, cell in enumerate(left) if cell is not None and cell in left[:i]]
+    assert (surplus([column]).tolist() if left else []) == expected
+
+
 @given(PAIRS)
 def test_rows_share_a_group_where_they_are_equal_and_not_null(
     rows: list[tuple[int | None, int | None]],

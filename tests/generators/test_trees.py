@@ -289,13 +289,17 @@ def test_a_tree_that_leads_nowhere_is_refused(
         planted(np.array([0]), bins, np.array(nodes), np.array(within))
 
 
+@pytest.mark.parametrize("worth", [0, 10**9], ids=["machine code", "numpy"])
 @pytest.mark.parametrize("code", [-1, 2])
-def test_a_code_without_a_bin_is_refused(code: int) -> None:
+def test_a_code_without_a_bin_is_refused(
+    code: int, worth: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forest.EFFORT, "worth", worth)
     nodes = np.array([[0, 0, 0], [0, 0, 0], [1, 1, 2]])
     one = planted(np.array([0]), [np.zeros(2, np.uint8)], nodes, np.array([[GRAINS]] * 2))
-    known = np.array([[code, 0]], np.int32)
+    context, codes = np.array([[code]], np.int32), np.zeros((1, 1), np.int32)
     with pytest.raises(IndexError):
-        one.draw(known, 1, np.zeros(1, np.int64), np.zeros((1, 1)))
+        one.draw(context, codes, np.zeros(1, np.int64), np.zeros((1, 1)))
 
 
 def test_machine_code_draws_what_numpy_draws(monkeypatch: pytest.MonkeyPatch) -> None:
