@@ -126,6 +126,7 @@ def _load(target: str, filling: Filling, path: Path, scale: float) -> dict[str, 
     command = [sys.executable, "-m", "provisioner.cli", "provision", str(path), "--no-verify"]
     command += ["--scale", repr(scale), "--workers", str(filling.workers), "--output", "json"]
     known = {**os.environ, "PROVISIONER_TARGET": target}
+    known.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package is compiled already
     start = time.perf_counter()
     with subprocess.Popen(  # noqa: S603 - our own command
         command, env=known, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True

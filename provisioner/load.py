@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from connectors.batch import Batch
@@ -21,7 +22,7 @@ from provisioner.events import (
 )
 from provisioner.finishing import finish
 from provisioner.given import Given
-from provisioner.kept import planned_keys
+from provisioner.kept import Keys, planned_keys
 from provisioner.ledger import before_rows, remaining_shards, same_plan
 from provisioner.migrated import adopt, fitting, is_migrated, refuse_source
 from provisioner.pacing import Pace
@@ -30,7 +31,7 @@ from provisioner.plan import Plan
 from provisioner.report import Finding, unmatched
 from provisioner.synthesize import Synthesizer
 from provisioner.workers.crews import Workers, crew_of, is_alone
-from provisioner.workers.rota import shared_out
+from provisioner.workers.rota import Crew, shared_out
 from provisioner.workers.shards import AHEAD, Assignment, at_shard
 
 
@@ -85,23 +86,31 @@ def load(
     synthesizer = Synthesizer(model, plan, kept, made)
     if ledger is None or not ledger.finished:
         admit(model, plan, synthesizer.placing, made)
-    if ledger is None:
-        findings = _begin(synthesizer, target, listen)
-    else:
-        findings = _resume(plan, ledger, listen)
+    if ledger is not None:
+        same_plan(plan, ledger)
     marks = list(remaining_shards(plan, ledger))
-    if workers is None or is_alone(workers, plan, marks):
-        pace = Pace(None if workers is None else workers.rate)
-        loaded = _here(synthesizer, target, marks, pace, listen)
-    else:
-        loaded = _shared(workers, Assignment(workers.url, model, plan, kept, made), marks, listen)
-    rows = _counted(loaded, plan, marks, listen)
+    with _crew(workers, synthesizer, (kept, made), marks) as crew:
+        findings = _ready(synthesizer, target, ledger, listen)
+        if crew is None:
+            loaded = _here(synthesizer, target, marks, _pace(workers), listen)
+        else:
+            loaded = _shared(crew, plan, marks, listen)
+        rows = _counted(loaded, plan, marks, listen)
     finish(model, plan, target, listen, workers)
     return Loaded(rows, time.monotonic() - began, tuple(findings))
 
 
 def _acknowledged(plan: Plan) -> list[Finding]:
     return [finding for finding in plan.findings if finding.acknowledged]
+
+
+def _ready(
+    synthesizer: Synthesizer, target: Target, ledger: Ledger | None, listen: Listener
+) -> list[Finding]:
+    """Begins a load, or resumes one; what was found and acknowledged."""
+    if ledger is None:
+        return _begin(synthesizer, target, listen)
+    return _resume(synthesizer.plan, ledger, listen)
 
 
 def _begin(synthesizer: Synthesizer, target: Target, listen: Listener) -> list[Finding]:
@@ -124,7 +133,6 @@ def _begin(synthesizer: Synthesizer, target: Target, listen: Listener) -> list[F
 
 
 def _resume(plan: Plan, ledger: Ledger, listen: Listener) -> list[Finding]:
-    same_plan(plan, ledger)
     done = "the target holds this load already, finished; nothing is written again"
     listen(Stated(done if ledger.finished else "resuming a load of the same plan"))
     return _acknowledged(plan)
@@ -161,16 +169,36 @@ def _drawn(synthesizer: Synthesizer, marks: Sequence[Mark]) -> Iterator[tuple[Ma
         yield mark, batches
 
 
+@contextmanager
+def _crew(
+    workers: Workers | None,
+    synthesizer: Synthesizer,
+    rows: tuple[Keys, Mapping[TableName, Given]],
+    marks: Sequence[Mark],
+) -> Iterator[tuple[Crew, int] | None]:
+    """Workers that start while the target is made ready; None where this process loads alone."""
+    model, plan = synthesizer.model, synthesizer.plan
+    if workers is None or is_alone(workers, plan, marks):
+        yield None
+        return
+    with crew_of(workers, Assignment(workers.url, model, plan, *rows), marks) as hired:
+        yield hired
+
+
+def _pace(workers: Workers | None) -> Pace:
+    return Pace(None if workers is None else workers.rate)
+
+
 def _shared(
-    workers: Workers, assignment: Assignment, marks: Sequence[Mark], listen: Listener
+    hired: tuple[Crew, int], plan: Plan, marks: Sequence[Mark], listen: Listener
 ) -> Iterator[int]:
     """Has workers load shards; told of by table once the target holds a shard."""
-    with crew_of(workers, assignment, marks) as (crew, size):
-        listen(Stated(f"shards to load: {len(marks)}; workers: {size}"))
-        for done in shared_out(crew, size, assignment.plan, marks):
-            for table, rows in done.rows:
-                listen(Advanced("load", rows, str(table)))
-            yield sum(rows for _, rows in done.rows)
+    crew, size = hired
+    listen(Stated(f"shards to load: {len(marks)}; workers: {size}"))
+    for done in shared_out(crew, size, plan, marks):
+        for table, rows in done.rows:
+            listen(Advanced("load", rows, str(table)))
+        yield sum(rows for _, rows in done.rows)
 
 
 def _told(batches: Iterable[Batch], listen: Listener) -> Iterator[Batch]:

@@ -36,6 +36,9 @@ class Cluster:
         self._workers: dict[int, Any] = {}
         self._asked: dict[Any, int] = {}
 
+    def prepare(self, size: int) -> None:
+        """See `Crew`: Ray starts actors when they are hired."""
+
     def hire(self) -> int:
         """See `Crew`."""
         number = next(self._numbers)

@@ -73,12 +73,15 @@ def crew_of(
 ) -> Iterator[tuple[Crew, int]]:
     """A crew that has hired nobody yet, and how many it shall hire; they are gone at the end.
 
+    They start at once, and wait.
+
     Raises:
         MissingRay: a cluster is asked for that is not there.
     """
     if workers.ray is None:
         size = headcount(workers, assignment.plan, marks)
         with closing(Processes(_at_rate(workers, assignment, size))) as processes:
+            processes.prepare(size)
             yield processes, size
         return
     size = headcount(workers, assignment.plan, marks)

@@ -2,10 +2,12 @@
 
 import os
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib import import_module
 from itertools import count
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -18,6 +20,7 @@ from provisioner.errors import DeadWorker
 from provisioner.workers.shards import AHEAD, Assignment, Done, Failed, Load, portable, shard_loader
 
 _PATIENCE = 10.0
+_DRIVERS = "connectors.engines."
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +48,27 @@ class Processes:
         self._context = get_context("spawn")
         self._numbers = count()
         self._workers: dict[int, _Worker] = {}
+        self._waiting: list[_Worker] = []
+
+    def prepare(self, size: int) -> None:
+        """See `Crew`."""
+        while len(self._waiting) < size:
+            self._waiting.append(self._started())
 
     def hire(self) -> int:
         """See `Crew`."""
+        number = next(self._numbers)
+        self._workers[number] = self._waiting.pop() if self._waiting else self._started()
+        return number
+
+    def _started(self) -> _Worker:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=work, args=(theirs,), daemon=True)
+        known = tuple(name for name in sys.modules if name.startswith(_DRIVERS))
+        process = self._context.Process(target=work, args=(theirs, known), daemon=True)
         with _uninterrupted():
             process.start()
         theirs.close()
-        number = next(self._numbers)
-        self._workers[number] = _Worker(process, ours)
-        return number
+        return _Worker(process, ours)
 
     def give(self, worker: int, mark: Mark) -> None:
         """See `Crew`."""
@@ -94,10 +107,12 @@ class Processes:
 
     def close(self) -> None:
         """See `Crew`."""
-        for worker in self._workers.values():
+        workers = [*self._workers.values(), *self._waiting]
+        self._workers, self._waiting = {}, []
+        for worker in workers:
             worker.pipe.close()
-        while self._workers:
-            _end(self._workers.popitem()[1])
+        for worker in workers:
+            _end(worker)
 
 
 def _how(code: int | None) -> str:
@@ -125,9 +140,14 @@ def _uninterrupted() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def work(pipe: "Connection[Any, Any]") -> None:
-    """What a worker does: it says `Ready`, takes its assignment, then loads shard after shard."""
+def work(pipe: "Connection[Any, Any]", modules: Iterable[str]) -> None:
+    """What a worker does: it says `Ready`, takes its assignment, then loads shard after shard.
+
+    The modules by which the target was reached elsewhere are loaded meanwhile.
+    """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for name in modules:
+        import_module(name)
     talking = Lock()
 
     def tell(said: object) -> None:

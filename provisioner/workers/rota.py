@@ -14,8 +14,12 @@ from provisioner.workers.shards import AHEAD, Done, Failed, place_of
 class Crew(Protocol):
     """Workers of one kind, known by numbers."""
 
+    def prepare(self, size: int) -> None:
+        """Starts workers that are not hired yet, where starting takes long."""
+        ...
+
     def hire(self) -> int:
-        """Starts one more worker."""
+        """Takes one more worker, a new one where none is prepared."""
         ...
 
     def give(self, worker: int, mark: Mark) -> None:

@@ -168,6 +168,22 @@ def test_a_refused_row_stops_the_run_with_shard_and_constraint_but_no_value(
     assert not active_children()
 
 
+def test_workers_start_while_the_target_is_made_ready_and_go_where_it_cannot_be(
+    model: DatabaseModel, planned: Plan, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = []
+
+    def refuse(*_: object) -> tuple[Finding, ...]:
+        started.append(len(active_children()))
+        raise Infeasible((Finding("pilot", Severity.ERROR, "shop.orders", "refused"),))
+
+    monkeypatch.setattr("provisioner.load.pilot", refuse)
+    with pytest.raises(Infeasible):
+        provisioned(model, planned, Workers(database, 2))
+    assert started == [2]
+    assert not active_children()
+
+
 def test_a_writer_is_let_in_only_to_its_own_load_and_keeps_other_runs_out(
     model: DatabaseModel, planned: Plan, database: str
 ) -> None:
