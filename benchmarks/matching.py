@@ -158,7 +158,8 @@ def _compared(rule: Invariant, terms: tuple[str, ...], owners: Columns) -> Colum
         return frozenset(terms[:1]).union(below or owners)
     if rule.kind == "inclusion" and rule.other is not None:
         return frozenset(terms) | {_named(*rule.other)}
-    return frozenset(terms) | owners if rule.kind in ("periods", "running") else frozenset(terms)
+    along = ("periods", "ranges", "running")
+    return frozenset(terms) | owners if rule.kind in along else frozenset(terms)
 
 
 def _led(rule: Invariant, schema: Schema) -> Iterator[tuple[Columns, str]]:
@@ -170,8 +171,10 @@ def _led(rule: Invariant, schema: Schema) -> Iterator[tuple[Columns, str]]:
 
 
 _EQUIVALENT: Mapping[str, frozenset[str]] = {
-    "order": frozenset({"order", "parts", "arithmetic", "equality", "computed"}),
-    "equality": frozenset({"equality", "computed", "arithmetic"}),
+    "order": frozenset(
+        {"order", "parts", "arithmetic", "equality", "computed", "begins", "since", "within"}
+    ),
+    "equality": frozenset({"equality", "computed", "arithmetic", "begins"}),
     "path": frozenset({"equality"}),
     "arithmetic": frozenset({"arithmetic", "computed"}),
     "dependency": frozenset(),
@@ -187,12 +190,13 @@ _EQUIVALENT: Mapping[str, frozenset[str]] = {
     "exclusive": frozenset({"presence", "constant", "dependency"}),
     "cardinality": frozenset({"cardinality"}),
 }
-"""Kinds, or forms of periods, that say what a known rule says if they speak of its columns."""
+"""Kinds, or forms of periods and ranges, that say what a known rule of the same columns says."""
 
 
 def _is_met(known: KnownRule, rule: FoundRule) -> bool:
     """Whether a rule of an equivalent kind speaks of the same columns; or more or fewer may do."""
-    what, asked = rule.form if rule.kind == "periods" else rule.kind, frozenset(known.columns)
+    named = rule.kind in ("periods", "ranges")
+    what, asked = rule.form if named else rule.kind, frozenset(known.columns)
     if what in _EQUIVALENT[known.kind]:
         return rule.columns == asked
     special = _SPECIAL.get((known.kind, what))

@@ -19,7 +19,7 @@ from generators.model import DatabaseModel
 from generators.relations.references import Mode
 
 Node = tuple[TableName, str]
-_MOST_TELLING = ("equality", "computed", "arithmetic", "aggregate", "running")
+_MOST_TELLING = ("equality", "ranges", "computed", "arithmetic", "aggregate", "running")
 _TELLING = frozenset({"dependency", "equality", "computed", "arithmetic"})
 """Kinds whose steps make their target a function of what they read."""
 _CHOOSE_KEYS = frozenset({"dependency", "equality", "unique"})
@@ -146,8 +146,14 @@ def oriented(model: DatabaseModel, whole: frozenset[TableName] = frozenset()) ->
 
 def part_of(rule: Invariant) -> Part:
     """What keeping a rule does to its target; a multiple is rounded to, whatever set it before."""
-    multiple = rule.kind == "arithmetic" and rule.form.startswith("multiple")
-    return Part.BOUNDS if multiple else invariant_kinds()[rule.kind].part
+    if rule.kind == "arithmetic" and rule.form.startswith("multiple"):
+        return Part.BOUNDS
+    return Part.SETS if _begins(rule) else invariant_kinds()[rule.kind].part
+
+
+def _begins(rule: Invariant) -> bool:
+    """Whether a rule says on which day a range begins."""
+    return rule.kind == "ranges" and rule.form == "begins"
 
 
 def _depths(model: DatabaseModel) -> Mapping[int, int]:
@@ -190,7 +196,9 @@ def _follows(model: DatabaseModel, found: Found, telling: Iterable[Step]) -> boo
 
 def _is_telling(step: Step) -> bool:
     """Whether what a step reads makes up all of its target."""
-    return step.found.rule.kind in _TELLING and step.part is Part.SETS
+    rule = step.found.rule
+    day = _begins(rule) and rule.terms[1] == Term(step.target[1])
+    return day or (rule.kind in _TELLING and step.part is Part.SETS)
 
 
 def _rank(rule: Invariant) -> tuple[Part, int]:

@@ -27,7 +27,9 @@ _SPREAD = 0.1
 """Share of rows in which lending may set or remove nulls of a column."""
 _DOUBT = 2.0
 """Columns in common that chance may outweigh, so that each round tries other rows."""
-_ALONG = frozenset({"running", "periods", "aggregate", "cardinality", "inclusion", "unique"})
+_ALONG = frozenset(
+    {"running", "periods", "ranges", "aggregate", "cardinality", "inclusion", "unique"}
+)
 """Kinds whose columns stay as they are: what they ask for is not seen in one row."""
 
 

@@ -138,6 +138,17 @@ def test_periods_speak_of_their_owner_too() -> None:
     assert not is_met("one_open", "s.child.id s.child.line", follow)
 
 
+def test_ranges_of_siblings_are_periods_and_those_of_rows_are_orders() -> None:
+    turns = found("ranges", "contiguous", "x", key=(CHILD, "up"))
+    assert is_met("contiguous", "s.child.parent_id s.child.x", turns)
+    assert is_met("disjoint", "s.child.parent_id s.child.x", turns)
+    assert is_met("one_open", "s.child.parent_id s.child.x", turns)
+    begins, since = found("ranges", "begins", "x", "day"), found("ranges", "since", "x", "day")
+    assert is_met("equality", "s.child.day s.child.x", begins)
+    assert is_met("order", "s.child.day s.child.x", since)
+    assert not is_met("equality", "s.child.day s.child.x", since)
+
+
 def test_running_may_speak_of_more_columns_if_it_sets_one_that_is_asked_for() -> None:
     rule = FoundRule(
         "running",

@@ -12,13 +12,14 @@ CREATE TABLE orders (
     id int PRIMARY KEY, status text NOT NULL, placed date NOT NULL, sent date, year int NOT NULL,
     net numeric(9,2) NOT NULL, tax numeric(9,2) NOT NULL, total numeric(9,2) NOT NULL,
     town text NOT NULL, land text NOT NULL, bonus int NOT NULL, code int, same int,
-    asked int NOT NULL, found int NOT NULL, lost int NOT NULL
+    asked int NOT NULL, found int NOT NULL, lost int NOT NULL,
+    held daterange NOT NULL
 );
 INSERT INTO orders
 SELECT n, s, d, CASE WHEN s = 'sent' THEN d + e END, extract(year FROM d), p, t, p + t,
     'T' || q, 'L' || q % 7, CASE WHEN s = 'sent' THEN abs(hashtext('o' || n)) % 90 ELSE 5 END,
     CASE WHEN n % 4 > 0 THEN q * 31 END, CASE WHEN n % 4 > 0 THEN q * 31 END,
-    a, f, abs(hashtext('i' || n)) % (a - f + 1)
+    a, f, abs(hashtext('i' || n)) % (a - f + 1), daterange(d, d + 1 + e)
 FROM generate_series(1, 2000) AS n, LATERAL (SELECT
     (ARRAY['new', 'sent', 'lost'])[1 + abs(hashtext('s' || n)) % 3] AS s,
     date '2020-01-01' + abs(hashtext('d' || n)) % 900 AS d, abs(hashtext('e' || n)) % 40 AS e,
@@ -37,6 +38,7 @@ OF_ROWS = (
     "constant",
     "dependency",
     "parts",
+    "ranges",
 )
 
 
