@@ -1,20 +1,23 @@
 """Training rows as kinds of invariants look at them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from connectors.datatypes import arrow_type
 from connectors.invariants import Term, foreign_key, key_named, spoken
 from connectors.schema import ForeignKey, Schema, Table, TableName
 from generators.distinct import groups
 from generators.facts import Training, stored
+from generators.invariants import Listed
 from generators.magnitudes import Magnitudes, magnitudes, scale_of
 from generators.privacy.support import Support
 from generators.relations.links import parent_rows
+from generators.shelving import Shelf, shelves, widened
 
 Ints = npt.NDArray[np.int64]
 
@@ -32,6 +35,7 @@ class Library:
     _columns: dict[tuple[TableName, Term], pa.Array] = field(default_factory=dict)
     _numbers: dict[tuple[TableName, Term], Magnitudes | None] = field(default_factory=dict)
     _codes: dict[tuple[TableName, Term], Ints] = field(default_factory=dict)
+    _shelves: dict[pa.DataType, Shelf] = field(default_factory=dict)
 
     def forget(self, name: TableName) -> None:
         """Lets go of what was read of a table's rows, once no kind looks at them any more."""
@@ -77,6 +81,21 @@ class Library:
         if (name, term) not in self._codes:
             self._codes[name, term] = groups([self.column(name, term)])
         return self._codes[name, term]
+
+    def listed(self, values: pa.Array) -> list[Listed]:
+        """The keys of one column, of any table, that hold any of some values."""
+        if not self._shelves:
+            self._shelves.update(shelves(self.keys()))
+        wide = widened(pc.unique(pc.drop_null(values)))
+        shelf = self._shelves.get(wide.type)
+        return [] if shelf is None else shelf.holding(wide)
+
+    def keys(self) -> Iterator[tuple[TableName, str, pa.Array]]:
+        """Every key of one column, with its values."""
+        for table in self.schema.tables:
+            alone = (u.columns[0] for u in table.uniques if u.whole and len(u.columns) == 1)
+            for column in dict.fromkeys(alone):
+                yield table.name, column, self.column(table.name, Term(column))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +152,10 @@ class LearnedView:
     def column(self, table: TableName, column: str) -> pa.Array:
         """See `View`."""
         return self.library.column(table, Term(column))
+
+    def listed(self, values: pa.Array) -> list[Listed]:
+        """See `View`."""
+        return self.library.listed(values)
 
     def owners(self, key: str) -> Ints:
         """See `Scene`; siblings whose parent was not read are told by the key's values."""

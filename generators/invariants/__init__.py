@@ -9,7 +9,7 @@ Each file ends in a line such as `invariant: type[InvariantKind] = Order`.
 
 import importlib
 import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
@@ -95,6 +95,25 @@ class View(Scene, Protocol):
     def column(self, table: TableName, column: str) -> pa.Array:
         """The values of a column of any table, a row each."""
         ...
+
+    def listed(self, values: pa.Array) -> Sequence["Listed"]:
+        """The keys of one column, of any table, that hold any of some values."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A key of one column.
+
+    Attributes:
+        count: how many values it has.
+        width: how many whole numbers lie between its ends, both included; 0 for texts.
+    """
+
+    table: TableName
+    column: str
+    count: int
+    width: int
 
 
 class Part(IntEnum):

@@ -13,7 +13,7 @@ from connectors.datatypes import Kind
 from connectors.invariants import Claim, Invariant, Term, quoted, relation
 from connectors.schema import Column, Schema, Table
 from generators.distinct import patched
-from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
+from generators.invariants import Drawing, InvariantKind, Listed, Part, Scene, State, View
 from generators.privacy.support import distinct
 from generators.quoting import as_text
 
@@ -46,11 +46,11 @@ class Inclusion:
     def propose(cls, view: View) -> Iterator[Invariant]:
         """See `InvariantKind`; of several tables that would do, the one with the fewest keys."""
         for column in _usable(view):
+            some = view.values(Term(column.name)).take(pa.array(view.few))
             found = [
-                (len(view.column(table.name, key.name)), table.name, key.name)
-                for table in view.schema.tables
-                for key in _keys(table)
-                if _may_lead(view.table, column, table, key) and _leads(view, column, table, key)
+                (len(view.column(key.table, key.column)), key.table, key.column)
+                for key in view.listed(some)
+                if _may_lead(view, column, key) and _leads(view, column, some, key)
             ]
             if found:
                 _, table, key = min(found)
@@ -119,22 +119,27 @@ def _usable(view: View) -> Iterator[Column]:
             yield column
 
 
-def _keys(table: Table) -> Iterator[Column]:
-    for unique in table.uniques:
-        if unique.whole and len(unique.columns) == 1:
-            yield table.column(unique.columns[0])
+def _may_lead(view: View, column: Column, key: Listed) -> bool:
+    """Whether types agree; and for numbers, whether names do, or keys lie far apart."""
+    kind = view.schema.table(key.table).column(key.column).datatype.kind
+    if key.table == view.table.name or kind is not column.datatype.kind:
+        return False
+    return _is_sure(view, column, key) or key.width >= _SPARSE * key.count
 
 
-def _may_lead(child: Table, column: Column, table: Table, key: Column) -> bool:
-    return table.name != child.name and key.datatype.kind is column.datatype.kind
+def _is_sure(view: View, column: Column, key: Listed) -> bool:
+    """Whether a value that is a key is no chance: texts seldom agree, and some names tell."""
+    table = view.schema.table(key.table)
+    named = _alike(column.name, table, table.column(key.column))
+    return column.datatype.kind is not Kind.INTEGER or named
 
 
-def _leads(view: View, column: Column, table: Table, key: Column) -> bool:
-    """Whether so many values are keys that chance does not explain it."""
-    values, keys = view.values(Term(column.name)), view.column(table.name, key.name)
-    few = _among(values.take(pa.array(view.few)), keys)
-    filled = values.take(pa.array(view.few)).is_valid().to_numpy(zero_copy_only=False)
-    sure = column.datatype.kind is not Kind.INTEGER or _alike(column.name, table, key)
+def _leads(view: View, column: Column, some: pa.Array, key: Listed) -> bool:
+    """Whether so many values are keys that chance does not explain it; `some` weeds out."""
+    values, keys = view.values(Term(column.name)), view.column(key.table, key.column)
+    few = _among(some, keys)
+    filled = some.is_valid().to_numpy(zero_copy_only=False)
+    sure = _is_sure(view, column, key)
     most = _HELD_OUT + _MOST_MISSING if sure else _MISSING_NUMBERS
     if not filled.any() or 1 - few[filled].mean() > 2 * most:
         return False
@@ -144,14 +149,8 @@ def _leads(view: View, column: Column, table: Table, key: Column) -> bool:
     kept = int(pc.count_distinct(values.filter(pa.array(known))).as_py())
     if missing > most or kept < (_FEWEST_IMPERFECT if missing > most / 20 else _FEWEST):
         return False
-    return sure or _tells(view, table, key, kept)
-
-
-def _tells(view: View, table: Table, key: Column, kept: int) -> bool:
-    """Whether numbers mean keys whatever their name: keys lie too far apart to be met by chance."""
-    keys = pc.drop_null(view.column(table.name, key.name))
-    width = int(pc.max(keys).as_py()) - int(pc.min(keys).as_py()) + 1
-    return width >= _SPARSE * len(keys) and 2 * kept >= len(keys)
+    # Numbers may mean keys whatever their name, where keys lie too far apart to be met by chance.
+    return sure or 2 * kept >= key.count
 
 
 def _alike(name: str, table: Table, key: Column) -> bool:

@@ -7,15 +7,21 @@ from types import FrameType
 from typing import Any
 
 import psycopg
+import pyarrow as pa
 import pytest
 
 from benchmarks.wide import statements
 from connectors.engines import open_source, open_target
+from connectors.invariants import Term
+from connectors.schema import TableName
 from generators.archive import fingerprint, read_archive, write_archive
+from generators.invariants.inclusion import Inclusion
 from generators.model import DatabaseModel
 from generators.orientation import oriented
+from generators.privacy.support import Support
 from generators.traits import Sort
-from provisioner.learn import Learning, learn
+from generators.viewing import LearnedView, Library
+from provisioner.learn import Learning, learn, sampled
 from provisioner.load import load
 from provisioner.plan import Plan, Request, plan
 from provisioner.synthesize import Synthesizer
@@ -40,6 +46,7 @@ class Wide:
         with psycopg.connect(source, autocommit=True) as connection:
             for text in statements(tables):
                 connection.execute(text.encode())
+        self.source = source
         self.path = folder / f"{tables}.model"
         with open_source(source) as opened:
             write_archive(learn(opened, Learning(kind="independent")), self.path)
@@ -85,6 +92,29 @@ def steepness(sizes: tuple[Wide, Wide], run: Callable[[Wide], object]) -> float:
         run(wide)  # so that no part of either count fills what is kept for good
     grown = calls(lambda: run(many)) / calls(lambda: run(few))
     return grown / (many.tables / few.tables)
+
+
+def test_the_keys_that_are_read_to_find_references_grow_with_the_tables(
+    sizes: tuple[Wide, Wide], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[TableName] = []
+    read = Library.column
+
+    def counted(self: Library, name: TableName, term: Term) -> pa.Array:
+        reads.append(name)
+        return read(self, name, term)
+
+    monkeypatch.setattr(Library, "column", counted)
+    numbers = []
+    for wide in sizes:
+        with open_source(wide.source) as source:
+            sample = sampled(source, Learning())
+        reads.clear()
+        library = Library(sample.schema, sample.training, Support())
+        for table in sample.schema.tables:
+            list(Inclusion.propose(LearnedView(library, table)))
+        numbers.append(len(reads) / wide.tables)
+    assert numbers[1] < STEEPEST * numbers[0]
 
 
 def test_reading_a_file_grows_with_its_tables(sizes: tuple[Wide, Wide]) -> None:
