@@ -4,9 +4,11 @@
 as the judge reads them (`benchmarks.split`), leaves only the training half in the database, with
 its whole schema, learns it, provisions an empty database at scale 1 for each seed and judges the
 result against the training half. `upper` is the holdout judged as if it were synthetic and
-`baseline` independent columns with uniform references. Prints one JSON object per database, one
-after the other; `--out` keeps datasets, rows and the judge's whole answers. Tables that no entity
-owns are the same rows in both halves, so that their `upper` is that of a copy.
+`baseline` independent columns with uniform references. With `--copy`, tables that neither belong to
+an entity nor refer to what does travel as they are, as reference data does in mode `copy`, unless
+`learn` says that they are not public. Prints one JSON object per database, one after the other;
+`--out` keeps datasets, rows and the judge's whole answers. Tables that no entity owns are the same
+rows in both halves, so that their `upper` is that of a copy.
 """
 
 import argparse
@@ -15,8 +17,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,9 @@ from benchmarks.servers import database, server
 from benchmarks.shortfall import SIMILAR, TOLD_APART, Samples, shortfall, worst
 from benchmarks.split import Cut, Dataset, export, split
 from benchmarks.structure import compared
+from connectors.schema import TableName
+from provisioner.carrying import Carrying
+from provisioner.errors import NotPublic
 from provisioner.learn import Learning
 
 # Employees serve customers and vendors of both halves; vendors own most of what is purchased.
@@ -54,6 +60,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seeds", type=_numbers, default=(0,))
     parser.add_argument("--judge", type=Path, default=JUDGE)
     parser.add_argument("--max-rows", type=int, default=10_000, help="rows the judge tells apart")
+    parser.add_argument("--copy", action="store_true", help="copy reference data")
     parser.add_argument("--out", type=Path)
     return parser.parse_args(arguments)
 
@@ -94,17 +101,43 @@ def _provisioned(
     seed: int,
 ) -> dict[str, Any]:
     path = folder / f"{options.table_model}_{seed}.model"
-    timing = provisioned(source, target, path, Learning(kind=options.table_model, seed=seed))
+    copied = _reference_data(dataset, folder) if options.copy else frozenset[TableName]()
+    learning = Learning(kind=options.table_model, seed=seed)
+    while True:
+        carrying = Carrying(copied)
+        try:
+            timing = provisioned(source, target, path, replace(learning, carrying=carrying))
+        except NotPublic as refused:
+            copied = _reference_data(dataset, folder, {f.place for f in refused.findings})
+        else:
+            break
     export(target, folder / f"synthetic_{seed}", dataset)
     found: dict[str, Any] = {
         "seed": seed,
         "learn_s": round(timing.learn_s, 1),
         "provision_s": round(timing.provision_s, 1),
         "rows": timing.rows,
+        "copied": sorted(map(str, carrying.copied)),
     }
     if {"Batting", "Teams"} <= dataset.tables.keys():
         found["structure"] = compared(source, target)
     return found
+
+
+def _reference_data(
+    dataset: Dataset, folder: Path, refused: Collection[str] = ()
+) -> frozenset[TableName]:
+    """The tables that are the same in both halves, refer to such alone, and may be copied."""
+    told = json.loads((folder / "metadata.json").read_text("utf-8"))
+    hubs = set(dataset.split["hubs"])
+    names = {n for n, t in told["tables"].items() if t["shared"] and n not in hubs}
+    names -= {n for n in names if {n, f"public.{n}"} & set(refused)}
+    keys = [(key["table"], key["parent"]) for key in told["foreign_keys"]]
+    while left := {child for child, parent in keys if child in names and parent not in names}:
+        names -= left
+    return frozenset(
+        TableName(*n.rsplit(".", 1)) if "." in n else TableName("public", n) for n in names
+    )
 
 
 def _controls(options: argparse.Namespace, folder: Path) -> dict[str, dict[str, Any]]:
