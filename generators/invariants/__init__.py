@@ -226,6 +226,15 @@ class InvariantKind(Protocol):
         ...
 
 
+class Together:
+    """What a kind takes over whose rules are of siblings, children or other tables' rows."""
+
+    @classmethod
+    def breaks(cls, _rule: Invariant, _scene: Scene, /) -> Bools | None:
+        """See `InvariantKind`; not rows alone."""
+        return None
+
+
 @cache
 def invariant_kinds() -> Mapping[str, type[InvariantKind]]:
     """Every kind in this folder by its name."""

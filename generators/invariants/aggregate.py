@@ -15,7 +15,7 @@ from connectors.invariants import Claim, Invariant, Term, key_named, quoted, rel
 from connectors.schema import Column, ForeignKey, Schema, Table
 from generators.distinct import patched
 from generators.evidence import MOST_BROKEN, holds, shuffled
-from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
+from generators.invariants import Drawing, InvariantKind, Part, Scene, State, Together, View
 from generators.magnitudes import Magnitudes, Scale, magnitudes, scale_of, stored
 from generators.nearness import differ, near
 from generators.privacy.support import distinct
@@ -42,7 +42,7 @@ _ALIKE = frozenset(
 """Kinds of which a parent can hold the latest value."""
 
 
-class Aggregate:
+class Aggregate(Together):
     """A count, sum, sum of products, least, greatest, latest or average of children."""
 
     name: ClassVar[str] = "aggregate"
@@ -106,10 +106,6 @@ class Aggregate:
         _, there = _worth(below, rule.form, terms, view.table.column(rule.terms[0].column))
         null = view.values(rule.terms[0]).is_null().to_numpy(zero_copy_only=False)
         return {"nulls": view.support.share(null[there], view.units[there])}
-
-    @classmethod
-    def breaks(cls, _rule: Invariant, _scene: Scene) -> None:
-        """See `InvariantKind`; not rows alone."""
 
     @classmethod
     def realise(cls, rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:

@@ -13,7 +13,7 @@ from connectors.invariants import Claim, Invariant, Term, key_named, literal, qu
 from connectors.schema import ForeignKey, Schema
 from generators.distinct import patched
 from generators.evidence import MOST_BROKEN, holds
-from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
+from generators.invariants import Drawing, InvariantKind, Part, State, Together, View
 from generators.marking import corrected, marking
 from generators.privacy.support import Shares
 from generators.quoting import quotable
@@ -34,7 +34,7 @@ _PLAIN = {"at least one": ">= 1", "at most one": "<= 1", "exactly one": "= 1"}
 _SORTED = {"at most one of a sort": "<= 1", "exactly one of a sort": "= 1"}
 
 
-class Cardinality:
+class Cardinality(Together):
     """How many children a row has at least or at most, of all sorts or of one."""
 
     name: ClassVar[str] = "cardinality"
@@ -102,10 +102,6 @@ class Cardinality:
         units = view.units[others.to_numpy(zero_copy_only=False)]
         known = view.support.shares(values.filter(others), units).value
         return {"others": view.support.declared(known.values)}
-
-    @classmethod
-    def breaks(cls, _rule: Invariant, _scene: Scene) -> None:
-        """See `InvariantKind`; not rows alone."""
 
     @classmethod
     def realise(cls, rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:

@@ -13,7 +13,7 @@ from connectors.datatypes import Kind
 from connectors.invariants import Claim, Invariant, Term, quoted, relation
 from connectors.schema import Column, Schema, Table
 from generators.distinct import patched
-from generators.invariants import Drawing, InvariantKind, Listed, Part, Scene, State, View
+from generators.invariants import Drawing, InvariantKind, Listed, Part, State, Together, View
 from generators.privacy.support import distinct
 from generators.quoting import as_text
 
@@ -35,7 +35,7 @@ _SPARSE = 3
 _STEM = 3
 
 
-class Inclusion:
+class Inclusion(Together):
     """`column in (table.key)`, but for some rows of those where the source has such."""
 
     name: ClassVar[str] = "inclusion"
@@ -86,10 +86,6 @@ class Inclusion:
         table, key = rule.other or (view.table.name, rule.terms[0].column)
         missing = ~_among(values, view.column(table, key))[there]
         return {"missing": view.support.share(missing, view.units[there])}
-
-    @classmethod
-    def breaks(cls, _rule: Invariant, _scene: Scene) -> None:
-        """See `InvariantKind`; not rows alone."""
 
     @classmethod
     def realise(cls, rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:

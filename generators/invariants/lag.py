@@ -13,6 +13,7 @@ from connectors.invariants import Claim, Invariant, Term, literal, row_claim
 from connectors.schema import Schema
 from generators.distinct import patched
 from generators.evidence import MOST_BROKEN, holds, shuffled
+from generators.gaps import drawn, learned
 from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
 from generators.magnitudes import (
     DAY,
@@ -31,7 +32,6 @@ Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_QUANTILES = np.linspace(0, 1, 33)
 _NARROWER = 0.5
 """How much narrower the time between must be spread than the later time is."""
 _BEYOND = 0.5
@@ -81,9 +81,8 @@ class Lag:
         """See `InvariantKind`; how far the two lie apart, as quantiles."""
         end, start = rule.terms
         gaps, both = _gaps(view, start, end)
-        gaps = np.clip(gaps[both], 0, _micros(rule.constants[0]))
-        spread = np.asarray(gaps, np.float64)
-        return {"gaps": view.support.quantiles(spread, view.units[both], _QUANTILES)}
+        gaps = np.minimum(gaps[both], _micros(rule.constants[0]))
+        return {"gaps": learned(view.support, gaps, view.units[both])}
 
     @classmethod
     def breaks(cls, rule: Invariant, scene: Scene) -> Bools | None:
@@ -99,8 +98,7 @@ class Lag:
         wrong = np.flatnonzero(_late(rule, drawing.scene))
         apart = np.full(len(wrong), most)
         if len(state["gaps"]) and not drawing.tight:
-            drawn = np.interp(drawing.rng.random(len(wrong)), _QUANTILES, state["gaps"])
-            apart = np.rint(drawn).astype(np.int64)
+            apart = np.rint(drawn(state["gaps"], len(wrong), drawing.rng)).astype(np.int64)
         backwards = target == rule.terms[1]
         anchor = (end if backwards else start)[wrong]
         moved = later(anchor, -apart if backwards else apart)

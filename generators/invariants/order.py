@@ -14,6 +14,7 @@ from connectors.invariants import Claim, Invariant, Term, row_claim
 from connectors.schema import Schema
 from generators.distinct import patched
 from generators.evidence import MOST_BROKEN, holds, shuffled
+from generators.gaps import drawn, learned
 from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
 from generators.magnitudes import (
     Magnitudes,
@@ -32,7 +33,6 @@ Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_QUANTILES = np.linspace(0, 1, 33)
 _EQUAL = 0.999
 """Share of equal values from which two columns are one, and no order."""
 _TIES = 20.0
@@ -80,8 +80,8 @@ class Order:
         if low is None or high is None:
             raise TypeError(f"{cls.words(rule)}: no order among values of these types")
         both = low.known & high.known & np.all([finite(view.values(t)) for t in rule.terms], axis=0)
-        gaps = np.asarray(high.values[both] - low.values[both], np.float64)
-        return {"gaps": view.support.quantiles(np.maximum(gaps, 0), view.units[both], _QUANTILES)}
+        gaps = high.values[both] - low.values[both]
+        return {"gaps": learned(view.support, gaps, view.units[both])}
 
     @classmethod
     def breaks(cls, rule: Invariant, scene: Scene) -> Bools | None:
@@ -105,7 +105,9 @@ class Order:
         if not len(wrong):
             return drawing.scene.values(Term(drawing.target))
         upwards = drawing.target == rule.terms[1].column and not rule.terms[1].keys
-        gaps = _gaps(state["gaps"], len(wrong), drawing)
+        gaps = np.zeros(len(wrong))
+        if not drawing.tight:
+            gaps = drawn(state["gaps"], len(wrong), drawing.rng)
         anchor = (low if upwards else high).values[wrong]
         if rule.form == "<":
             gaps = np.maximum(gaps, _least(anchor, datatype))
@@ -160,16 +162,10 @@ def broken(low: Magnitudes, high: Magnitudes, form: str) -> Bools:
     return np.asarray(wrong & low.known & high.known)
 
 
-def _gaps(quantiles: Floats, rows: int, drawing: Drawing) -> Floats:
-    if drawing.tight or not len(quantiles):
-        return np.zeros(rows)
-    return np.interp(drawing.rng.random(rows), _QUANTILES, quantiles)
-
-
 def _room(drawing: Drawing, anchor: Floats | Ints, *, upwards: bool) -> Floats:
     """How far numbers may move from others without lying beyond all that are drawn."""
-    drawn = drawing.scene.values(Term(drawing.target))
-    every = pa.concat_arrays([drawn, drawing.pool(drawing.target).cast(drawn.type)])
+    values = drawing.scene.values(Term(drawing.target))
+    every = pa.concat_arrays([values, drawing.pool(drawing.target).cast(values.type)])
     numbers = magnitudes(every, Scale.NUMBER)
     there = np.asarray(numbers.values[numbers.known], np.float64)
     end = there.max(initial=-np.inf) if upwards else there.min(initial=np.inf)

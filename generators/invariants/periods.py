@@ -14,7 +14,8 @@ from connectors.invariants import Claim, Invariant, Term, literal, quoted, relat
 from connectors.schema import Schema
 from generators.distinct import patched
 from generators.evidence import MOST_BROKEN, holds, shuffled
-from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
+from generators.gaps import drawn, learned
+from generators.invariants import Drawing, InvariantKind, Part, Scene, State, Together, View
 from generators.magnitudes import (
     DAY,
     LAST_DAY,
@@ -43,7 +44,6 @@ Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_QUANTILES = np.linspace(0, 1, 33)
 _TOLERATED = 0.02
 """Share of a few rows that may break what is then counted in all of them."""
 _FAR = np.datetime64("2100-01-01", "us").astype(np.int64)
@@ -61,7 +61,7 @@ _STEPS[Kind.TIMESTAMPTZ] = _STEPS[Kind.TIMESTAMP]
 _NO_STEP = {"0": 0}
 
 
-class Periods:
+class Periods(Together):
     """Siblings' periods that are contiguous or disjoint, and owners with one open sibling."""
 
     name: ClassVar[str] = "periods"
@@ -123,7 +123,7 @@ class Periods:
         last = _sentinel(view, _end(rule))
         if last is not None:
             closed &= end.values != last
-        gaps = np.maximum(np.asarray(end.values[closed] - start.values[closed], np.float64), 0)
+        gaps = end.values[closed] - start.values[closed]
         if rule.key is None:
             raise ValueError("periods stand along a foreign key")
         along = succession(view.owners(rule.key[1]), (start.values,), start.known)
@@ -132,14 +132,10 @@ class Periods:
         units = 0 if last is None else distinct(view.units[end.known & (end.values == last)])
         sentinel = view.support.seal(last, units)
         return {
-            "gaps": view.support.quantiles(gaps, view.units[closed], _QUANTILES),
+            "gaps": learned(view.support, gaps, view.units[closed]),
             "open": view.support.share(is_open, view.units[final]),
             "sentinel": view.support.declared(None) if sentinel is None else sentinel,
         }
-
-    @classmethod
-    def breaks(cls, _rule: Invariant, _scene: Scene) -> None:
-        """See `InvariantKind`; not rows alone."""
 
     @classmethod
     def realise(cls, rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:
@@ -457,9 +453,7 @@ def _closed(rule: Invariant, state: Mapping[str, Any], drawing: Drawing, rows: I
 
 
 def _gaps(state: Mapping[str, Any], rows: int, drawing: Drawing) -> Floats:
-    if not len(state["gaps"]):
-        return np.zeros(rows)
-    return np.asarray(np.rint(np.interp(drawing.rng.random(rows), _QUANTILES, state["gaps"])))
+    return np.asarray(np.rint(drawn(state["gaps"], rows, drawing.rng)))
 
 
 invariant: type[InvariantKind] = Periods

@@ -13,6 +13,7 @@ from connectors.invariants import Claim, Invariant, Term, quoted, relation, row_
 from connectors.schema import ForeignKey, Schema
 from generators.distinct import patched, spread
 from generators.evidence import MOST_BROKEN, holds, shuffled
+from generators.gaps import drawn, learned
 from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
 from generators.magnitudes import Scale, magnitudes, stored
 from generators.quantities import home
@@ -30,7 +31,6 @@ Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_QUANTILES = np.linspace(0, 1, 33)
 _BOUNDS = {
     "daterange": (Kind.DATE, 86_400_000_000),
     "tsrange": (Kind.TIMESTAMP, 1),
@@ -105,15 +105,15 @@ class Ranges:
         """
         span = _span(view, rule.terms[0])
         if rule.form not in _SIBLINGS or rule.key is None:
-            after = np.maximum(span.low - _other(rule, view)[0], 0)
+            after = span.low - _other(rule, view)[0]
             there = ~np.isnan(after)
-            return {"gaps": view.support.quantiles(after[there], view.units[there], _QUANTILES)}
+            return {"gaps": learned(view.support, after[there], view.units[there])}
         along = succession(view.owners(rule.key[1]), (span.low,), span.started)
         last, closed = along.rows[along.last], span.started & ~np.isnan(span.high)
         lasting = (span.high - span.low)[closed]
         return {
             "open": view.support.share(np.isnan(span.high[last]), view.units[last]),
-            "lengths": view.support.quantiles(lasting, view.units[closed], _QUANTILES),
+            "lengths": learned(view.support, lasting, view.units[closed]),
         }
 
     @classmethod
@@ -125,25 +125,25 @@ class Ranges:
     def realise(cls, rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:
         """See `InvariantKind`; ranges that begin elsewhere are as long as before."""
         term = rule.terms[0]
-        span, drawn = _span(drawing.scene, term), drawing.scene.values(Term(drawing.target))
+        span, values = _span(drawing.scene, term), drawing.scene.values(Term(drawing.target))
         if rule.key is not None:
             along = succession(
                 drawing.scene.owners(rule.key[1]), (span.low, span.high), span.started
             )
             made = _one_after_another(rule, state, drawing, span, along)
-            return patched(drawn, along.rows, made)
+            return patched(values, along.rows, made)
         wrong = np.flatnonzero(_wrong(rule, drawing.scene))
         if drawing.target != term.column:
             moments = (span.low[wrong] * span.step).astype(np.int64)
             datatype = drawing.scene.table.column(drawing.target).datatype
-            return patched(drawn, wrong, stored(moments, np.ones(len(wrong), np.bool_), datatype))
+            return patched(values, wrong, stored(moments, np.ones(len(wrong), np.bool_), datatype))
         ends = span.low[wrong], span.high[wrong]
         other = [bound[wrong] for bound in _other(rule, drawing.scene)]
         gaps = np.zeros(len(wrong))
-        if len(state["gaps"]) and not drawing.tight and rule.form != "begins":
-            gaps = np.rint(np.interp(drawing.rng.random(len(wrong)), _QUANTILES, state["gaps"]))
+        if not drawing.tight and rule.form != "begins":
+            gaps = np.rint(drawn(state["gaps"], len(wrong), drawing.rng))
         moved = _moved(ends, other, gaps, cut=rule.form == "within")
-        return patched(drawn, wrong, literals(*moved, span.plain))
+        return patched(values, wrong, literals(*moved, span.plain))
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,10 +301,7 @@ def _one_after_another(
 
 def _last_ends(state: Mapping[str, Any], drawing: Drawing, low: Floats) -> Floats:
     """Ends of last ranges, as many of them open as were learned to be."""
-    lengths = np.ones(len(low))
-    if len(state["lengths"]):
-        drawn = np.interp(drawing.rng.random(len(low)), _QUANTILES, state["lengths"])
-        lengths = np.maximum(np.rint(drawn), 1)
+    lengths = np.maximum(np.rint(drawn(state["lengths"], len(low), drawing.rng)), 1)
     is_open = drawing.rng.random(len(low)) < float(state["open"])
     return np.where(is_open, np.nan, low + lengths)
 
