@@ -45,8 +45,10 @@ def hashable(column: pa.Array) -> pa.Array:
 
 def surplus(columns: list[pa.Array]) -> Ints:
     """Positions of the rows that repeat an earlier one; a null equals nothing."""
-    if len(columns) == 1 and _differ(columns[0]):
-        return np.zeros(0, np.int64)
+    if len(columns) == 1 and (numbers := _comparable(columns[0])) is not None:
+        ascending = np.sort(numbers)
+        if (ascending[1:] != ascending[:-1]).all():  # numbering values takes longer
+            return np.zeros(0, np.int64)
     found = groups(columns)
     if np.bincount(found + 1, minlength=2)[1:].max() < 2:
         return np.zeros(0, np.int64)
@@ -55,19 +57,16 @@ def surplus(columns: list[pa.Array]) -> Ints:
     return np.sort(order[repeats])
 
 
-def _differ(column: pa.Array) -> bool:
-    """Whether sorted numbers tell that no value repeats; numbering values takes longer."""
+def _comparable(column: pa.Array) -> Ints | None:
+    """A number per value that is not null: where no two are equal, no two values are."""
     kind, there = column.type, pc.drop_null(column)
-    if pa.types.is_fixed_size_binary(kind) and kind.byte_width > _WORD:
-        held = np.frombuffer(there.buffers()[1], np.uint8)[there.offset * kind.byte_width :]
-        firsts = held[: len(there) * kind.byte_width].reshape(-1, kind.byte_width)[:, :_WORD]
-        numbers = np.ascontiguousarray(firsts).view(np.int64).ravel()
-    elif pa.types.is_signed_integer(kind) or pa.types.is_timestamp(kind):
-        numbers = _numbers(there)
-    else:
-        return False
-    numbers = np.sort(numbers)
-    return bool((numbers[1:] != numbers[:-1]).all())
+    if pa.types.is_signed_integer(kind) or pa.types.is_timestamp(kind):
+        return _numbers(there)
+    if not pa.types.is_fixed_size_binary(kind) or kind.byte_width < _WORD:
+        return None
+    held = np.frombuffer(there.buffers()[1], np.uint8)[there.offset * kind.byte_width :]
+    firsts = held[: len(there) * kind.byte_width].reshape(-1, kind.byte_width)[:, :_WORD]
+    return np.ascontiguousarray(firsts).view(np.int64).ravel()
 
 
 def patched(values: pa.Array, positions: Ints, fresh: pa.Array) -> pa.Array:

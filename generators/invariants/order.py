@@ -141,7 +141,9 @@ def _lenders(
     """
     anchor, moved = pair if upwards else reversed(pair)
     found = np.arange(len(anchor.values))
-    good = np.setdiff1d(np.flatnonzero(anchor.known & moved.known), wrong)
+    keeping = anchor.known & moved.known
+    keeping[wrong] = False
+    good = np.flatnonzero(keeping)
     good = good[np.argsort(anchor.values[good], kind="stable")]
     if not len(good):
         return found
