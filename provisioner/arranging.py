@@ -4,29 +4,55 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.batch import Batch
+from connectors.planner import TableStatistics
 from generators.model import DatabaseModel
 
 _ORDERED = 0.9
-"""Correlation with the order on disk from which a key's first column tells that order."""
+"""Correlation with the order on disk from which a column tells that order."""
 
 
 def arranged(batch: Batch, model: DatabaseModel) -> Batch:
-    """The rows by their primary key, where the source's lie so; else as they are.
+    """The rows by their primary key, or by another column, where the source's lie so; or as is.
 
     An index over columns that follow the order on disk is cheap to scan, and the planner knows
     from `pg_stats.correlation` which ones do: it would choose other plans over other orders.
     """
     known = model.estimates.statistics(batch.table)
     key = model.schema.table(batch.table).primary_key
-    if known is None or key is None or not set(key.columns) <= set(batch.rows.schema.names):
+    if known is None:
         return batch
-    first = known.columns.get(key.columns[0])
-    correlation = 0.0 if first is None else first.correlation or 0.0
-    if abs(correlation) < _ORDERED:
+    columns = () if key is None else key.columns
+    if not columns or not _is_ordered(known, columns[0]):
+        columns = _telling(known, batch)
+    if not columns or not set(columns) <= set(batch.rows.schema.names):
         return batch
-    direction = "ascending" if correlation > 0 else "descending"
+    direction = "ascending" if _correlation(known, columns[0]) > 0 else "descending"
     try:
-        order = pc.sort_indices(batch.rows, sort_keys=[(c, direction) for c in key.columns])
+        order = pc.sort_indices(batch.rows, sort_keys=[(c, direction) for c in columns])
     except (pa.ArrowNotImplementedError, pa.ArrowTypeError):  # of types that Arrow cannot order
         return batch
     return Batch(batch.table, batch.rows.take(order))
+
+
+def _telling(known: TableStatistics, batch: Batch) -> tuple[str, ...]:
+    """The column that tells most of the order on disk; of equals, the one of most values."""
+    names = [c for c in batch.rows.schema.names if _is_ordered(known, c)]
+    best = max(
+        names, key=lambda c: (abs(_correlation(known, c)), _distinct(known, c)), default=None
+    )
+    return () if best is None else (best,)
+
+
+def _is_ordered(known: TableStatistics, column: str) -> bool:
+    return abs(_correlation(known, column)) >= _ORDERED
+
+
+def _correlation(known: TableStatistics, column: str) -> float:
+    found = known.columns.get(column)
+    return 0.0 if found is None else found.correlation or 0.0
+
+
+def _distinct(known: TableStatistics, column: str) -> float:
+    """How many values a column has; a negative number is a share of the rows."""
+    found = known.columns[column].n_distinct
+    return found if found >= 0 else -found * known.rows

@@ -17,10 +17,12 @@ from benchmarks.gate import DEFECTS, SHOP, Defect
 from connectors.batch import Batch
 from connectors.dialect.queries import read_queries
 from connectors.engines import open_source, open_target
+from connectors.planner import ColumnStatistics, TableStatistics
 from connectors.schema import TableName
 from generators.archive import fingerprint, read_archive, write_archive
-from generators.estimates import Estimates
+from generators.estimates import Estimates, coarse_statistics
 from generators.model import DatabaseModel
+from generators.privacy.support import Support
 from provisioner.arranging import arranged
 from provisioner.cli import main
 from provisioner.gate import Gate, Thresholds
@@ -167,3 +169,23 @@ def test_rows_are_written_in_the_order_that_the_source_has_them_on_disk(shop: Sh
     assert found["id"].to_pylist() == found["country"].to_pylist() == list(range(100))
     unseen = replace(shop.model, estimates=Estimates({}))
     assert arranged(batch, unseen).rows.equals(batch.rows)
+
+
+def test_rows_are_written_by_another_column_where_that_one_tells_the_order_on_disk(
+    shop: Shop,
+) -> None:
+    name, rng = TableName("public", "customers"), np.random.default_rng(0)
+    rows = {"id": rng.permutation(100), "country": rng.permutation(100) // 10}
+    batch = Batch(name, pa.RecordBatch.from_pydict(rows))
+    columns = {
+        "id": ColumnStatistics(0, -1, correlation=0.2),
+        "country": ColumnStatistics(0, 10, correlation=-1.0),
+        "segment": ColumnStatistics(0, 1, correlation=1.0),  # not among these rows
+    }
+    supported = dict.fromkeys(columns, 1)
+    known = coarse_statistics(TableStatistics(100, 8192, {}, columns), supported, 100, Support())
+    assert known is not None
+    model = replace(shop.model, estimates=Estimates({name: known}))
+    found = arranged(batch, model).rows
+    assert found["country"].to_pylist() == sorted(rows["country"].tolist(), reverse=True)
+    assert sorted(found["id"].to_pylist()) == list(range(100))
