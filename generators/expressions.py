@@ -18,6 +18,7 @@ Texts = Sequence[str]
 Floats = npt.NDArray[np.float64]
 
 _HOUR, _MINUTE = 3_600_000_000, 60_000_000
+_LOCAL = " local"
 _INITIALS = r"(\S)\S*\s*"
 
 
@@ -35,15 +36,32 @@ class Expression:
 
 
 def said(form: str, operands: Texts, constants: Texts) -> str:
-    """The SQL of a form; one that ends in `utc` looks at timestamps as of that zone."""
-    if form.endswith(" utc") and not form.startswith("moment"):
+    """The SQL of a form; one that ends in `utc` or `local` looks at timestamps as of a zone.
+
+    One that ends in `utc local` looks at timestamps without one that are of UTC.
+    """
+    if form.removesuffix(_LOCAL).endswith(" utc") and not form.startswith("moment"):
         operands = [f"({o} at time zone 'UTC')" for o in operands]
-    return EXPRESSIONS[form.removesuffix(" utc")].sql(operands, constants)
+    if form.endswith(_LOCAL):
+        operands = [f"({o} at time zone {literal(constants[0])})" for o in operands]
+    return EXPRESSIONS[_bare(form)].sql(operands, constants)
 
 
 def computed(form: str, operands: Arrays, constants: Texts) -> pa.Array:
     """The values of a form; null where an operand is, unless it asks for nulls."""
-    return EXPRESSIONS[form.removesuffix(" utc")].compute(operands, constants)
+    if form.endswith(_LOCAL):
+        operands = [_local(values, constants[0]) for values in operands]
+    return EXPRESSIONS[_bare(form)].compute(operands, constants)
+
+
+def _bare(form: str) -> str:
+    return form.removesuffix(_LOCAL).removesuffix(" utc")
+
+
+def _local(values: pa.Array, zone: str) -> pa.Array:
+    """Moments as clocks of a zone show them; null where infinite."""
+    there = pc.if_else(pa.array(finite(values)), values, pa.scalar(None, values.type))
+    return pc.local_timestamp(there.cast(pa.timestamp("us", zone)))
 
 
 def _part(name: str, take: Callable[[pa.Array], pa.Array]) -> Expression:

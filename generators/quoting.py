@@ -20,6 +20,8 @@ Ints = npt.NDArray[np.int64]
 _WORDLESS = frozenset({Kind.JSON, Kind.ARRAY, Kind.BYTES, Kind.INTERVAL, Kind.OTHER})
 """Kinds whose values have no one text that compares as they do."""
 _MOST_VALUES = 20
+_NAMED = 0.98
+"""Share of rows whose labels k units share each, from which the others do not matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,9 @@ class Listing:
 
 
 def listing(view: View, term: Term) -> Listing | None:
-    """A column of the rows with few values, two of which k units share; None for any other.
+    """A column of the rows with few values that nearly all rows share with k units; else None.
 
-    Rows with a value of fewer units are as those with none; all rows are asked once a rule is said.
+    The other rows are as those with no value; all rows are asked once a rule is said.
     """
     codes = view.codes(term)
     if view.table.column(term.column).datatype.kind in TIMES:
@@ -54,7 +56,7 @@ def listing(view: View, term: Term) -> Listing | None:
         return None
     known = codes >= 0
     enough = view.support.supported(codes[known], view.units[known], size)
-    if enough.sum() < 2 or not quotable(view, term):
+    if enough.sum() < 2 or enough[codes[known]].mean() < _NAMED or not quotable(view, term):
         return None
     named = np.flatnonzero(enough)
     places = np.append(np.where(enough, np.cumsum(enough) - 1, -1), -1)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import permutations, product
 from typing import Any, ClassVar
 
 import numpy as np
@@ -34,6 +34,24 @@ _LONGEST_PREFIX = 8
 _MOMENTS = frozenset({Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ})
 _FLAGS = ("positive", "zero", "nonzero")
 _NULL_FLAGS = ("null", "known")
+_MOST_OF_PART = 9999
+"""The greatest number that a part of a moment may be."""
+_LOCAL_PARTS = ("hour", "day", "month", "year", "isodow", "doy")
+_PLACES = """
+America: New_York Chicago Denver Los_Angeles Phoenix Anchorage Halifax St_Johns Sao_Paulo
+America: Mexico_City Bogota Caracas
+Europe: London Berlin Athens Moscow Istanbul
+Africa: Lagos Cairo Johannesburg Nairobi
+Asia: Dubai Tehran Karachi Kolkata Kathmandu Dhaka Bangkok Shanghai Tokyo
+Australia: Perth Adelaide Brisbane Sydney
+Pacific: Honolulu Auckland
+"""
+"""Places that stand for all others with their clocks, those of most people first."""
+_ZONES = tuple(
+    f"{part}/{city}"
+    for part, _, cities in (line.partition(": ") for line in _PLACES.strip().splitlines())
+    for city in cities.split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +176,7 @@ def _guesses(
     numbers = [n for n in amounts if n != target]
     if own.kind in NUMBERS:
         yield from _of_times(kinds)
+        yield from _of_clocks(rows, target, kinds)
         yield from _divided(rows, target, numbers)
         yield from (_Guess("length", (c,)) for c, k in kinds.items() if k is Kind.TEXT)
     elif own.kind is Kind.BOOLEAN:
@@ -195,6 +214,18 @@ def _of_times(kinds: Mapping[str, Kind]) -> Iterator[_Guess]:
                     yield _Guess(part + zone, (column,))
     dates = [c for c, k in kinds.items() if k is Kind.DATE]
     yield from (_Guess("age", pair) for pair in permutations(dates, 2))
+
+
+def _of_clocks(
+    rows: Mapping[str, pa.Array], target: str, kinds: Mapping[str, Kind]
+) -> Iterator[_Guess]:
+    """Parts of moments as clocks of some place show them, where not all zones agree."""
+    if _most(rows[target]) > _MOST_OF_PART:
+        return
+    suffixes = {Kind.TIMESTAMPTZ: "local", Kind.TIMESTAMP: "utc local"}
+    moments = {c: suffixes[kind] for c, kind in kinds.items() if kind in suffixes}
+    for (column, suffix), part in product(moments.items(), _LOCAL_PARTS):
+        yield from (_Guess(f"{part} {suffix}", (column,), (zone,)) for zone in _ZONES)
 
 
 def _moments(kind: Kind, kinds: Mapping[str, Kind], numbers: Sequence[str]) -> Iterator[_Guess]:

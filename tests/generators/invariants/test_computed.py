@@ -13,7 +13,8 @@ CREATE TABLE staff (
     id int PRIMARY KEY, first text NOT NULL, last text, email text, login varchar(9), code char(3),
     tag text, big text, size int, born date, hired date, age int, seen timestamptz, seen_year int,
     seen_hour int, weekday int, noted timestamp, day date, hour int, minute int, number int,
-    hundreds int, rest int, gone date, active boolean, debt int, owes boolean, nearly text,
+    hundreds int, rest int, gone date, local_hour int,
+    stamp timestamp, stamp_day int, active boolean, debt int, owes boolean, nearly text,
     chance int, guess boolean, constant int
 );
 INSERT INTO staff
@@ -22,7 +23,10 @@ SELECT n, f, l, lower(f || '.' || l) || '@company.com', left(lower(f), 2), left(
     upper(l), length(l), b, b + w, extract(year FROM age(b + w, b)), s,
     extract(year FROM s AT TIME ZONE 'UTC'), extract(hour FROM s AT TIME ZONE 'UTC'),
     extract(isodow FROM b + w), d + h * interval '1 hour' + m * interval '1 minute', d, h, m, x,
-    x / 100, x % 60, CASE WHEN n % 3 = 0 THEN d END, n % 3 > 0, y, y > 0,
+    x / 100, x % 60, CASE WHEN n % 3 = 0 THEN d END,
+    extract(hour FROM s AT TIME ZONE 'America/New_York'),
+    (s - interval '9 days') AT TIME ZONE 'UTC',
+    extract(day FROM (s - interval '9 days') AT TIME ZONE 'Asia/Tokyo'), n % 3 > 0, y, y > 0,
     CASE WHEN n % 40 = 0 THEN 'x' ELSE lower(l) END, abs(hashtext('c' || n)) % 12, n % 7 > 3, 5
 FROM generate_series(1, 3000) AS n CROSS JOIN LATERAL (SELECT
     initcap(translate(abs(hashtext('f' || n % 700))::text, '0123456789', 'abcdefghij')) AS f,
@@ -45,6 +49,8 @@ FOUND = {
     "age = extract(year from age(hired, born))",
     "seen_year = extract(year from (seen at time zone 'UTC'))",
     "seen_hour = extract(hour from (seen at time zone 'UTC'))",
+    "local_hour = extract(hour from (seen at time zone 'America/New_York'))",
+    "stamp_day = extract(day from ((stamp at time zone 'UTC') at time zone 'Asia/Tokyo'))",
     "weekday = extract(isodow from hired)",
     "noted = day + hour * interval '1 hour' + minute * interval '1 minute'",
     "hundreds = div(number, 100)",
