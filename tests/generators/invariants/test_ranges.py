@@ -1,11 +1,14 @@
 """Ranges that follow each other, begin on a day or lie in another are found, and kept."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from connectors.invariants import Term
+from connectors.schema import Exclusion
+from generators.viewing import Library
 
 POSTS = """
 CREATE TABLE staff (id int PRIMARY KEY, hired date NOT NULL, employed daterange NOT NULL);
@@ -61,6 +64,13 @@ def test_drawn_ranges_move_until_they_keep_a_rule(
 def test_what_an_exclusion_keeps_apart_is_no_rule_and_moves_for_none(
     laboratory: Callable[[str], Any],
 ) -> None:
-    apart = "ALTER TABLE posts ADD EXCLUDE USING gist (staff WITH =, loose WITH &&);"
-    place = laboratory("CREATE EXTENSION btree_gist;" + POSTS + apart)
+    place = laboratory(POSTS)
+    apart = Exclusion("apart", "EXCLUDE USING gist (staff WITH =, loose WITH &&)")
+    tables = tuple(
+        replace(t, exclusions=(apart,)) if t.name.name == "posts" else t
+        for t in place.library.schema.tables
+    )
+    known = place.library
+    schema = replace(known.schema, tables=tables)
+    place = replace(place, library=Library(schema, known.training, known.support))
     assert place.found("ranges", "posts").keys() == {r for r in RULES if "loose" not in r}
