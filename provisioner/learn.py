@@ -311,7 +311,7 @@ def _found(source: Source, sample: Sample, learning: Learning, listen: Listener)
     for words in unmet(found, learning.wishes):
         listen(Stated(f"no such rule was found: {words}"))
     seconds = time.monotonic() - began
-    listen(StageFinished("discover", len(found), seconds))
+    listen(StageFinished("discover", len(sample.schema.tables), seconds))
     rules = (*asked, *granted(found, learning.wishes))
     return Discovered(sample.schema, rules, seconds)
 

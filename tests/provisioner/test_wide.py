@@ -21,6 +21,7 @@ from generators.orientation import oriented
 from generators.privacy.support import Support
 from generators.traits import Sort
 from generators.viewing import LearnedView, Library
+from provisioner.events import Event, StageFinished
 from provisioner.learn import Learning, learn, sampled
 from provisioner.load import load
 from provisioner.plan import Plan, Request, plan
@@ -47,9 +48,12 @@ class Wide:
             for text in statements(tables):
                 connection.execute(text.encode())
         self.source = source
+        self.events: list[Event] = []
         self.path = folder / f"{tables}.model"
         with open_source(source) as opened:
-            write_archive(learn(opened, Learning(kind="independent")), self.path)
+            write_archive(
+                learn(opened, Learning(kind="independent"), self.events.append), self.path
+            )
         self.model: DatabaseModel = read_archive(self.path)
         self.tables = len(self.model.tables)
         self.target = target
@@ -162,3 +166,11 @@ def test_of_all_pairs_of_columns_those_are_learned_that_depend_on_each_other(
             kind = trait.table.name.partition("_")[2]
             found.setdefault(kind, set()).add(trait.columns)
     assert found == DEPENDENT
+
+
+def test_each_stage_of_learning_says_how_many_tables_it_went_through(
+    sizes: tuple[Wide, Wide],
+) -> None:
+    for wide in sizes:
+        ended = {e.stage: e.amount for e in wide.events if isinstance(e, StageFinished)}
+        assert ended["discover"] == ended["learn"] == wide.tables
