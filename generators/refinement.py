@@ -10,11 +10,12 @@ from generators.columns import Codes
 from generators.contexts import timely
 from generators.encoding import FittedColumn
 from generators.privacy.support import Support
+from generators.relations.casts import Cast
 from generators.relations.courses import Course, Followed, Pulse
 from generators.relations.histories import History
 from generators.relations.lives import lives
 from generators.relations.referee import CANDIDATES, Referee, fit_referee
-from generators.relations.turns import Cast, take_turns
+from generators.relations.turns import take_turns
 from generators.siblings import Seen
 from generators.tables import TableGenerator
 

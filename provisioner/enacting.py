@@ -22,7 +22,7 @@ from generators.columns import Codes, Draw
 from generators.distinct import patched, surplus
 from generators.errors import Unmeetable
 from generators.randomness import identities
-from generators.relations.turns import Turns
+from generators.relations.casts import Turns
 from provisioner.holding import held
 from provisioner.job import Floats, Ints, Job, Values
 from provisioner.keeping import callable_functions

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from generators.relations.casts import Cast, Turns
 from generators.relations.lives import lives
 from generators.relations.referee import CANDIDATES, Referee, chosen
-from generators.relations.turns import Cast, Turns, take_turns
+from generators.relations.turns import take_turns
 from provisioner.job import Floats, Ints, Job
 
 _ITERATIONS = 15

@@ -14,8 +14,9 @@ from generators.distinct import patched
 from generators.encoding import FittedColumn
 from generators.randomness import identities
 from generators.relations.beats import Beat, moments, ticks
+from generators.relations.casts import Cast, Turns
 from generators.relations.histories import History
-from generators.relations.turns import Cast, Turns, drawn_again, drawn_given, take_turns
+from generators.relations.turns import drawn_again, drawn_given, take_turns
 from generators.siblings import BEAT, origin_ticks
 from generators.tables import Matrix
 from provisioner.calibration import calibrated

@@ -1,34 +1,26 @@
 """Draws the rows of all owners turn by turn: every first row, every second one, and so on."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
-from generators.columns import Codes, Draw
-from generators.encoding import FittedColumn
-from generators.relations.beats import Beat, moments, ticks
+from generators.columns import Codes
+from generators.relations.casts import Cast, Turns, put
 from generators.relations.histories import (
     AGAIN,
     CURRENT,
     EARLIER,
-    HERE,
     LAST,
     NEW,
-    Clock,
     History,
     Repeats,
-    ahead_codes,
-    following,
-    positions,
 )
 from generators.relations.repeating import has_earlier, held_before, last_followers, repeated
-from generators.relations.walks import advanced, ahead, before_first
-from generators.tables import Feature, TableGenerator
+from generators.relations.timing import Way, earliest, scattered_ticks, with_present
+from generators.tables import Feature
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -36,101 +28,6 @@ Ints = npt.NDArray[np.int64]
 
 _ENDLESS = 2**61
 _REDRAWS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Cast:
-    """What the rows of one table in one shard are drawn from.
-
-    Attributes:
-        history: what rows have from their older siblings.
-        generator: of a row, given its context.
-        time: the generator of the clock's column; None without a clock.
-        base: context codes of each row, its siblings beside it.
-        timely: which of them tell when a row comes.
-        owners: position of each row's owner, equal ones side by side.
-        origins: per row, the tick that its owner's first row is counted from.
-        started: per row, whether that is known.
-        beat: the beat table's rows, where there is one.
-        shared: per feature that may be as in the beat's row, by its place, the codes that the
-            beat table's values have here.
-        before: per row, how many siblings come before it in its history.
-        after: per row, how many come after it.
-        heard: the context codes that tell when each row comes.
-        places: where each feature that is drawn stands among all features.
-        highest: the highest code of each of them.
-        repeating: whether any may repeat what another row has.
-    """
-
-    history: History
-    generator: TableGenerator
-    time: FittedColumn | None
-    base: Codes
-    timely: Ints
-    owners: Ints
-    origins: Ints
-    started: Bools
-    beat: Beat | None
-    shared: Mapping[int, Codes]
-    before: Ints = field(init=False, repr=False)
-    after: Ints = field(init=False, repr=False)
-    heard: Codes = field(init=False, repr=False)
-    places: Ints = field(init=False, repr=False)
-    highest: Ints = field(init=False, repr=False)
-    repeating: bool = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        places, features = self.history.places, self.history.features
-        every = len(self.timely) == self.base.shape[1]
-        known = {
-            "before": positions(self.owners),
-            "after": following(self.owners),
-            "heard": self.base if every else self.base[:, self.timely],
-            "places": places,
-            "highest": np.array([features[p].size - 1 for p in places], np.int64),
-            "repeating": any(self.history.ways(features[p].name) for p in places),
-        }
-        for name, value in known.items():
-            object.__setattr__(self, name, value)
-
-    def of(self, rows: Ints | slice) -> "Cast":
-        """The same for some owners alone."""
-        return replace(
-            self,
-            base=self.base[rows],
-            owners=self.owners[rows],
-            origins=self.origins[rows],
-            started=self.started[rows],
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """How times are drawn: some or all rows' are known, and none lies beyond `highest`."""
-
-    known: Ints | None
-    highest: int
-
-
-@dataclass(frozen=True, slots=True)
-class Turns:
-    """Rows that were drawn.
-
-    Attributes:
-        context: the codes that each row was drawn given.
-        codes: per row and feature, the clock's column too.
-        sources: the older sibling from which a value is taken, of the same shape; else -1.
-        current: the beat table's row from which it is taken, likewise.
-        ticks: per row, its time; 0 without a clock.
-        places: per row, where its beat stands; -1 for none.
-    """
-
-    context: Codes
-    codes: Codes
-    sources: Ints
-    current: Ints
-    ticks: Ints
-    places: Ints
 
 
 def take_turns(cast: Cast, rng: np.random.Generator) -> Turns:
@@ -141,17 +38,17 @@ def take_turns(cast: Cast, rng: np.random.Generator) -> Turns:
     """
     clock = cast.history.clock
     if clock is not None and clock.scattered and cast.time is not None:
-        return _turns(cast, _Way(_scattered_ticks(cast, clock, rng), 0), rng)
+        return _turns(cast, Way(scattered_ticks(cast, clock, rng), 0), rng)
     if clock is None or clock.walk is not None or cast.time is None or not len(cast.owners):
-        return _turns(cast, _Way(None, 0), rng)
-    found = _turns(cast, _Way(None, _ENDLESS), rng)
+        return _turns(cast, Way(None, 0), rng)
+    found = _turns(cast, Way(None, _ENDLESS), rng)
     starts = np.flatnonzero(cast.before == 0)
     beyond = np.maximum.reduceat(found.ticks, starts) - clock.bounds[1]
     beyond = np.repeat(beyond, np.diff(np.append(starts, len(cast.owners))))
     late = np.flatnonzero(beyond > 0)
     if len(late):
-        firsts = np.maximum((found.ticks - beyond)[late], _earliest(cast, clock)[late])
-        again = _turns(cast.of(late), _Way(firsts, clock.bounds[1]), rng)
+        firsts = np.maximum((found.ticks - beyond)[late], earliest(cast, clock)[late])
+        again = _turns(cast.of(late), Way(firsts, clock.bounds[1]), rng)
         sources = np.where(again.sources < 0, -1, late[again.sources])
         for field in Turns.__dataclass_fields__:
             fresh = sources if field == "sources" else getattr(again, field)
@@ -159,24 +56,7 @@ def take_turns(cast: Cast, rng: np.random.Generator) -> Turns:
     return found
 
 
-def _scattered_ticks(cast: Cast, clock: Clock, rng: np.random.Generator) -> Ints:
-    """All rows' times, each drawn from the calendar; those of an owner ascend."""
-    ticks = _first_ticks(cast, clock, np.arange(len(cast.owners)), rng)
-    groups = np.cumsum(np.diff(cast.owners, prepend=-1) != 0)
-    return ticks[np.lexsort((ticks, groups))]
-
-
-def _earliest(cast: Cast, clock: Clock) -> Ints:
-    """The earliest time that each owner's first row may have."""
-    lowest = np.full(len(cast.owners), clock.bounds[0])
-    if clock.start is None:
-        return lowest
-    codes = np.arange(clock.start.spans.feature.size, dtype=np.int32)
-    spans = ticks(clock.start.spans.decode(codes, _draw(len(codes), np.random.default_rng(0))))
-    return np.where(cast.started, np.maximum(lowest, cast.origins + spans.min()), lowest)
-
-
-def _turns(cast: Cast, way: _Way, rng: np.random.Generator) -> Turns:
+def _turns(cast: Cast, way: Way, rng: np.random.Generator) -> Turns:
     """All rows of some owners, turn by turn."""
     history, rows = cast.history, len(cast.owners)
     width = cast.base.shape[1] + len(history.past) + len(history.present)
@@ -201,12 +81,12 @@ def _turns(cast: Cast, way: _Way, rng: np.random.Generator) -> Turns:
         before, mean = found.codes.take(turn - 1, axis=0), sums.take(turn - 1, axis=0)
         if number:
             mean += before[:, averaged]
-            _put(sums, turn, mean)
+            put(sums, turn, mean)
         codes = history.past_codes(before, mean, np.full(len(turn), number))
         known[:, base : base + past] = heard[now, told:] = codes
-        known[:, base + past :] = _with_present(cast, found, turn, (heard[now], way), rng)
+        known[:, base + past :] = with_present(cast, found, turn, (heard[now], way), rng)
         _draw_rows(cast, found, (turn, known), rng)
-    _put(found.context, order, context)
+    put(found.context, order, context)
     return found
 
 
@@ -215,13 +95,6 @@ def _with_room(codes: Codes, width: int) -> tuple[Codes, int]:
     found = np.empty((len(codes), width), np.int32)
     found[:, : codes.shape[1]] = codes
     return found, codes.shape[1]
-
-
-def _put(matrix: npt.NDArray[Any], rows: Ints, fresh: npt.NDArray[Any]) -> None:
-    """Sets whole rows of a matrix, in place: numpy is faster with a row that is one thing."""
-    if matrix.shape[1]:
-        row = np.dtype((np.void, matrix.itemsize * matrix.shape[1]))
-        matrix.view(row)[rows] = np.ascontiguousarray(fresh, matrix.dtype).view(row)
 
 
 def drawn_again(cast: Cast, found: Turns, rows: Ints, rng: np.random.Generator) -> Turns:
@@ -293,7 +166,7 @@ def _set_codes(cast: Cast, found: Turns, rows: Ints, codes: Codes) -> None:
     """Puts what was drawn into its place, in place; codes of repeats count as the highest one."""
     own = found.codes.take(rows, axis=0)
     own[:, cast.places] = np.minimum(codes, cast.highest)
-    _put(found.codes, rows, own)
+    put(found.codes, rows, own)
 
 
 def _draw_repeats(
@@ -394,140 +267,3 @@ def _impossible(how: Repeats, position: Ints, beat: Ints, older: tuple[Ints, Boo
     alone = (position == 0)[:, None] & (how == LAST)
     alone |= ((followers < 0) & (how == AGAIN)) | (~earlier & (how == EARLIER))
     return np.asarray(alone | ((beat < 0)[:, None] & (how == CURRENT)))
-
-
-def _with_present(
-    cast: Cast, found: Turns, rows: Ints, given: tuple[Codes, _Way], rng: np.random.Generator
-) -> Codes:
-    """What one turn's rows have by their times, which they get here from what tells of times."""
-    heard, way = given
-    history, clock = cast.history, cast.history.clock
-    if clock is None or cast.time is None:
-        return np.empty((len(rows), 0), np.int32)
-    later = bool(cast.before[rows].any())
-    if clock.walk is not None and cast.beat is not None:
-        _set_beats(cast, found, rows, (heard, later), rng)
-    elif way.known is not None and (clock.scattered or not later):
-        found.ticks[rows] = way.known[rows]
-    elif later:
-        _set_later(cast, found, rows, (heard, way), rng)
-    else:
-        found.ticks[rows] = _first_ticks(cast, clock, rows, rng)
-    if cast.beat is not None and clock.walk is None:
-        found.places[rows] = cast.beat.at(cast.owners[rows], found.ticks[rows])
-    since = np.zeros(len(rows), np.int32)
-    if later:
-        since = 1 + clock.since_previous.encode(pa.array(found.ticks[rows] - found.ticks[rows - 1]))
-    times = cast.time.encode(moments(found.ticks[rows], cast.time.column.datatype))
-    place = [f.name for f in history.features].index(clock.column)
-    found.codes[rows, place] = times
-    there = found.places[rows], _company(cast, found.places, rows, later=later)
-    timed = times, since, cast.after[rows]
-    return history.present_codes(timed, found.ticks[rows], there, cast.beat)
-
-
-def _set_later(
-    cast: Cast, found: Turns, rows: Ints, given: tuple[Codes, _Way], rng: np.random.Generator
-) -> None:
-    """Draws the times of rows that have an older sibling, in place."""
-    clock, (heard, way) = cast.history.clock, given
-    if clock is None or clock.later is None:
-        return
-    before, after = found.ticks[rows - 1], cast.after[rows]
-    ahead = ahead_codes(clock.since_previous, cast.beat, cast.owners[rows], before, after)
-    asked = np.concatenate([heard, ahead.codes], axis=1) if ahead.features else heard
-    since, bounds = clock.since_previous, (before, way.highest)
-    found.ticks[rows] = _later_ticks(clock.later, since, asked, bounds, rng)
-
-
-def _set_beats(
-    cast: Cast, found: Turns, rows: Ints, given: tuple[Codes, bool], rng: np.random.Generator
-) -> None:
-    """Draws which beats rows come at, in place; of an owner without beats, times as they may be."""
-    clock, (heard, later) = cast.history.clock, given
-    if clock is None or clock.walk is None or cast.beat is None:
-        return
-    owners = cast.owners[rows]
-    before, here = before_first(cast.beat, cast.owners)[rows], np.zeros(len(rows), np.int64)
-    if later:
-        before = found.places[rows - 1]
-        here = _so_far(cast, found.places, rows)
-    state = before, here, cast.after[rows]
-    told = ahead(cast.beat, cast.history.beat_features, owners, state)
-    asked = np.concatenate([heard, told.codes], axis=1)
-    steps = clock.walk.sample(asked, {}, rng)[:, 0]
-    found.places[rows] = advanced(cast.beat, owners, before, steps)
-    found.ticks[rows] = cast.beat.ticks_at(found.places[rows])
-    lost = rows[found.places[rows] < 0]
-    if len(lost):
-        found.ticks[lost] = found.ticks[lost - 1] if later else _first_ticks(cast, clock, lost, rng)
-
-
-def _company(cast: Cast, places: Ints, rows: Ints, *, later: bool) -> Ints:
-    """How many siblings in a row before each one share its own beat."""
-    if not later or cast.beat is None:
-        return np.zeros(len(rows), np.int64)
-    return np.where(places[rows] == places[rows - 1], _so_far(cast, places, rows), 0)
-
-
-def _so_far(cast: Cast, places: Ints, rows: Ints) -> Ints:
-    """How many siblings in a row, the one before each row among them, share its beat."""
-    found, position = np.ones(len(rows), np.int64), cast.before[rows]
-    going = np.ones(len(rows), np.bool_)
-    for back in range(2, HERE + 1):
-        going &= (position >= back) & (places[rows - np.minimum(back, rows)] == places[rows - 1])
-        found += going
-    return found
-
-
-def _first_ticks(cast: Cast, clock: Clock, rows: Ints, rng: np.random.Generator) -> Ints:
-    given, origins = cast.heard.take(rows, axis=0), cast.origins[rows]
-    started = cast.started[rows] & (clock.start is not None)
-
-    def drawn(left: Ints | slice) -> Ints:
-        counted, known = started[left], given[left]
-        found = np.zeros(len(counted), np.int64)
-        if clock.start is not None and counted.any():
-            asked = known if counted.all() else known[counted]
-            codes = clock.start.generator.sample(asked, {}, rng)[:, 0]
-            spans = ticks(clock.start.spans.decode(codes, _draw(len(codes), rng)))
-            found[counted] = origins[left][counted] + spans
-        if cast.time is not None and not counted.all():
-            codes = clock.calendar.sample(known[~counted], {}, rng)[:, 0]
-            found[~counted] = ticks(cast.time.decode(codes, _draw(len(codes), rng)))
-        return found
-
-    return _within(drawn, np.full(len(rows), clock.bounds[0]), clock.bounds[1])
-
-
-def _later_ticks(
-    later: TableGenerator,
-    since: FittedColumn,
-    given: Codes,
-    bounds: tuple[Ints, int],
-    rng: np.random.Generator,
-) -> Ints:
-    before, highest = bounds
-
-    def drawn(left: Ints | slice) -> Ints:
-        codes = later.sample(given[left], {}, rng)[:, 0]
-        spans = ticks(since.decode(codes, _draw(len(codes), rng)))
-        return np.asarray(before[left] + spans)
-
-    return _within(drawn, before, highest)
-
-
-def _within(drawn: Callable[[Ints | slice], Ints], lowest: Ints, highest: int) -> Ints:
-    """Ticks between bounds: drawn again a few times where they lie outside, then moved inside."""
-    found = drawn(slice(None))
-    for _ in range(_REDRAWS):
-        outside = np.flatnonzero((found < lowest) | (found > highest))
-        if not len(outside):
-            break
-        found[outside] = drawn(outside)
-    return np.clip(found, lowest, np.maximum(lowest, highest))
-
-
-def _draw(rows: int, rng: np.random.Generator) -> Draw:
-    everything = np.arange(rows)
-    return Draw(rng, everything, everything.astype(np.uint64))

@@ -1,0 +1,182 @@
+"""Draws when the rows of a turn come: one from the other, along a beat, or from the calendar."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from generators.columns import Codes, Draw
+from generators.encoding import FittedColumn
+from generators.relations.beats import moments, ticks
+from generators.relations.casts import Cast, Turns
+from generators.relations.histories import HERE, Clock, ahead_codes
+from generators.relations.walks import advanced, ahead, before_first
+from generators.tables import TableGenerator
+
+Ints = npt.NDArray[np.int64]
+
+_REDRAWS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How times are drawn: some or all rows' are known, and none lies beyond `highest`."""
+
+    known: Ints | None
+    highest: int
+
+
+def scattered_ticks(cast: Cast, clock: Clock, rng: np.random.Generator) -> Ints:
+    """All rows' times, each drawn from the calendar; those of an owner ascend."""
+    ticks = _first_ticks(cast, clock, np.arange(len(cast.owners)), rng)
+    groups = np.cumsum(np.diff(cast.owners, prepend=-1) != 0)
+    return ticks[np.lexsort((ticks, groups))]
+
+
+def earliest(cast: Cast, clock: Clock) -> Ints:
+    """The earliest time that each owner's first row may have."""
+    lowest = np.full(len(cast.owners), clock.bounds[0])
+    if clock.start is None:
+        return lowest
+    codes = np.arange(clock.start.spans.feature.size, dtype=np.int32)
+    spans = ticks(clock.start.spans.decode(codes, _draw(len(codes), np.random.default_rng(0))))
+    return np.where(cast.started, np.maximum(lowest, cast.origins + spans.min()), lowest)
+
+
+def with_present(
+    cast: Cast, found: Turns, rows: Ints, given: tuple[Codes, Way], rng: np.random.Generator
+) -> Codes:
+    """What one turn's rows have by their times, which they get here from what tells of times."""
+    heard, way = given
+    history, clock = cast.history, cast.history.clock
+    if clock is None or cast.time is None:
+        return np.empty((len(rows), 0), np.int32)
+    later = bool(cast.before[rows].any())
+    if clock.walk is not None and cast.beat is not None:
+        _set_beats(cast, found, rows, (heard, later), rng)
+    elif way.known is not None and (clock.scattered or not later):
+        found.ticks[rows] = way.known[rows]
+    elif later:
+        _set_later(cast, found, rows, (heard, way), rng)
+    else:
+        found.ticks[rows] = _first_ticks(cast, clock, rows, rng)
+    if cast.beat is not None and clock.walk is None:
+        found.places[rows] = cast.beat.at(cast.owners[rows], found.ticks[rows])
+    since = np.zeros(len(rows), np.int32)
+    if later:
+        since = 1 + clock.since_previous.encode(pa.array(found.ticks[rows] - found.ticks[rows - 1]))
+    times = cast.time.encode(moments(found.ticks[rows], cast.time.column.datatype))
+    place = [f.name for f in history.features].index(clock.column)
+    found.codes[rows, place] = times
+    there = found.places[rows], _company(cast, found.places, rows, later=later)
+    timed = times, since, cast.after[rows]
+    return history.present_codes(timed, found.ticks[rows], there, cast.beat)
+
+
+def _set_later(
+    cast: Cast, found: Turns, rows: Ints, given: tuple[Codes, Way], rng: np.random.Generator
+) -> None:
+    """Draws the times of rows that have an older sibling, in place."""
+    clock, (heard, way) = cast.history.clock, given
+    if clock is None or clock.later is None:
+        return
+    before, after = found.ticks[rows - 1], cast.after[rows]
+    ahead = ahead_codes(clock.since_previous, cast.beat, cast.owners[rows], before, after)
+    asked = np.concatenate([heard, ahead.codes], axis=1) if ahead.features else heard
+    since, bounds = clock.since_previous, (before, way.highest)
+    found.ticks[rows] = _later_ticks(clock.later, since, asked, bounds, rng)
+
+
+def _set_beats(
+    cast: Cast, found: Turns, rows: Ints, given: tuple[Codes, bool], rng: np.random.Generator
+) -> None:
+    """Draws which beats rows come at, in place; of an owner without beats, times as they may be."""
+    clock, (heard, later) = cast.history.clock, given
+    if clock is None or clock.walk is None or cast.beat is None:
+        return
+    owners = cast.owners[rows]
+    before, here = before_first(cast.beat, cast.owners)[rows], np.zeros(len(rows), np.int64)
+    if later:
+        before = found.places[rows - 1]
+        here = _so_far(cast, found.places, rows)
+    state = before, here, cast.after[rows]
+    told = ahead(cast.beat, cast.history.beat_features, owners, state)
+    asked = np.concatenate([heard, told.codes], axis=1)
+    steps = clock.walk.sample(asked, {}, rng)[:, 0]
+    found.places[rows] = advanced(cast.beat, owners, before, steps)
+    found.ticks[rows] = cast.beat.ticks_at(found.places[rows])
+    lost = rows[found.places[rows] < 0]
+    if len(lost):
+        found.ticks[lost] = found.ticks[lost - 1] if later else _first_ticks(cast, clock, lost, rng)
+
+
+def _company(cast: Cast, places: Ints, rows: Ints, *, later: bool) -> Ints:
+    """How many siblings in a row before each one share its own beat."""
+    if not later or cast.beat is None:
+        return np.zeros(len(rows), np.int64)
+    return np.where(places[rows] == places[rows - 1], _so_far(cast, places, rows), 0)
+
+
+def _so_far(cast: Cast, places: Ints, rows: Ints) -> Ints:
+    """How many siblings in a row, the one before each row among them, share its beat."""
+    found, position = np.ones(len(rows), np.int64), cast.before[rows]
+    going = np.ones(len(rows), np.bool_)
+    for back in range(2, HERE + 1):
+        going &= (position >= back) & (places[rows - np.minimum(back, rows)] == places[rows - 1])
+        found += going
+    return found
+
+
+def _first_ticks(cast: Cast, clock: Clock, rows: Ints, rng: np.random.Generator) -> Ints:
+    given, origins = cast.heard.take(rows, axis=0), cast.origins[rows]
+    started = cast.started[rows] & (clock.start is not None)
+
+    def drawn(left: Ints | slice) -> Ints:
+        counted, known = started[left], given[left]
+        found = np.zeros(len(counted), np.int64)
+        if clock.start is not None and counted.any():
+            asked = known if counted.all() else known[counted]
+            codes = clock.start.generator.sample(asked, {}, rng)[:, 0]
+            spans = ticks(clock.start.spans.decode(codes, _draw(len(codes), rng)))
+            found[counted] = origins[left][counted] + spans
+        if cast.time is not None and not counted.all():
+            codes = clock.calendar.sample(known[~counted], {}, rng)[:, 0]
+            found[~counted] = ticks(cast.time.decode(codes, _draw(len(codes), rng)))
+        return found
+
+    return _within(drawn, np.full(len(rows), clock.bounds[0]), clock.bounds[1])
+
+
+def _later_ticks(
+    later: TableGenerator,
+    since: FittedColumn,
+    given: Codes,
+    bounds: tuple[Ints, int],
+    rng: np.random.Generator,
+) -> Ints:
+    before, highest = bounds
+
+    def drawn(left: Ints | slice) -> Ints:
+        codes = later.sample(given[left], {}, rng)[:, 0]
+        spans = ticks(since.decode(codes, _draw(len(codes), rng)))
+        return np.asarray(before[left] + spans)
+
+    return _within(drawn, before, highest)
+
+
+def _within(drawn: Callable[[Ints | slice], Ints], lowest: Ints, highest: int) -> Ints:
+    """Ticks between bounds: drawn again a few times where they lie outside, then moved inside."""
+    found = drawn(slice(None))
+    for _ in range(_REDRAWS):
+        outside = np.flatnonzero((found < lowest) | (found > highest))
+        if not len(outside):
+            break
+        found[outside] = drawn(outside)
+    return np.clip(found, lowest, np.maximum(lowest, highest))
+
+
+def _draw(rows: int, rng: np.random.Generator) -> Draw:
+    everything = np.arange(rows)
+    return Draw(rng, everything, everything.astype(np.uint64))
