@@ -132,6 +132,16 @@ def test_an_exported_snapshot_hides_what_came_later(database: str) -> None:
     assert [item.name for item in read_ddl(database, _NEWEST)] == ["late"]
 
 
+def test_a_locked_catalog_ends_in_an_error_and_not_in_waiting_for_ever(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ddl, "_PATIENCE", 2)
+    with psycopg.connect(database) as connection:
+        connection.execute("LOCK TABLE pg_catalog.pg_ts_template IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(BrokenDump, match="more than 2 s"):
+            read_ddl(database, _NEWEST)
+
+
 def test_the_password_is_no_argument_of_pg_dump(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

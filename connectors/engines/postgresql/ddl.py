@@ -49,6 +49,9 @@ _OPTIONS = (
     "--no-password",
     "--lock-wait-timeout=10000",
 )
+_PATIENCE = 1800
+"""Seconds that pg_dump may take: its timeout for locks spares what it reads of the catalog, where
+it would wait for ever behind a VACUUM FULL that waits for our own snapshot."""
 _SETTINGS_OF_PG_DUMP = frozenset(
     {"ENCODING", "STDSTRINGS", "SEARCHPATH", "DATABASE", "DATABASE PROPERTIES"}
 )
@@ -179,13 +182,20 @@ def _quoted(name: str) -> str:
 
 def _dumped(command: list[str], url: str) -> bytes:
     address, secrets = _split_secrets(url)
-    done = subprocess.run(  # noqa: S603 - pg_dump, with arguments and no shell
-        [*command, f"--dbname={address}"],
-        env={**os.environ, "LC_ALL": "C", **secrets},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-    )
+    try:
+        done = subprocess.run(  # noqa: S603 - pg_dump, with arguments and no shell
+            [*command, f"--dbname={address}"],
+            env={**os.environ, "LC_ALL": "C", **secrets},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=_PATIENCE,
+        )
+    except subprocess.TimeoutExpired:
+        raise BrokenDump(
+            f"pg_dump took more than {_PATIENCE} s and was stopped; another session may hold a "
+            "lock on the catalog: try again when no ALTER TABLE or VACUUM FULL is running"
+        ) from None
     if done.returncode != 0:
         raise _failure(done.returncode, done.stderr.decode(errors="replace"))
     return done.stdout
