@@ -27,7 +27,7 @@ INSERT INTO members (age, fee, town, joined)
     SELECT a, round((a * 3 + random() * 100)::numeric, 2),
         (ARRAY['north', 'south', 'east', 'west', 'centre'])[1 + (random() * random() * 5)::int % 5],
         date '2015-01-01' + (random() * 3000)::int
-    FROM (SELECT 18 + (random() * 60)::int AS a FROM generate_series(1, 2600)) AS drawn;
+    FROM (SELECT 18 + (random() * 60)::int AS a FROM generate_series(1, 5200)) AS drawn;
 INSERT INTO visits (member_id, minutes, sport)
     SELECT m.id, (m.age + random() * 60)::int, (ARRAY['swim', 'run', 'row'])[1 + m.age % 3]
     FROM members m, generate_series(1, 3) n WHERE random() < 0.5;
