@@ -103,7 +103,8 @@ def _found(view: View) -> Iterator[tuple[str, ...]]:
     """Sets of columns that would repeat by chance, then those that name rows by what they are."""
     found = [set(u.columns) for u in view.table.uniques if u.whole]
     codes = {c.name: view.codes(Term(c.name)) for c in _usable(view)}
-    for size in range(1, _WIDEST + 1):
+    enough = distinct(view.units) >= view.support.k
+    for size in range(1, _WIDEST + 1) if enough else ():
         sets = combinations(codes, size)
         fresh = [s for s in sets if not any(k <= set(s) for k in found)]
         for names in fresh[:_MOST_SETS]:
@@ -173,8 +174,6 @@ def _is_unique(view: View, names: tuple[str, ...], codes: Mapping[str, Ints]) ->
     whole = [codes[name] for name in names]
     some = _near(whole)
     if _share(whole, some) > _SLACK * MOST_BROKEN or _share(whole, None) > MOST_BROKEN:
-        return False
-    if view.support.k > len(np.unique(view.units)):
         return False
     return _tells(view, names[0]) if len(names) == 1 else _matter(whole)
 
