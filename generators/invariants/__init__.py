@@ -235,6 +235,15 @@ class Together:
         return None
 
 
+class Plain:
+    """What a kind takes over whose rules say all that there is to know."""
+
+    @classmethod
+    def fit(cls, _rule: Invariant, _view: View, /) -> State:
+        """See `InvariantKind`; nothing more than the rule."""
+        return {}
+
+
 @cache
 def invariant_kinds() -> Mapping[str, type[InvariantKind]]:
     """Every kind in this folder by its name."""

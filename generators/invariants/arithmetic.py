@@ -14,7 +14,7 @@ from connectors.schema import Schema
 from generators.equations import equations
 from generators.evidence import MOST_BROKEN, holds, shuffled
 from generators.formulas import SHAPES, Formula, formula_of
-from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
+from generators.invariants import Drawing, InvariantKind, Part, Plain, Scene, View
 from generators.magnitudes import Scale, finite, magnitudes, scale_of, stored
 from generators.privacy.support import distinct
 from generators.quantities import Quantity, datatype_of, loosely, quantities
@@ -28,7 +28,7 @@ _FREE = frozenset({"shift", "scale", "ratio", "balance", "multiple"})
 """Shapes with a constant that was fitted."""
 
 
-class Arithmetic:
+class Arithmetic(Plain):
     """`a = b + c` and the like, with or without rounding; see `generators.formulas`."""
 
     name: ClassVar[str] = "arithmetic"
@@ -75,12 +75,6 @@ class Arithmetic:
         solvable = SHAPES[formula.shape].signs and formula.way in ("", "near")
         terms = rule.terms if solvable else rule.terms[:1]
         return tuple(dict.fromkeys(t.column for t in terms if not t.keys))
-
-    @classmethod
-    def fit(cls, rule: Invariant, view: View) -> State:
-        """See `InvariantKind`; nothing more than the rule."""
-        del rule, view
-        return {}
 
     @classmethod
     def breaks(cls, rule: Invariant, scene: Scene) -> Bools | None:

@@ -15,7 +15,7 @@ from connectors.invariants import Claim, Invariant, Term, bounded, row_claim
 from connectors.schema import Schema
 from generators.evidence import MOST_BROKEN, holds, shuffled
 from generators.expressions import PARTS, computed, said
-from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
+from generators.invariants import Drawing, InvariantKind, Part, Plain, Scene, View
 from generators.magnitudes import stored
 from generators.privacy.support import distinct
 from generators.quantities import quantities
@@ -63,7 +63,7 @@ class _Guess:
     constants: tuple[str, ...] = ()
 
 
-class Computed:
+class Computed(Plain):
     """`a = extract(year from b)` and the like; see `generators.expressions`."""
 
     name: ClassVar[str] = "computed"
@@ -112,12 +112,6 @@ class Computed:
     def targets(cls, rule: Invariant) -> tuple[str, ...]:
         """See `InvariantKind`."""
         return (rule.terms[0].column,)
-
-    @classmethod
-    def fit(cls, rule: Invariant, view: View) -> State:
-        """See `InvariantKind`; nothing more than the rule."""
-        del rule, view
-        return {}
 
     @classmethod
     def breaks(cls, rule: Invariant, scene: Scene) -> Bools | None:

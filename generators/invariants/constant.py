@@ -14,7 +14,7 @@ from connectors.invariants import Claim, Invariant, Term, literal, row_claim
 from connectors.schema import Schema
 from generators.distinct import patched
 from generators.evidence import MOST_BROKEN, holds
-from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
+from generators.invariants import Drawing, InvariantKind, Part, Plain, Scene, View
 from generators.privacy.support import distinct
 from generators.quoting import Listing, from_text, key_columns, listing, quotable, texts_of
 from generators.redrawing import filled, masked, redrawn
@@ -35,7 +35,7 @@ _CONDITIONS = {
 """By what a form begins with: what stands before the arrow, in SQL and in words."""
 
 
-class Constant:
+class Constant(Plain):
     """`status = x -> y = c`, or `iff` where no other row has c; the former may be about null.
 
     As form `=`, that a column has one value in all rows.
@@ -82,11 +82,6 @@ class Constant:
     def targets(cls, rule: Invariant) -> tuple[str, ...]:
         """See `InvariantKind`; what is constant, then what says when."""
         return tuple(term.column for term in rule.terms[::-1])
-
-    @classmethod
-    def fit(cls, rule: Invariant, view: View) -> State:  # noqa: ARG003 - the rule says all
-        """See `InvariantKind`; nothing."""
-        return {}
 
     @classmethod
     def breaks(cls, rule: Invariant, scene: Scene) -> Bools | None:

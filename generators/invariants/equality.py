@@ -14,7 +14,7 @@ from connectors.datatypes import DataType, Kind, arrow_type
 from connectors.invariants import Claim, Invariant, Term, foreign_key, row_claim
 from connectors.schema import Schema, Table
 from generators.evidence import MOST_BROKEN, holds, shuffled
-from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
+from generators.invariants import Drawing, InvariantKind, Part, Plain, Scene, View
 from generators.magnitudes import magnitudes, scale_of, stored
 
 Bools = npt.NDArray[np.bool_]
@@ -26,7 +26,7 @@ _OPERATORS = {"=": "=", "path": "=", "is": "IS NOT DISTINCT FROM"}
 _WITHOUT_EQUALITY = frozenset({Kind.JSON, Kind.ARRAY, Kind.OTHER})
 
 
-class Equality:
+class Equality(Plain):
     """`a = b`; as form `path`, that two paths of keys lead to one row; as `is`, nulls too."""
 
     name: ClassVar[str] = "equality"
@@ -60,12 +60,6 @@ class Equality:
     def targets(cls, rule: Invariant) -> tuple[str, ...]:
         """See `InvariantKind`; the one that is less of a key first."""
         return rule.columns
-
-    @classmethod
-    def fit(cls, rule: Invariant, view: View) -> State:
-        """See `InvariantKind`; nothing more than the rule."""
-        del rule, view
-        return {}
 
     @classmethod
     def breaks(cls, rule: Invariant, scene: Scene) -> Bools | None:

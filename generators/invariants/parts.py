@@ -13,7 +13,7 @@ from connectors.invariants import Claim, Invariant, Term, row_claim
 from connectors.schema import Schema
 from generators.distinct import patched
 from generators.evidence import MOST_BROKEN
-from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
+from generators.invariants import Drawing, InvariantKind, Part, Plain, Scene, View
 from generators.magnitudes import Scale, magnitudes, stored
 from generators.privacy.support import distinct
 from generators.quantities import names
@@ -37,7 +37,7 @@ _MOST_RULES = 4
 _OFF = 1e-6
 
 
-class Parts:
+class Parts(Plain):
     """`a + b <= c` of amounts of a row that are never negative; no part by itself."""
 
     name: ClassVar[str] = "parts"
@@ -67,12 +67,6 @@ class Parts:
     def targets(cls, rule: Invariant) -> tuple[str, ...]:
         """See `InvariantKind`; the whole, then the parts, the last first."""
         return tuple(term.column for term in reversed(rule.terms))
-
-    @classmethod
-    def fit(cls, rule: Invariant, view: View) -> State:
-        """See `InvariantKind`; nothing more than the rule."""
-        del rule, view
-        return {}
 
     @classmethod
     def breaks(cls, rule: Invariant, scene: Scene) -> Bools | None:

@@ -12,7 +12,7 @@ from connectors.invariants import Claim, Invariant, Term, literal, row_claim
 from connectors.schema import Schema
 from generators.distinct import patched
 from generators.evidence import MOST_BROKEN
-from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
+from generators.invariants import Drawing, InvariantKind, Part, Plain, Scene, View
 from generators.nulls import Nulls, between
 from generators.quoting import from_text
 from generators.redrawing import filled, masked, redrawn
@@ -43,7 +43,7 @@ _WORDS = {
 }
 
 
-class Presence:
+class Presence(Plain):
     """`a is null iff b is null`, `a is null iff status in (x, y)` and their like."""
 
     name: ClassVar[str] = "presence"
@@ -85,11 +85,6 @@ class Presence:
         one, other = (term.column for term in rule.terms)
         even = rule.form in _PAIRS and rule.form != "only with"
         return (other, one) if even else (one, other)
-
-    @classmethod
-    def fit(cls, rule: Invariant, view: View) -> State:  # noqa: ARG003 - the rule says all
-        """See `InvariantKind`; nothing."""
-        return {}
 
     @classmethod
     def breaks(cls, rule: Invariant, scene: Scene) -> Bools | None:

@@ -13,7 +13,7 @@ from connectors.invariants import Claim, Invariant, Term, quoted, relation
 from connectors.schema import Schema
 from generators.distinct import patched, spread
 from generators.evidence import MOST_BROKEN, holds, shuffled
-from generators.invariants import Drawing, InvariantKind, Part, Scene, State, Together, View
+from generators.invariants import Drawing, InvariantKind, Part, Plain, Scene, Together, View
 from generators.magnitudes import Magnitudes, Scale, magnitudes, scale_of, step_of, stored
 from generators.nearness import differ, near
 from generators.privacy.support import distinct
@@ -39,7 +39,7 @@ _TIES = 20.0
 _COURSES = ("rising", "falling")
 
 
-class Running(Together):
+class Running(Plain, Together):
     """A number, a course, a running total or a difference along siblings in their order."""
 
     name: ClassVar[str] = "running"
@@ -101,11 +101,6 @@ class Running(Together):
     def targets(cls, rule: Invariant) -> tuple[str, ...]:
         """See `InvariantKind`; the column that runs."""
         return (rule.terms[0].column,)
-
-    @classmethod
-    def fit(cls, rule: Invariant, view: View) -> State:  # noqa: ARG003 # the protocol's
-        """See `InvariantKind`; nothing but the rule."""
-        return {}
 
     @classmethod
     def realise(

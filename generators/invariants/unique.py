@@ -13,7 +13,7 @@ from connectors.invariants import Claim, Invariant, Term, quoted, relation
 from connectors.schema import Column, Schema
 from generators.distinct import enumerated, patched, spread_out, surplus
 from generators.evidence import MOST_BROKEN, shuffled
-from generators.invariants import Drawing, InvariantKind, Part, State, Together, View
+from generators.invariants import Drawing, InvariantKind, Part, Plain, Together, View
 from generators.magnitudes import step_of
 from generators.naming import named_together
 from generators.privacy.support import distinct
@@ -40,7 +40,7 @@ _MINUTE = 60e6
 _WHOLE = frozenset({Kind.INTEGER, Kind.DATE})
 
 
-class Unique(Together):
+class Unique(Plain, Together):
     """No two rows hold the same values."""
 
     name: ClassVar[str] = "unique"
@@ -73,11 +73,6 @@ class Unique(Together):
     def targets(cls, rule: Invariant) -> tuple[str, ...]:
         """See `InvariantKind`."""
         return rule.columns[::-1]
-
-    @classmethod
-    def fit(cls, _rule: Invariant, _view: View) -> State:
-        """See `InvariantKind`; there is nothing to learn."""
-        return {}
 
     @classmethod
     def realise(cls, rule: Invariant, _state: Mapping[str, Any], drawing: Drawing) -> pa.Array:
