@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 
 from connectors.datatypes import Kind, endless
 from connectors.schema import Column
+from generators.sorting import ordered, ranks
 
 Ints = npt.NDArray[np.int64]
 
@@ -14,6 +15,9 @@ SPREADABLE = frozenset({Kind.INTEGER, Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPT
 """Kinds whose values can move to the next free one."""
 
 _WORD = 8
+_MOST = 1 << 62
+_WIDEST = 4
+"""How many times as wide as there are rows a table of numbers is, at most."""
 
 
 def groups(columns: list[pa.Array]) -> Ints:
@@ -21,11 +25,16 @@ def groups(columns: list[pa.Array]) -> Ints:
     if not columns:
         return np.zeros(0, np.int64)
     found = _numbered(columns[0])
+    known = found >= 0
     for column in columns[1:]:
         digits = _numbered(column)
-        base = int(digits.max(initial=0)) + 1
-        found = np.where((found < 0) | (digits < 0), -1, found * base + digits)
-        found[found >= 0] = np.unique(found[found >= 0], return_inverse=True)[1]
+        base, known = int(digits.max(initial=0)) + 1, known & (digits >= 0)
+        if (int(found.max(initial=0)) + 1) * base > _MOST:
+            found[known] = ranks(found[known])
+        found = found * base + digits
+    found[~known] = -1
+    if len(columns) > 1:
+        found[known] = _without_gaps(found[known])
     return found
 
 
@@ -34,6 +43,16 @@ def _numbered(column: pa.Array) -> Ints:
     codes = hashable(column).dictionary_encode().indices
     filled = pc.fill_null(codes, -1) if codes.null_count else codes
     return np.asarray(filled.to_numpy(zero_copy_only=False).astype(np.int64))
+
+
+def _without_gaps(codes: Ints) -> Ints:
+    """Codes, none below 0, numbered anew as they ascend."""
+    width = int(codes.max(initial=0)) + 1
+    if width > _WIDEST * len(codes):
+        return ranks(codes)
+    there = np.zeros(width, np.int64)
+    there[codes] = 1
+    return np.asarray((np.cumsum(there) - 1)[codes])
 
 
 def hashable(column: pa.Array) -> pa.Array:
@@ -45,32 +64,51 @@ def hashable(column: pa.Array) -> pa.Array:
 
 def surplus(columns: list[pa.Array]) -> Ints:
     """Positions of the rows that repeat an earlier one; a null equals nothing."""
-    if len(columns) == 1 and (numbers := _comparable(columns[0])) is not None:
-        ascending = np.sort(numbers)
-        if (ascending[1:] != ascending[:-1]).all():  # numbering values takes longer
-            return np.zeros(0, np.int64)
+    if len(columns) == 1 and (compared := _comparable(columns[0])) is not None:
+        numbers, exact = compared
+        repeats = _repeated(numbers)
+        if exact or not len(repeats):  # numbering values takes longer
+            there = columns[0].is_valid().to_numpy(zero_copy_only=False)
+            return np.flatnonzero(there)[repeats] if len(repeats) else repeats
     found = groups(columns)
-    if np.bincount(found + 1, minlength=2)[1:].max() < 2:
+    there = np.flatnonzero(found >= 0)
+    return there[_repeated(found[there])]
+
+
+def _repeated(numbers: Ints) -> Ints:
+    """Positions of the numbers that stand further ahead already."""
+    low = int(numbers.min(initial=0))
+    width = int(numbers.max(initial=0)) - low + 1
+    if width <= _WIDEST * len(numbers):
+        first, places = np.empty(width, np.int64), np.arange(len(numbers))
+        first[(numbers - low)[::-1]] = places[::-1]  # what is written last stays
+        return np.flatnonzero(first[numbers - low] != places)
+    ascending = np.sort(numbers)
+    if (ascending[1:] != ascending[:-1]).all():
         return np.zeros(0, np.int64)
-    order = np.argsort(found, kind="stable")
-    repeats = np.flatnonzero((np.diff(found[order], prepend=-2) == 0) & (found[order] >= 0))
-    return np.sort(order[repeats])
+    order = ordered(numbers)
+    return np.sort(order[1:][np.diff(numbers[order]) == 0])
 
 
-def _comparable(column: pa.Array) -> Ints | None:
-    """A number per value that is not null: where no two are equal, no two values are."""
+def _comparable(column: pa.Array) -> tuple[Ints, bool] | None:
+    """A number per value that is not null, different ones of different values.
+
+    And whether equal ones are of equal values; of long values they tell the beginning.
+    """
     kind, there = column.type, pc.drop_null(column)
-    if pa.types.is_signed_integer(kind) or pa.types.is_timestamp(kind):
-        return _numbers(there)
+    if pa.types.is_signed_integer(kind) or pa.types.is_timestamp(kind) or pa.types.is_date32(kind):
+        return _numbers(there), True
     if not pa.types.is_fixed_size_binary(kind) or kind.byte_width < _WORD:
         return None
     held = np.frombuffer(there.buffers()[1], np.uint8)[there.offset * kind.byte_width :]
     firsts = held[: len(there) * kind.byte_width].reshape(-1, kind.byte_width)[:, :_WORD]
-    return np.ascontiguousarray(firsts).view(np.int64).ravel()
+    return np.ascontiguousarray(firsts).view(np.int64).ravel(), kind.byte_width == _WORD
 
 
 def patched(values: pa.Array, positions: Ints, fresh: pa.Array) -> pa.Array:
     """The values with those at some positions replaced."""
+    if not len(positions):
+        return values
     places = np.arange(len(values))
     places[positions] = len(values) + np.arange(len(positions))
     return pa.concat_arrays([values, fresh.cast(values.type)]).take(pa.array(places))
@@ -146,7 +184,7 @@ def spread(group: Ints, numbers: Ints) -> Ints:
     step = max(1, int(np.gcd.reduce(numbers - low)))
     grid = (numbers - low) // step
     most = int(grid.max())
-    order = np.lexsort((grid, group))
+    order = ordered(group, grid)
     place, size = _places(group[order])
     heights, ranks = np.unique(grid[order] - place, return_inverse=True)
     above = np.cumsum(place == 0) * len(heights)

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from connectors.invariants import Invariant, key_named, quoted
 from connectors.schema import ForeignKey, Schema, Table
+from generators.sorting import ordered
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -52,15 +53,14 @@ class Succession:
 def succession(owners: Ints, orders: tuple[Floats | Ints, ...], known: Bools) -> Succession:
     """The rows with an owner and a known order; `orders` go from the first to the last tie."""
     rows = np.flatnonzero(known & (owners >= 0))
-    keys = (*(order[rows] for order in reversed(orders)), owners[rows])
-    rows = rows[np.lexsort(keys)]
+    rows = rows[ordered(owners[rows], *(order[rows] for order in orders))]
     return Succession(rows, np.diff(owners[rows], prepend=-1) != 0)
 
 
 def mixed(along: Succession) -> Ints:
     """The rows in an order of chance within each owner."""
     chance = np.random.default_rng(len(along.rows)).random(len(along.rows))
-    return along.rows[np.lexsort((chance, along.number))]
+    return along.rows[ordered(along.number, chance)]
 
 
 def sibling_keys(table: Table) -> tuple[ForeignKey, ...]:

@@ -13,6 +13,7 @@ from generators.distinct import groups, patched
 from generators.found import Found
 from generators.invariants import Part
 from generators.orientation import chosen_keys
+from generators.sorting import ordered
 from provisioner.job import Drawn, Ints, Job, Values
 from provisioner.scene import DrawnScene
 
@@ -165,7 +166,7 @@ class _Circle:
 
 def _alike(codes: Ints, bad: Ints, good: Ints, rng: np.random.Generator) -> Ints:
     """A good row for each bad one, with the same code where one has it, else any."""
-    order = good[np.argsort(codes[good], kind="stable")]
+    order = good[ordered(codes[good])]
     low, high = (np.searchsorted(codes[order], codes[bad], side) for side in ("left", "right"))
     place = low + (rng.random(len(bad)) * (high - low)).astype(np.int64)
     near = order[np.minimum(place, len(order) - 1)]

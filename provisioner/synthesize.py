@@ -20,6 +20,7 @@ from generators.orientation import oriented, single_keys
 from generators.randomness import identities, stream
 from generators.relations.owners import Owners
 from generators.shift import shifted
+from generators.sorting import ordered
 from provisioner.arranging import arranged
 from provisioner.drawing import complete_table, draw_keys, draw_table
 from provisioner.given import Given, as_drawn
@@ -261,7 +262,7 @@ class Synthesizer:
             ]
         )
         have, want = both[: len(everything)], both[len(everything) :]
-        order = np.argsort(have, kind="stable")
+        order = ordered(have)
         low, high = (np.searchsorted(have[order], want, side) for side in ("left", "right"))
         place = low + (rng.random(rows) * (high - low)).astype(np.int64)
         missing = (want < 0) | (low == high)

@@ -28,6 +28,7 @@ from generators.magnitudes import (
 )
 from generators.privacy.support import distinct
 from generators.quantities import home, names
+from generators.sorting import ordered
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -144,7 +145,7 @@ def _lenders(
     keeping = anchor.known & moved.known
     keeping[wrong] = False
     good = np.flatnonzero(keeping)
-    good = good[np.argsort(anchor.values[good], kind="stable")]
+    good = good[ordered(anchor.values[good])]
     if not len(good):
         return found
     place, left = np.searchsorted(anchor.values[good], anchor.values[wrong]), wrong

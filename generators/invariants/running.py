@@ -17,6 +17,7 @@ from generators.invariants import Drawing, InvariantKind, Part, Plain, Scene, To
 from generators.magnitudes import Magnitudes, Scale, magnitudes, scale_of, step_of, stored
 from generators.nearness import differ, near
 from generators.privacy.support import distinct
+from generators.sorting import ordered
 from generators.succession import (
     Succession,
     few_families,
@@ -425,7 +426,7 @@ def _sorted(rule: Invariant, drawing: Drawing, owners: Ints, numbers: list[Magni
         return patched(values, along.rows, values.take(pa.array(ranked.rows)))
     steps = _steps(sign * own.values[ranked.rows], step)
     apart = spread(ranked.number, steps)
-    apart = sign * apart[np.lexsort((apart, ranked.number))]
+    apart = sign * apart[ordered(ranked.number, apart)]
     fresh = np.asarray(apart * (int(step) if own.values.dtype == np.int64 else step))
     return patched(values, along.rows, stored(fresh, np.ones(len(fresh), np.bool_), datatype))
 

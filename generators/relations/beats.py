@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from connectors.datatypes import DataType, Kind, arrow_type
 from generators.columns import Codes
+from generators.sorting import ordered
 
 Ints = npt.NDArray[np.int64]
 
@@ -42,7 +43,7 @@ class Beat:
     @classmethod
     def of(cls, owners: Ints, ticks: Ints, codes: Codes) -> Self:
         """The rows in the order in which they are looked up."""
-        rows = np.lexsort((ticks, owners))
+        rows = ordered(owners, ticks)
         owners, ticks, known = owners[rows], ticks[rows], np.unique(ticks)
         order = owners * (len(known) + 1) + np.searchsorted(known, ticks, side="right")
         return cls(owners, ticks, codes[rows], rows, known, order)

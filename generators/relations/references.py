@@ -9,6 +9,7 @@ import numpy.typing as npt
 from connectors.schema import ForeignKey
 from generators.layout import gather, scatter, spread
 from generators.privacy.support import Floats, Ints, Released, Support, unit_counts
+from generators.sorting import ordered
 from generators.tables import Feature
 
 _MOST_INDIVIDUALS = 200
@@ -98,7 +99,7 @@ class Clusters:
 
 def _evenly(codes: Ints, rng: np.random.Generator) -> Floats:
     """Numbers between 0 and 1, those of one code evenly far apart and in no order."""
-    order = np.lexsort((rng.random(len(codes)), codes))
+    order = ordered(codes, rng.random(len(codes)))
     starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
     sizes = np.diff(np.append(starts, len(codes)))
     ranks = np.arange(len(codes)) - np.repeat(starts, sizes)

@@ -13,6 +13,7 @@ from generators.relations.beats import moments, ticks
 from generators.relations.casts import Cast, Turns
 from generators.relations.histories import HERE, Clock, ahead_codes
 from generators.relations.walks import advanced, ahead, before_first
+from generators.sorting import ordered
 from generators.tables import TableGenerator
 
 Ints = npt.NDArray[np.int64]
@@ -32,7 +33,7 @@ def scattered_ticks(cast: Cast, clock: Clock, rng: np.random.Generator) -> Ints:
     """All rows' times, each drawn from the calendar; those of an owner ascend."""
     ticks = _first_ticks(cast, clock, np.arange(len(cast.owners)), rng)
     groups = np.cumsum(np.diff(cast.owners, prepend=-1) != 0)
-    return ticks[np.lexsort((ticks, groups))]
+    return ticks[ordered(groups, ticks)]
 
 
 def earliest(cast: Cast, clock: Clock) -> Ints:

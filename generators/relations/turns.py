@@ -20,6 +20,7 @@ from generators.relations.histories import (
 )
 from generators.relations.repeating import has_earlier, held_before, last_followers, repeated
 from generators.relations.timing import Way, earliest, scattered_ticks, with_present
+from generators.sorting import ordered
 from generators.tables import Feature
 
 Bools = npt.NDArray[np.bool_]
@@ -70,7 +71,7 @@ def _turns(cast: Cast, way: Way, rng: np.random.Generator) -> Turns:
     )
     averaged, past = history.averaged, len(history.past)
     sums = np.zeros((rows, len(averaged)), np.int32)
-    order = np.argsort(cast.before, kind="stable")
+    order = ordered(cast.before)
     # Both are in the order in which rows are drawn, so that those of a turn stand side by side.
     context, base = _with_room(cast.base.take(order, axis=0), width)
     heard, told = _with_room(cast.heard.take(order, axis=0), cast.heard.shape[1] + past)
