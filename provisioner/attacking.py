@@ -13,8 +13,15 @@ from connectors.schema import TableName
 from generators.errors import Unmeetable
 from generators.facts import Training
 from generators.model import DatabaseModel, TableModel
-from generators.privacy.attacked import Attacked, AttackedUnits, Limits, Verdict
-from generators.privacy.attacks.battery import MOST_ENTITIES, Likelihood, Sides, attack
+from generators.privacy.attacked import Attacked, Limits
+from generators.privacy.attacks.battery import (
+    MOST_ENTITIES,
+    Attempt,
+    Likelihood,
+    Sides,
+    attack,
+    judged,
+)
 from generators.privacy.attacks.populations import Population, by_keys, by_units
 from generators.privacy.attacks.space import Floats
 from generators.randomness import number
@@ -55,7 +62,7 @@ def attacked(model: DatabaseModel, evidence: Evidence, listen: Listener = silent
     groups = _groups(model, evidence.split)
     began = time.monotonic()
     listen(StageStarted("attack", len(groups), "tables of units"))
-    found: list[AttackedUnits] = []
+    found: list[Attempt] = []
     try:
         for unit, paths in groups.items():
             found.append(_attacked(model, evidence, unit, paths))
@@ -63,7 +70,7 @@ def attacked(model: DatabaseModel, evidence: Evidence, listen: Listener = silent
     except (Unmeetable, WrongRequest):
         return Attacked(why="no rows can be drawn, since a constraint cannot be met")
     listen(StageFinished("attack", len(found), time.monotonic() - began))
-    return Attacked(tuple(found), "" if found else "no table is split by units")
+    return Attacked(judged(found), "" if found else "no table is split by units")
 
 
 def _groups(model: DatabaseModel, split: Split) -> Mapping[TableName, Paths]:
@@ -80,16 +87,13 @@ def _groups(model: DatabaseModel, split: Split) -> Mapping[TableName, Paths]:
     return {unit: found[unit] for unit in sorted(found)}
 
 
-def _attacked(
-    model: DatabaseModel, evidence: Evidence, unit: TableName, paths: Paths
-) -> AttackedUnits:
+def _attacked(model: DatabaseModel, evidence: Evidence, unit: TableName, paths: Paths) -> Attempt:
     """Draws only where enough units are held out for a verdict."""
     learned = _learned(evidence, unit, paths)
     held_out = _held_out(model, evidence, unit, paths)
     fewest = min(learned.size, held_out.size)
     if fewest < evidence.limits.fewest:
-        counts = (learned.size, held_out.size, 0)
-        return AttackedUnits(str(unit), Verdict.INCONCLUSIVE, *counts)
+        return Attempt(str(unit), (learned.size, held_out.size, 0))
     columns = {name: _telling(model.tables[name]) for name in paths}
     rows = evidence.drawn or _drawn(model, evidence.seed, unit, paths)
     drawn = by_keys(unit, paths, rows)

@@ -55,7 +55,8 @@ class Figure:
         view: what it looked at, where it chose the best of several.
         value: what it achieved.
         limits: the lowest and highest value that the limits allow.
-        chance: the lowest and highest value of all but one in a thousand random labellings.
+        chance: the lowest and highest value by chance: in all but one in a hundred random
+            labellings, no figure of the model lies outside its own.
         passed: whether the value lies within either.
     """
 

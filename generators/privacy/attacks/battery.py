@@ -1,7 +1,8 @@
-"""Attacks the privacy units of one table, and says whether any attack succeeds."""
+"""Attacks the privacy units of tables, and says of all attacks together whether any succeeds."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +17,9 @@ from generators.privacy.attacks.chance import (
     advantage,
     area,
     best_outcome,
+    by_chance,
     found_at_one_percent,
+    labellings,
     outcome,
 )
 from generators.privacy.attacks.copies import copied, nearer
@@ -60,12 +63,67 @@ class Sides:
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """One attack.
+
+    Attributes:
+        attack: its name.
+        place: the table whose rows it looked at; that of the units where it looked at entities.
+        limits: the lowest and highest value that are allowed.
+        view: what it looked at, where it chose the best of several.
+    """
+
+    attack: str
+    place: str
+    outcome: Outcome
+    limits: tuple[float, float]
+    view: str = ""
+
+    def figure(self, chance: tuple[float, float]) -> Figure:
+        """What it achieved, where chance achieves so much."""
+        ends = (min(self.limits[0], chance[0]), max(self.limits[1], chance[1]))
+        value = self.outcome.value
+        passed = ends[0] - _TINY <= value <= ends[1] + _TINY
+        return Figure(self.attack, self.place, self.view, value, self.limits, chance, passed)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """All attacks on the units of one table.
+
+    Attributes:
+        unit: the table whose rows are the units.
+        sizes: units learned, held out and drawn that were looked at.
+        trials: none where too few units were held out.
+        unseen: tables whose rows were too many, or say nothing.
+    """
+
+    unit: str
+    sizes: tuple[int, int, int]
+    trials: tuple[Trial, ...] = ()
+    unseen: tuple[str, ...] = ()
+
+    def judged(self, chances: Sequence[tuple[float, float]]) -> AttackedUnits:
+        """The figures and the verdict, where chance achieves so much in each trial."""
+        figures = tuple(t.figure(c) for t, c in zip(self.trials, chances, strict=True))
+        verdict = Verdict.PASSED if all(f.passed for f in figures) else Verdict.FAILED
+        if not figures:
+            verdict = Verdict.INCONCLUSIVE
+        return AttackedUnits(self.unit, verdict, *self.sizes, figures, self.unseen)
+
+
+@dataclass(frozen=True, slots=True)
 class _Case:
-    """Real entities of both kinds, told by `members`, beside synthetic ones."""
+    """Real entities of both kinds, told by `members`, beside synthetic ones.
+
+    Attributes:
+        labels: the members, and others by lot, which all attacks share.
+    """
 
     sides: Sides
     real: Population
     members: Bools
+    labels: Bools
     axes: Mapping[TableName, Sequence[Axis]]
     limits: Limits
     rng: np.random.Generator
@@ -74,28 +132,23 @@ class _Case:
     def drawn(self) -> Population:
         return self.sides.drawn
 
-    def figure(
-        self, what: tuple[str, str], found: Outcome, limits: tuple[float, float], view: str = ""
-    ) -> Figure:
-        """What an attack achieved; `what` is its name and its place."""
-        ends = (min(limits[0], found.chance[0]), max(limits[1], found.chance[1]))
-        passed = ends[0] - _TINY <= found.value <= ends[1] + _TINY
-        return Figure(*what, view, found.value, limits, found.chance, passed)
 
-
-def attack(sides: Sides, limits: Limits, rng: np.random.Generator) -> AttackedUnits:
-    """Runs the battery; without a verdict where fewer than `limits.fewest` units are held out."""
-    counts = (sides.learned.size, sides.held_out.size, sides.drawn.size)
-    size = min(sides.learned.size, sides.held_out.size, _MOST_REAL)
+def attack(sides: Sides, limits: Limits, rng: np.random.Generator) -> Attempt:
+    """Runs the battery; without a trial where fewer than `limits.fewest` units are held out."""
+    sizes = (sides.learned.size, sides.held_out.size, sides.drawn.size)
+    size = min(*sizes[:2], _MOST_REAL)
     if size < limits.fewest or sides.drawn.size < limits.fewest:
-        return AttackedUnits(str(sides.unit), Verdict.INCONCLUSIVE, *counts)
+        return Attempt(str(sides.unit), sizes)
     case = _case(sides, size, limits, rng)
-    figures = tuple(_figures(case))
-    verdict = Verdict.PASSED if all(f.passed for f in figures) else Verdict.FAILED
-    if not figures:
-        verdict = Verdict.INCONCLUSIVE
     unseen = tuple(sorted(str(n) for n in sides.drawn.tables if n not in case.axes))
-    return AttackedUnits(str(sides.unit), verdict, size, size, sides.drawn.size, figures, unseen)
+    trials = tuple(_trials(case))
+    return Attempt(str(sides.unit), (size, size, sides.drawn.size), trials, unseen)
+
+
+def judged(attempts: Sequence[Attempt]) -> tuple[AttackedUnits, ...]:
+    """What all attacks on a model achieved, beside what chance lets all of them achieve."""
+    chances = iter(by_chance([trial.outcome for one in attempts for trial in one.trials]))
+    return tuple(one.judged(list(islice(chances, len(one.trials)))) for one in attempts)
 
 
 def _case(sides: Sides, size: int, limits: Limits, rng: np.random.Generator) -> _Case:
@@ -103,14 +156,9 @@ def _case(sides: Sides, size: int, limits: Limits, rng: np.random.Generator) -> 
         side.of(np.sort(rng.choice(side.size, size, replace=False)))
         for side in (sides.learned, sides.held_out)
     ]
-    return _Case(
-        sides,
-        together(*some),
-        np.repeat([True, False], size),
-        _axes(sides),
-        limits,
-        rng,
-    )
+    members = np.repeat([True, False], size)
+    labels = labellings(members, rng)
+    return _Case(sides, together(*some), members, labels, _axes(sides), limits, rng)
 
 
 def _axes(sides: Sides) -> Mapping[TableName, Sequence[Axis]]:
@@ -121,7 +169,7 @@ def _axes(sides: Sides) -> Mapping[TableName, Sequence[Axis]]:
     return {n: some for n, some in found.items() if some or n == sides.unit}
 
 
-def _figures(case: _Case) -> Iterator[Figure]:
+def _trials(case: _Case) -> Iterator[Trial]:
     drawing = portrait(case.sides.unit, case.drawn, case.axes)
     real, drawn = drawing.of(case.real), drawing.of(case.drawn)
     if not real.shape[1]:
@@ -150,30 +198,30 @@ def _views(case: _Case, real: Points, drawn: Points) -> Iterator[tuple[str, Floa
         yield "likelihood", found[order]
 
 
-def _membership(case: _Case, views: Mapping[str, Floats], real: Points) -> Iterator[Figure]:
+def _membership(case: _Case, views: Mapping[str, Floats], real: Points) -> Iterator[Trial]:
     names, scores = list(views), np.stack(list(views.values()))
     own, far = str(case.sides.unit), outlying(real)
     auc, tpr = (0.0, case.limits.auc), (0.0, case.limits.tpr)
-    found = best_outcome(area, scores, case.members, case.rng)
-    yield case.figure(("membership", own), found, auc, names[found.best])
-    found = best_outcome(found_at_one_percent, scores, case.members, case.rng)
-    yield case.figure(("membership, 1 % false positives", own), found, tpr, names[found.best])
+    found = best_outcome(area, scores, case.labels)
+    yield Trial("membership", own, found, auc, names[found.best])
+    found = best_outcome(found_at_one_percent, scores, case.labels)
+    yield Trial("membership, 1 % false positives", own, found, tpr, names[found.best])
     if case.members[far].any() and not case.members[far].all():
-        found = best_outcome(area, scores[:, far], case.members[far], case.rng)
-        yield case.figure(("membership of outliers", own), found, auc, names[found.best])
+        found = best_outcome(area, scores[:, far], case.labels[:, far])
+        yield Trial("membership of outliers", own, found, auc, names[found.best])
 
 
-def _nearness(case: _Case, name: TableName) -> Iterator[Figure]:
+def _nearness(case: _Case, name: TableName) -> Iterator[Trial]:
     """Rows of one table; of both kinds the same number."""
     kept = _even(case, name)
     rows, owners = case.real.tables[name].take(pa.array(kept)), case.real.entities[name][kept]
     drawn = _some(case, name)
     if not len(rows) or not len(drawn):
         return
-    found = outcome(nearer(case.axes[name], rows, owners, drawn), case.members, case.rng)
-    yield case.figure(("dcr_share", str(name)), found, case.limits.dcr_share)
-    found = outcome(copied(rows, owners, drawn), case.members, case.rng)
-    yield case.figure(("copies", str(name)), found, (-1.0, case.limits.advantage))
+    found = outcome(nearer(case.axes[name], rows, owners, drawn), case.labels)
+    yield Trial("dcr_share", str(name), found, case.limits.dcr_share)
+    found = outcome(copied(rows, owners, drawn), case.labels)
+    yield Trial("copies", str(name), found, (-1.0, case.limits.advantage))
 
 
 def _even(case: _Case, name: TableName) -> Ints:
@@ -193,18 +241,18 @@ def _some(case: _Case, name: TableName) -> pa.Table:
     return rows.take(pa.array(case.rng.permutation(len(rows))[:_MOST_ROWS]))
 
 
-def _guesses(case: _Case, name: TableName) -> Iterator[Figure]:
+def _guesses(case: _Case, name: TableName) -> Iterator[Trial]:
     """One row of each entity; a guess may succeed by chance with either kind."""
     some = case.axes[name]
     chosen = first_rows(case.real.entities[name], 1)
     rows, owners = case.real.tables[name].take(pa.array(chosen)), case.real.entities[name][chosen]
-    members = case.members[owners]
+    labels, members = case.labels[:, owners], case.members[owners]
     drawn = _some(case, name)
     if len(some) < 2 or not len(drawn) or not 0 < members.sum() < len(members):
         return
     limits, place = (-1.0, case.limits.advantage), str(name)
-    found = outcome(alone(some, rows, drawn, case.rng), members, case.rng)
-    yield case.figure(("singling out", place), found, limits)
+    found = outcome(alone(some, rows, drawn, case.rng), labels)
+    yield Trial("singling out", place, found, limits)
     for attack_name, success in (("linkability", linked), ("attribute inference", inferred)):
-        found = outcome(advantage(success(some, rows, drawn, case.rng)), members, case.rng)
-        yield case.figure((attack_name, place), found, limits)
+        found = outcome(advantage(success(some, rows, drawn, case.rng)), labels)
+        yield Trial(attack_name, place, found, limits)

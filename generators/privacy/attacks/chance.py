@@ -1,10 +1,15 @@
-"""How well an attack does, and how well it would do if membership were drawn by lot.
+"""How well attacks do, and how well all of them do together if membership is drawn by lot.
 
 Entities learned from and entities held out come from one population, so that under the hypothesis
-that the model holds nothing of anybody their labels can be exchanged: a permutation test.
+that the model holds nothing of anybody their labels can be exchanged: a permutation test. A model
+meets dozens of attacks, of which some would succeed by chance, were each held against its own lots.
+All of them see the same lots, and what counts is how far the farthest of them lies from what is
+usual: the single-step maxT procedure of Westfall and Young (1993, section 2.3), which keeps the
+chance that any attack succeeds falsely below `_LEVEL`, however the attacks depend on each other.
+Each is measured in units of its own tails first, so that all are judged as strictly (Beran 1988).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,50 +19,77 @@ Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_LOTS = 1_000
-_TAIL = 0.001
+LOTS = 1_000
+"""Labellings: the true one, and others by lot."""
+_LEVEL = 0.01
+_TAIL = 0.01
 _AT_ONCE = 100
 _FALSE_POSITIVES = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A statistic, and the ends of all but one in a thousand of its values by lot.
+    """A statistic of every labelling, that of the true one first.
 
     Attributes:
-        best: the number of the view that gave it, where it is the best of several.
+        best: the number of the view that gave the first, where it is the best of several.
     """
 
-    value: float
-    chance: tuple[float, float]
+    values: Floats
     best: int = 0
+
+    @property
+    def value(self) -> float:
+        """That of the true labels."""
+        return float(self.values[0])
 
 
 Statistic = Callable[[Bools], Floats]
 """Of labellings, of shape (labellings, entities), a value each; True stands for learned."""
 
 
-def outcome(statistic: Statistic, members: Bools, rng: np.random.Generator) -> Outcome:
+def labellings(members: Bools, rng: np.random.Generator) -> Bools:
+    """The true labels and `LOTS` - 1 others, of shape (`LOTS`, entities)."""
+    return np.stack([members, *(rng.permutation(members) for _ in range(LOTS - 1))])
+
+
+def outcome(statistic: Statistic, labels: Bools) -> Outcome:
     """A statistic of the true labels, beside those of labels drawn by lot."""
-    by_lot = [
-        statistic(np.stack([rng.permutation(members) for _ in range(_AT_ONCE)]))
-        for _ in range(_LOTS // _AT_ONCE)
-    ]
-    low, high = np.quantile(np.concatenate(by_lot), [_TAIL, 1 - _TAIL])
-    return Outcome(float(statistic(members[None])[0]), (float(low), float(high)))
+    parts = range(0, len(labels), _AT_ONCE)
+    return Outcome(np.concatenate([statistic(labels[at : at + _AT_ONCE]) for at in parts]))
 
 
-def best_outcome(
-    statistic: Callable[[Floats], Statistic],
-    views: Floats,
-    members: Bools,
-    rng: np.random.Generator,
-) -> Outcome:
+def best_outcome(statistic: Callable[[Floats], Statistic], views: Floats, labels: Bools) -> Outcome:
     """The best of several views, of shape (views, entities), beside the best ones by lot."""
     each = [statistic(view) for view in views]
-    values = [float(one(members[None])[0]) for one in each]
-    found = outcome(lambda labels: np.max([one(labels) for one in each], axis=0), members, rng)
-    return Outcome(found.value, found.chance, int(np.argmax(values)))
+    found = outcome(lambda some: np.max([one(some) for one in each], axis=0), labels)
+    values = [float(one(labels[:1])[0]) for one in each]
+    return Outcome(found.values, int(np.argmax(values)))
+
+
+def by_chance(outcomes: Sequence[Outcome]) -> list[tuple[float, float]]:
+    """The ends between which all of these lie together, but for one model in a hundred.
+
+    The true labels are one of the lots: that they rank among the `_LEVEL` farthest has that
+    probability exactly, whatever the statistics are (Phipson and Smyth 2010).
+    """
+    if not outcomes:
+        return []
+    values = np.stack([one.values for one in outcomes])
+    middle = np.median(values, axis=1, keepdims=True)
+    above, below = _tail(values - middle), _tail(middle - values)
+    tails = np.where(values > middle, above, below)
+    apart = np.abs(values - middle)
+    farthest = np.max(np.divide(apart, tails, where=tails > 0, out=np.zeros_like(apart)), axis=0)
+    far = np.sort(farthest)[-1 - int(_LEVEL * len(farthest))]
+    ends = np.hstack([middle - far * below, middle + far * above])
+    return [(float(low), float(high)) for low, high in ends]
+
+
+def _tail(apart: Floats) -> Floats:
+    """Where the farthest hundredth begins, of each row; the farthest of all where that is 0."""
+    begins = np.quantile(apart, 1 - _TAIL, axis=1, keepdims=True, method="lower")
+    return np.asarray(np.where(begins > 0, begins, apart.max(axis=1, keepdims=True)))
 
 
 def area(scores: Floats) -> Statistic:
@@ -67,7 +99,8 @@ def area(scores: Floats) -> Statistic:
     def found(labels: Bools) -> Floats:
         ones = labels.sum(axis=1)
         sums = labels.astype(np.float64) @ ranks - ones * (ones + 1) / 2
-        return np.asarray(sums / (ones * (labels.shape[1] - ones)))
+        pairs = ones * (labels.shape[1] - ones)
+        return np.where(pairs > 0, sums / np.maximum(1, pairs), 0.5)
 
     return found
 
@@ -97,7 +130,8 @@ def advantage(success: Floats) -> Statistic:
         ones = labels.sum(axis=1)
         with_members = labels.astype(np.float64) @ success
         rest = success.sum() - with_members
-        return np.asarray(with_members / ones - rest / (labels.shape[1] - ones))
+        others = np.maximum(1, labels.shape[1] - ones)
+        return np.asarray(with_members / np.maximum(1, ones) - rest / others)
 
     return found
 
