@@ -91,7 +91,8 @@ class Constant(Plain):
         first, second = (scene.values(t) for t in rule.terms)
         told = _meets(_condition(rule, scene), first)
         same = _meets(_value(rule, 1, scene), second)
-        return np.asarray(told & ~same | (same & ~told & (_arrow(rule) == "iff")))
+        known = filled(first) | (_start(rule) != "")
+        return np.asarray(told & ~same | (same & ~told & known & (_arrow(rule) == "iff")))
 
     @classmethod
     def realise(cls, rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:  # noqa: ARG003

@@ -97,7 +97,7 @@ class Presence(Plain):
         datatype = scene.table.column(rule.terms[1].column).datatype
         named = _among(other, from_text(pa.array(rule.constants, pa.string()), datatype))
         wrong = {"-> null": named & full, "-> filled": named & ~full}
-        return np.asarray(wrong.get(rule.form, full == named))
+        return np.asarray(wrong.get(rule.form, (full == named) & filled(other)))
 
     @classmethod
     def realise(cls, rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:  # noqa: ARG003

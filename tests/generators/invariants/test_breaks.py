@@ -12,14 +12,17 @@ CREATE TABLE orders (
     id int PRIMARY KEY, status text NOT NULL, placed date NOT NULL, sent date, year int NOT NULL,
     net numeric(9,2) NOT NULL, tax numeric(9,2) NOT NULL, total numeric(9,2) NOT NULL,
     town text NOT NULL, land text NOT NULL, bonus int NOT NULL, code int, same int,
-    asked int NOT NULL, found int NOT NULL, lost int NOT NULL,
+    asked int NOT NULL, found int NOT NULL, lost int NOT NULL, mark text, rank int NOT NULL,
+    cause int,
     held daterange NOT NULL
 );
 INSERT INTO orders
 SELECT n, s, d, CASE WHEN s = 'sent' THEN d + e END, extract(year FROM d), p, t, p + t,
     'T' || q, 'L' || q % 7, CASE WHEN s = 'sent' THEN abs(hashtext('o' || n)) % 90 ELSE 5 END,
     CASE WHEN n % 4 > 0 THEN q * 31 END, CASE WHEN n % 4 > 0 THEN q * 31 END,
-    a, f, abs(hashtext('i' || n)) % (a - f + 1), daterange(d, d + 1 + e)
+    a, f, abs(hashtext('i' || n)) % (a - f + 1), CASE WHEN n % 5 > 0 THEN s END,
+    CASE WHEN s = 'lost' THEN 99 ELSE abs(hashtext('r' || n)) % 50 END,
+    CASE WHEN n % 10 = 0 OR (n % 5 > 0 AND s = 'lost') THEN n % 70 END, daterange(d, d + 1 + e)
 FROM generate_series(1, 2000) AS n, LATERAL (SELECT
     (ARRAY['new', 'sent', 'lost'])[1 + abs(hashtext('s' || n)) % 3] AS s,
     date '2020-01-01' + abs(hashtext('d' || n)) % 900 AS d, abs(hashtext('e' || n)) % 40 AS e,
