@@ -91,6 +91,7 @@ def _realised(job: Job, scene: DrawnScene, step: Step, *, tight: bool) -> pa.Arr
         partial(pool, job),
         partial(_keys, job),
         tight,
+        job.table.name in job.setting.plan.whole,
     )
     with np.errstate(all="ignore"):  # what is no number keeps no rule
         found = step.found.kind.realise(step.found.rule, step.found.known, drawing)

@@ -144,6 +144,7 @@ class Drawing:
             same in every shard.
         tight: whether rules were applied once already, so that what is still wrong is to be moved
             no further than it must.
+        whole: whether these are all rows of their table, and not those of one of several shards.
     """
 
     scene: Scene
@@ -154,6 +155,7 @@ class Drawing:
     pool: "Pool"
     keys: "Keys"
     tight: bool = False
+    whole: bool = False
 
 
 class Redraw(Protocol):

@@ -113,7 +113,7 @@ class Dependency:
 
         Where k units share none of its entries, what is determined was invented, or is of few:
         rows then take after the first one of the shard that equals them, so that they stay as
-        likely as they were drawn.
+        likely as they were drawn. So do rows of no entry where there is no other shard.
         """
         *given, last = (_Part(drawing, t) for t in rule.terms)
         if not len(state["held"]) and not len(state.get("steps", _NONE)):
@@ -123,10 +123,12 @@ class Dependency:
         known = np.all([part.known for part in given], axis=0)
         first = len(held) + len(steps)
         places = first + len(pool) + np.arange(len(drawn))
-        if len(pool):
+        if drawing.whole:
+            places = first + len(pool) + _first_alike([part.values for part in given])
+        elif len(pool):
             chosen = _hashed(given, number(drawing.seed, rule.table, cls.words(rule)))
             places = np.where(known, first + (chosen % np.uint64(len(pool))).astype(int), places)
-        if len(steps):
+        if len(steps) and not drawing.whole:
             near = len(held) + given[0].nearest(state["anchors"])
             places = np.where(known, near, places)
         entry = _entries(given, state)

@@ -99,6 +99,23 @@ def test_values_never_seen_before_lead_to_the_same_in_every_shard(
     assert len(drawn[0].unique()) > 20
 
 
+def test_values_never_seen_before_lead_where_the_first_of_them_was_drawn_to_lead(
+    laboratory: Callable[[str], Any],
+) -> None:
+    place = laboratory(SHOP)
+    rule = place.found("dependency", "orders")["postcode -> city"]
+    state = {n: r.value for n, r in Dependency.fit(rule, place.view("orders")).items()}
+    fresh = pa.array([f"Q{n % 1000}" for n in range(4000)])
+    view = place.with_values("orders", "postcode", fresh).view("orders")
+    drawn = view.values(Term("city"))
+    rng, pool = np.random.default_rng(0), drawn[:500]
+    drawing = Drawing(
+        view, "city", rng, 5, lambda *_: pool, lambda _: pool, lambda *_: pool, whole=True
+    )
+    made = Dependency.realise(rule, state, drawing)
+    assert made.equals(pa.concat_arrays([drawn[:1000]] * 4))
+
+
 def test_no_row_is_no_trouble(laboratory: Callable[[str], Any]) -> None:
     place = laboratory(SHOP)
     empty = place.emptied("orders")
