@@ -26,6 +26,8 @@ _PATIENCE = 200_000
 _CANDIDATES = 8
 _SPREAD = 0.1
 """Share of rows in which lending may set or remove nulls of a column."""
+_GAPS = 2.0
+"""How much more a column counts that is null in both rows or in neither."""
 _DOUBT = 2.0
 """Columns in common that chance may outweigh, so that each round tries other rows."""
 _ALONG = frozenset(
@@ -84,7 +86,7 @@ class _Circle:
 
     def settled(self, values: Values, fixed: Ints, rng: np.random.Generator) -> Values:
         """The values once nothing more can be lent; rows that are fixed stay."""
-        verdict, left = self._verdict(values), list[int]()
+        verdict, left, drawn = self._verdict(values), list[int](), values
         for attempt in range(max(_ROUNDS, min(_MOST_ROUNDS, _PATIENCE // verdict.shape[1]))):
             broken = verdict.any(axis=0)
             bad, good = np.setdiff1d(np.flatnonzero(broken), fixed), np.flatnonzero(~broken)
@@ -95,7 +97,8 @@ class _Circle:
             donors = self._donors(values, bad, good, rng)
             trial = self._trial(values, verdict, bad, donors, wide=attempt % 2 == 1)
             fewer = self._verdict(trial).sum(axis=0) < verdict.sum(axis=0)
-            values, verdict = self._taken(values, verdict, trial, bad[fewer[bad]])
+            rows = sparing(drawn, values, trial, bad[fewer[bad]])
+            values, verdict = self._taken(values, verdict, trial, rows)
         return values
 
     def _taken(
@@ -149,19 +152,46 @@ class _Circle:
     def _donors(self, values: Values, bad: Ints, good: Ints, rng: np.random.Generator) -> Ints:
         """A good row for each bad one, of several by chance the one that has most in common.
 
-        All of them are equal in one column where there are such rows.
+        All of them are equal in one column, or in where they have nulls, where there are such rows.
         """
         spoken = frozenset[str]().union(*(_columns(self.job, r) for r in self.rules))
         codes = {c: groups([values[c]]) for c in sorted(spoken)}
+        gaps = np.array([c < 0 for c in codes.values()])
+        pattern = np.unique(gaps, axis=1, return_inverse=True)[1]
         firm = sorted(spoken - self.columns)
         best, most = rng.choice(good, len(bad)), np.full(len(bad), -1.0)
-        for _ in range(_CANDIDATES):
-            found = _alike(codes[rng.choice(firm or [*codes])], bad, good, rng)
+        for place in range(_CANDIDATES):
+            near = pattern if place % 2 else codes[rng.choice(firm or [*codes])]
+            found = _alike(near, bad, good, rng)
             common = np.sum([c[found] == c[bad] for c in codes.values()], axis=0)
+            common = common + _GAPS * (gaps[:, found] == gaps[:, bad]).sum(axis=0)
             common = common + rng.random(len(bad)) * _DOUBT
             best = np.where(common > most, found, best)
             most = np.maximum(common, most)
         return best
+
+
+def sparing(drawn: Values, values: Values, trial: Values, rows: Ints) -> Ints:
+    """Those rows of a trial with which columns stay about as often null as they were drawn.
+
+    Where only rows without a value keep rules of it, lending would spread these until hardly a row
+    has one: the other rows wait for others to lend.
+    """
+    room = int(_SPREAD * len(next(iter(drawn.values()))))
+    for column, fresh in trial.items():
+        if fresh is values[column]:
+            continue
+        now, then = (_nulls(v)[rows].astype(np.int64) for v in (values[column], fresh))
+        moved = values[column].null_count - drawn[column].null_count + int((then - now).sum())
+        way = np.sign(moved)
+        over = abs(moved) - room
+        if over > 0:
+            rows = np.delete(rows, np.flatnonzero((then - now) == way)[-over:])
+    return rows
+
+
+def _nulls(values: pa.Array) -> Bools:
+    return np.asarray(values.is_null().to_numpy(zero_copy_only=False))
 
 
 def _alike(codes: Ints, bad: Ints, good: Ints, rng: np.random.Generator) -> Ints:
