@@ -59,10 +59,11 @@ def _held(
             scene = DrawnScene(job, found, below)
             if not scene.shows(step) or _is_idle(job, step, found):
                 continue
-            before = found[step.target[1]]
-            found[step.target[1]] = _realised(job, scene, step, tight=tight)
-            if found[step.target[1]] is before:
+            before, after = found[step.target[1]], _realised(job, scene, step, tight=tight)
+            if after is before or after.equals(before):
                 job.seen.idle[step.number] = _read(job, step, found)
+            else:
+                found[step.target[1]] = after
     return found
 
 
