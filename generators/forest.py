@@ -1,9 +1,9 @@
 """Trees end to end in flat arrays, and how rows walk them.
 
-numpy walks all rows of a tree at a time; once many codes were drawn, machine code walks row by row,
-three times as fast, which takes a second to load. Both compute whole numbers alone from the same
-numbers, and draw the same. Machine code checks no index: trees are checked when they are planted,
-and codes before they are walked.
+numpy walks all rows of a tree at a time. Where many codes were drawn, or are going to be, machine
+code walks row by row, three times as fast, which takes half a second to load. Both compute whole
+numbers alone from the same numbers, and draw the same. Machine code checks no index: trees are
+checked when they are planted, and codes before they are walked.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,8 +39,15 @@ class _Effort:
         self.codes += codes
         return self.codes > self.worth
 
+    def foresee(self, codes: int) -> None:
+        """Loads machine code now where it will be repaid by so many that are to be drawn."""
+        if codes > self.worth:
+            import generators.walking  # noqa: F401, PLC0415 - half a second that few need to wait
 
-EFFORT = _Effort(8_000_000)
+            self.codes = max(self.codes, self.worth)
+
+
+EFFORT = _Effort(4_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +114,7 @@ class Forest:
             IndexError: a code that is asked for has no bin.
         """
         if EFFORT.repays(len(codes) * len(order)):
-            from generators.walking import drawn  # noqa: PLC0415 - a second that few need to wait
+            from generators.walking import drawn  # noqa: PLC0415 - half a second that few need to wait
 
             trees = self.nodes, self.bins, self.roots, self.depths, _limits(self.sizes)
             leaves = self.starts, self.cumulative, self.guide, (GRAINS, _SHIFT)

@@ -10,6 +10,7 @@ from connectors.ddl import Section
 from connectors.engines import Ledger, Mark, Target
 from connectors.prefetch import ahead
 from connectors.schema import TableName
+from generators.forest import EFFORT
 from generators.model import DatabaseModel
 from provisioner.admission import admit
 from provisioner.events import (
@@ -32,7 +33,7 @@ from provisioner.report import Finding, unmatched
 from provisioner.synthesize import Synthesizer
 from provisioner.workers.crews import Workers, crew_of, is_alone
 from provisioner.workers.rota import Crew, shared_out
-from provisioner.workers.shards import AHEAD, Assignment, at_shard
+from provisioner.workers.shards import AHEAD, Assignment, at_shard, codes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +157,11 @@ def _here(
     listen: Listener,
 ) -> Iterator[int]:
     """Loads shards in this process; the next ones are drawn while one is written."""
-    plan = synthesizer.plan
+    model, plan = synthesizer.model, synthesizer.plan
+    EFFORT.foresee(codes_of(model, plan, marks))
     for mark, batches in ahead(_drawn(synthesizer, marks), AHEAD):
         with at_shard(plan, mark):
-            yield target.write(_told(pace.paced(batches), listen), synthesizer.model.schema, mark)
+            yield target.write(_told(pace.paced(batches), listen), model.schema, mark)
 
 
 def _drawn(synthesizer: Synthesizer, marks: Sequence[Mark]) -> Iterator[tuple[Mark, list[Batch]]]:

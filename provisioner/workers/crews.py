@@ -10,7 +10,7 @@ from provisioner.plan import Plan
 from provisioner.workers.cluster import Cluster
 from provisioner.workers.processes import Processes
 from provisioner.workers.rota import Crew
-from provisioner.workers.shards import Assignment
+from provisioner.workers.shards import Assignment, codes_of
 
 _WORTH_A_START = 500_000
 """Rows that are worth another start: it takes about as long as drawing half as many."""
@@ -78,17 +78,19 @@ def crew_of(
     Raises:
         MissingRay: a cluster is asked for that is not there.
     """
+    size = headcount(workers, assignment.plan, marks)
+    part = _part(workers, assignment, marks, size)
     if workers.ray is None:
-        size = headcount(workers, assignment.plan, marks)
-        with closing(Processes(_at_rate(workers, assignment, size))) as processes:
+        with closing(Processes(part)) as processes:
             processes.prepare(size)
             yield processes, size
         return
-    size = headcount(workers, assignment.plan, marks)
-    with closing(Cluster(_at_rate(workers, assignment, size), workers.ray)) as cluster:
+    with closing(Cluster(part, workers.ray)) as cluster:
         yield cluster, headcount(workers, assignment.plan, marks, cluster.processors)
 
 
-def _at_rate(workers: Workers, assignment: Assignment, size: int) -> Assignment:
-    """The assignment of each of some workers, with its part of the rate."""
-    return assignment if workers.rate is None else replace(assignment, rate=workers.rate / size)
+def _part(workers: Workers, assignment: Assignment, marks: Sequence[Mark], size: int) -> Assignment:
+    """The assignment of each of some workers, with its part of the rate and of what is drawn."""
+    rate = None if workers.rate is None else workers.rate / size
+    codes = codes_of(assignment.model, assignment.plan, marks) // size
+    return replace(assignment, rate=rate, codes=codes)

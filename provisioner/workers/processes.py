@@ -16,6 +16,7 @@ from threading import Lock
 from typing import Any
 
 from connectors.engines import Mark
+from generators.forest import EFFORT
 from provisioner.errors import DeadWorker
 from provisioner.workers.shards import AHEAD, Assignment, Done, Failed, Load, portable, shard_loader
 
@@ -64,7 +65,8 @@ class Processes:
     def _started(self) -> _Worker:
         ours, theirs = self._context.Pipe()
         known = tuple(name for name in sys.modules if name.startswith(_DRIVERS))
-        process = self._context.Process(target=work, args=(theirs, known), daemon=True)
+        codes = self._assignment.codes
+        process = self._context.Process(target=work, args=(theirs, known, codes), daemon=True)
         with _uninterrupted():
             process.start()
         theirs.close()
@@ -140,14 +142,16 @@ def _uninterrupted() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def work(pipe: "Connection[Any, Any]", modules: Iterable[str]) -> None:
+def work(pipe: "Connection[Any, Any]", modules: Iterable[str], codes: int) -> None:
     """What a worker does: it says `Ready`, takes its assignment, then loads shard after shard.
 
-    The modules by which the target was reached elsewhere are loaded meanwhile.
+    The modules by which the target was reached elsewhere are loaded before, and machine code where
+    so many codes repay it.
     """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for name in modules:
         import_module(name)
+    EFFORT.foresee(codes)
     talking = Lock()
 
     def tell(said: object) -> None:

@@ -3,7 +3,7 @@
 import os
 import pickle
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
@@ -12,10 +12,12 @@ from connectors.engines import Mark, open_writer
 from connectors.errors import ConnectorError
 from connectors.schema import TableName
 from generators.errors import GeneratorError
+from generators.forest import EFFORT
 from generators.model import DatabaseModel
 from provisioner.complaints import DEBUG, bug
 from provisioner.errors import BrokenWorker, ProvisionerError
 from provisioner.given import Given
+from provisioner.job import features
 from provisioner.kept import Keys
 from provisioner.pacing import Pace
 from provisioner.plan import Plan
@@ -34,6 +36,7 @@ class Assignment:
         kept: the key values of the tables whose rows stay.
         given: the rows made by hand.
         rate: rows per second that the worker may write; None for as many as it can.
+        codes: about as many as it will draw.
     """
 
     url: str = field(repr=False)
@@ -42,6 +45,7 @@ class Assignment:
     kept: Keys
     given: Mapping[TableName, Given]
     rate: float | None = None
+    codes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ def shard_loader(assignment: Assignment) -> Iterator[Load]:
         ConnectorError: the target does not let the worker in.
     """
     plan = assignment.plan
+    EFFORT.foresee(assignment.codes)
     synthesizer = Synthesizer(assignment.model, plan, assignment.kept, assignment.given)
     drawing, writing, pace = Lock(), Lock(), Pace(assignment.rate)
     with open_writer(assignment.url, plan.fingerprint) as writer:
@@ -89,6 +94,18 @@ def shard_loader(assignment: Assignment) -> Iterator[Load]:
                 return Failed(portable(error))
 
         yield tried
+
+
+def codes_of(model: DatabaseModel, plan: Plan, marks: Iterable[Mark]) -> int:
+    """How many codes are drawn for some shards."""
+    widths = {name: len(features(table)) for name, table in model.tables.items()}
+    return sum(
+        layout.rows[mark.shard] * widths[name]
+        for mark in marks
+        for name, layout in zip(
+            plan.trees[mark.tree].tables, plan.trees[mark.tree].layouts, strict=True
+        )
+    )
 
 
 @contextmanager

@@ -312,3 +312,12 @@ def test_machine_code_draws_what_numpy_draws(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setattr(forest.EFFORT, "worth", worth)
         shown.append(model.sample(nothing(5_000).codes, {}, np.random.default_rng(1)))
     assert np.array_equal(shown[0], shown[1])
+
+
+def test_machine_code_is_there_from_the_first_row_where_many_are_foreseen() -> None:
+    """What repays loading it while rows are drawn repays loading it before."""
+    effort = type(forest.EFFORT)(1_000)
+    effort.foresee(1_000)
+    assert not effort.repays(1)
+    effort.foresee(1_001)
+    assert effort.repays(1)
