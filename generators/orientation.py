@@ -24,6 +24,11 @@ _TELLING = frozenset({"dependency", "equality", "computed", "arithmetic"})
 """Kinds whose steps make their target a function of what they read."""
 _CHOOSE_KEYS = frozenset({"dependency", "equality", "unique"})
 """Kinds that give a foreign key no other values than keys."""
+_HANDED_DOWN = frozenset({"latest"})
+"""Aggregates that a child can take over from its parent, so that the parent waits for none."""
+_COURSES = frozenset({"rising", "falling"})
+_EXTREMES = frozenset({"min", "max", "latest"})
+"""Aggregates that are one child's value: about what was drawn for the parent."""
 _ONE_AT_MOST = ("at most one", "exactly one")
 BELOW = ("<-",)
 """The path of a term that is a column of the rows that the rule's key leads here from."""
@@ -36,6 +41,7 @@ class Step:
     Attributes:
         reads: the others that it looks at.
         before: whether it is a bound that comes before the column is set, and outlasts that.
+        rest: whether it is what a row below has not taken over: rows with none below.
     """
 
     found: Found
@@ -43,11 +49,17 @@ class Step:
     target: Node
     reads: frozenset[Node]
     before: bool = False
+    rest: bool = False
 
     @property
     def part(self) -> Part:
         """What the rule does to its target."""
         return part_of(self.found.rule)
+
+    @property
+    def descends(self) -> bool:
+        """Whether a row below takes over what its parent says of it."""
+        return self.target[0] != self.found.rule.table
 
     @property
     def pushes(self) -> int:
@@ -90,6 +102,11 @@ class Orientation:
         steps = (*self.of(name), *self.late.get(name, ()))
         return frozenset(s.target[1] for s in steps if s.part <= most)
 
+    def totals(self, name: TableName) -> frozenset[str]:
+        """Columns of a table that are totals of its children, or follow from one."""
+        late = self.late.get(name, ())
+        return frozenset(column for _, column in _late(late, _EXTREMES) if late)
+
     def bounds(self, name: TableName) -> frozenset[str]:
         """Columns of a table that are no more than bounded once its children are drawn."""
         late = self.late.get(name, ())
@@ -100,10 +117,24 @@ class Orientation:
 def oriented(model: DatabaseModel, whole: frozenset[TableName] = frozenset()) -> Orientation:
     """The steps that keep a model's rules.
 
+    What rows below cannot take over, since it is known too late, waits for them.
+
     Args:
         model: the rules, and how rows are drawn.
         whole: tables all of whose rows are drawn at once, by a plan; none is known without one.
     """
+    sight = _Sight(model, whole, single_columns(model), _steps_up(model))
+    while True:
+        placed = _all_placed(sight)
+        vain = _in_vain(placed.accepted)
+        if not (waiting := {s.number for s in vain if s.descends}):
+            return _in_order(model, placed, vain)
+        sight = replace(sight, waiting=sight.waiting | waiting)
+
+
+def _all_placed(sight: "_Sight") -> "_Placed":
+    """Every rule with the column that is set to keep it, or why there is none."""
+    model = sight.model
     depths = _depths(model)
     ranked = sorted(
         enumerate(model.invariants),
@@ -115,7 +146,6 @@ def oriented(model: DatabaseModel, whole: frozenset[TableName] = frozenset()) ->
             n[0],
         ),
     )
-    sight = _Sight(model, whole, single_columns(model), _steps_up(model))
     placed = _Placed()
     bounds: dict[TableName, list[tuple[int, Found]]] = {}
     apart: list[tuple[int, Found]] = []
@@ -130,18 +160,29 @@ def oriented(model: DatabaseModel, whole: frozenset[TableName] = frozenset()) ->
         _place_bounds(sight, waiting, placed)
     for number, found in apart:
         _place(sight, found, number, placed)
-    accepted, unkept = list(placed.accepted), placed.unkept
-    late = _late(accepted)
-    vain = [s for s in accepted if _waits_in_vain(s, late)]
+    return placed
+
+
+def _in_order(model: DatabaseModel, placed: "_Placed", vain: list[Step]) -> Orientation:
+    """The steps, each behind those that set what it reads."""
+    accepted, unkept = placed.accepted, placed.unkept
     unkept += [(s.found, "it reads a total of rows that are drawn after its own") for s in vain]
     accepted = [s for s in accepted if s not in vain]
+    late = _late(accepted)
     telling = [s for s in accepted if _is_telling(s) and not _is_above(s)]
     unkept = [(f, why) for f, why in unkept if not _follows(model, f, telling)]
     order = _ranks(accepted)
     accepted.sort(key=lambda s: (order[s.target], not s.before, s.part, s.number))
     soon = [s for s in accepted if s.target not in late]
-    waits = (s for s in accepted if s.target in late)
+    rest = (_rest(s) for s in accepted if s.descends)
+    waits = (*rest, *(s for s in accepted if s.target in late))
     return Orientation(_by_table(soon), _by_table(waits), tuple(unkept))
+
+
+def _rest(step: Step) -> Step:
+    """What is left to a parent whose child takes over: its value where it has no child."""
+    own = step.found.rule.table, step.found.rule.terms[0].column
+    return replace(step, target=own, reads=step.reads - {own} | {step.target}, rest=True)
 
 
 def part_of(rule: Invariant) -> Part:
@@ -234,12 +275,14 @@ class _Sight:
         whole: the tables that are drawn at once.
         single: the columns whose values differ by how references are drawn.
         above: the tables that keys of each table lead to.
+        waiting: rules, by number, that rows below cannot take over.
     """
 
     model: DatabaseModel
     whole: frozenset[TableName]
     single: frozenset[Node]
     above: Mapping[TableName, frozenset[TableName]]
+    waiting: frozenset[int] = frozenset()
 
 
 def _place_bounds(sight: _Sight, waiting: list[tuple[int, Found]], placed: _Placed) -> None:
@@ -269,8 +312,8 @@ def _possible(sight: _Sight, found: Found, number: int, placed: _Placed) -> tupl
         return [], far
     nodes, steps = frozenset(_nodes(model, rule)), list[Step]()
     why = "none of its columns may be set: they are keys, or other rows lean on them"
-    for column in _best_first(model, found):
-        target = rule.table, column
+    for target in _best_first(sight, found, number):
+        column = target[1]
         step = Step(found, number, target, nodes - {target})
         others = placed.of(target)
         if len(others) == 1 and _outlasts(step, others[0], placed):
@@ -289,11 +332,16 @@ def _possible(sight: _Sight, found: Found, number: int, placed: _Placed) -> tupl
 def _outlasts(step: Step, sets: Step, placed: _Placed) -> bool:
     """Whether an order goes on to hold once a column is set as a step says.
 
+    What the last row of a course takes over, the others do not go beyond.
+
     Rows that take after the first one like them hold what holds of that row, where all that the
     order speaks of is alike in them. Two columns whose values are sorted in the same way are as
     much apart as before, least beside least.
     """
     rule, other = step.found.rule, sets.found.rule
+    if sets.descends:
+        ordered = (rule.key, rule.columns) == (other.key, tuple(t.column for t in other.terms[1:]))
+        return rule.kind == "running" and rule.form in _COURSES and ordered
     if rule.kind != "order":
         return False
     if other.kind == "dependency" and not any(len(v) for v in sets.found.known.values()):
@@ -307,22 +355,54 @@ def _outlasts(step: Step, sets: Step, placed: _Placed) -> bool:
     )
 
 
-def _best_first(model: DatabaseModel, found: Found) -> list[str]:
+def _best_first(sight: _Sight, found: Found, number: int) -> list[Node]:
     """The targets that may be set; what orders siblings is computed only where nothing else can be.
 
     Bounds keep their order, so that most of them push the same way.
     """
-    rule, table = found.rule, model.tables[found.rule.table]
+    model, rule = sight.model, found.rule
+    settable = _settable(model, rule, rule.table)
+    last = None if found.kind.part is Part.BOUNDS else _clock(model, rule.table)
+    own = sorted((t for t in found.kind.targets(rule) if t in settable), key=lambda t: t == last)
+    below = () if number in sight.waiting else _taking_over(model, rule)
+    return [*below, *((rule.table, column) for column in own)]
+
+
+def _settable(model: DatabaseModel, rule: Invariant, name: TableName) -> set[str]:
+    """The columns of a table that may be set to keep a rule."""
     # Contacts stay inside the space reserved for invented ones: they are drawn again, not set.
-    again = rule.kind == "unique"
-    learned = {f.column.name for f in table.columns if again or f.generator.reserved is None}
+    again, columns = rule.kind == "unique", model.tables[name].columns
+    learned = {f.column.name for f in columns if again or f.generator.reserved is None}
     if rule.kind in _CHOOSE_KEYS:
-        learned |= chosen_keys(model, rule.table)
-    learned -= model.schema.referenced(rule.table)
-    learned -= model.schema.table(rule.table).typed_columns
-    clock = table.history.clock.column if table.history and table.history.clock else None
-    last = None if found.kind.part is Part.BOUNDS else clock
-    return sorted((t for t in found.kind.targets(rule) if t in learned), key=lambda t: t == last)
+        learned |= chosen_keys(model, name)
+    return learned - model.schema.referenced(name) - model.schema.table(name).typed_columns
+
+
+def _clock(model: DatabaseModel, name: TableName) -> str | None:
+    """The column that says when rows of a table follow each other."""
+    history = model.tables[name].history
+    return history.clock.column if history and history.clock else None
+
+
+def _taking_over(model: DatabaseModel, rule: Invariant) -> Iterator[Node]:
+    """The column of the rows below that may take over what their owner says of one of them."""
+    if rule.kind != "aggregate" or rule.form not in _HANDED_DOWN or rule.key is None:
+        return
+    name, column = rule.key[0], rule.terms[1].column
+    owner = model.owners.get(name)
+    if owner is None or owner.name != rule.key[1] or column == _clock(model, name):
+        return
+    told = any(_tells(f, name, column) for f in model.invariants)
+    if column in _settable(model, rule, name) and not told:
+        yield name, column
+
+
+def _tells(found: Found, name: TableName, column: str) -> bool:
+    """Whether a rule says what a column is, and not only in which order its values come."""
+    rule = found.rule
+    if rule.table != name or part_of(rule) is not Part.SETS or rule.form in _COURSES:
+        return False
+    return column in found.kind.targets(rule)
 
 
 def chosen_keys(model: DatabaseModel, name: TableName) -> frozenset[str]:
@@ -406,8 +486,7 @@ def _out_of_turn(model: DatabaseModel, rule: Invariant) -> str | None:
     Siblings are numbered one after the other: were all rows in the order of their numbers, all that
     an owner ever does would happen at once.
     """
-    history = model.tables[rule.table].history
-    clock = history.clock.column if history and history.clock else None
+    clock = _clock(model, rule.table)
     if rule.kind != "running" or rule.key is not None or rule.terms[0].column != clock:
         return None
     return f"{clock} says when siblings follow each other"
@@ -453,19 +532,38 @@ def _sources(node: Node, placed: _Placed) -> set[Node]:
     return found
 
 
-def _late(steps: Iterable[Step]) -> frozenset[Node]:
-    """The columns that are set from rows below, and all that follow from those."""
+def _late(steps: Iterable[Step], but: frozenset[str] = frozenset()) -> frozenset[Node]:
+    """The columns that are set from rows below, and all that follow from those.
+
+    What is set from them in some forms is left out.
+    """
     late, taken = set[Node](), list(steps)
     while True:
-        more = {s.target for s in taken if _is_above(s) or s.reads & late} - late
+        more = {s.target for s in taken if _starts(s, but) or s.reads & late} - late
         if not more:
             return frozenset(late)
         late |= more
 
 
+def _starts(step: Step, but: frozenset[str]) -> bool:
+    return _is_above(step) and step.found.rule.form not in but
+
+
 def _is_above(step: Step) -> bool:
     """Whether a step looks at the rows below; a count of them reads no column there."""
-    return step.found.rule.kind == "aggregate"
+    return step.found.rule.kind == "aggregate" and not step.descends
+
+
+def _in_vain(steps: list[Step]) -> list[Step]:
+    """The steps that would wait for what comes after them, but for those that wait for such."""
+    found = list[Step]()
+    while True:
+        left = [s for s in steps if s not in found]
+        late = _late(left)
+        if not (waiting := [s for s in left if _waits_in_vain(s, late)]):
+            return found
+        sure = _late(s for s in left if s not in waiting)
+        found += [s for s in waiting if _waits_in_vain(s, sure)] or waiting
 
 
 def _waits_in_vain(step: Step, late: frozenset[Node]) -> bool:

@@ -211,12 +211,12 @@ def _judged(job: Job, values: Values, *, late: bool) -> Iterator[Found]:
     unkept = [f for f, _ in orientation.unkept if f.rule.table == name]
     if not unkept and len(masked) == len(set(masked)):
         return
-    waiting = {s.target[1] for s in orientation.late.get(name, ())}
+    totals = frozenset() if late else orientation.totals(name)
     every = (*(s.found for s in steps), *unkept)
     for found in (f for f in every if f.rule.kind not in _ALONG and not f.rule.relaxed):
         columns = _columns(job, found)
         there = columns <= values.keys() and all(_is_known(job, found, t) for t in found.rule.terms)
-        if there and (late or not columns & waiting):
+        if there and not columns & totals:
             yield found
 
 
@@ -242,10 +242,11 @@ def _lendable(job: Job, values: Values, *, late: bool) -> frozenset[str]:
     model, name, orientation = job.setting.model, job.table.name, job.setting.orientation
     learned = {f.column.name for f in job.model.columns if f.generator.reserved is None}
     held = {c for u in job.table.uniques for c in u.columns} | model.schema.referenced(name)
-    own = (f.rule for f in model.invariants if f.rule.kind in _ALONG and f.rule.table == name)
-    along = {column for rule in own for column in rule.columns}
     steps = orientation.late.get(name, ())
-    firm = {s.target[1] for s in steps if not late or s.found.rule.kind == "aggregate"}
+    below = {s.found.rule for s in steps if s.rest}
+    own = (f.rule for f in model.invariants if f.rule.kind in _ALONG and f.rule.table == name)
+    along = {column for rule in own for column in rule.columns if rule not in below}
+    firm = {s.target[1] for s in steps if s.found.rule.kind == "aggregate" and (late or not s.rest)}
     firm |= orientation.read_of(name) if late else set()
     clock = job.model.history.clock if job.model.history else None
     timed = set() if clock is None else {clock.column}

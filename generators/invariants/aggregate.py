@@ -20,7 +20,7 @@ from generators.magnitudes import Magnitudes, Scale, magnitudes, scale_of, store
 from generators.nearness import differ, near
 from generators.privacy.support import distinct
 from generators.quantities import names
-from generators.succession import owned, parted
+from generators.succession import Succession, owned, parted, succession
 from generators.tallied import Broods, broods
 
 Bools = npt.NDArray[np.bool_]
@@ -109,7 +109,12 @@ class Aggregate(Together):
 
     @classmethod
     def realise(cls, rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:
-        """See `InvariantKind`; nulls stay where learned rows have some."""
+        """See `InvariantKind`; nulls stay where learned rows have some.
+
+        Of a child's column, the latest child takes over its parent's value.
+        """
+        if drawing.scene.table.name != rule.table:
+            return _taken_over(rule, drawing)
         scene, target = drawing.scene, Term(drawing.target)
         drawn = scene.values(target)
         below = _Below.of(scene, _key(rule, scene.schema))
@@ -126,6 +131,41 @@ class Aggregate(Together):
             known = np.ones(len(empty), np.bool_)
             none = stored(np.zeros(len(empty)), known, scene.table.column(drawing.target).datatype)
         return patched(made, empty, none)
+
+
+def _taken_over(rule: Invariant, drawing: Drawing) -> pa.Array:
+    """The children's values, that of the latest of each brood as its parent has it.
+
+    Where all broods rise or fall, the others go no further than that.
+    """
+    scene, (value, order) = drawing.scene, (Term(term.column) for term in rule.terms[1:])
+    key = _key(rule, scene.schema)
+    wanted = scene.values(Term(rule.terms[0].column, (key.name,)))
+    drawn, times = scene.values(value), _numbers(scene, order)
+    along = succession(scene.owners(key.name), (times.values,), times.known)
+    takes = np.zeros(scene.rows, np.bool_)
+    takes[along.rows[np.append(along.first[1:], True)[: len(along.rows)]]] = True
+    if scale_of(scene.table.column(value.column).datatype) is not None:
+        takes |= _beyond(_numbers(scene, value), wanted, along)
+    return pc.if_else(pc.and_(pa.array(takes), wanted.is_valid()), wanted.cast(drawn.type), drawn)
+
+
+def _numbers(scene: Scene, term: Term) -> Magnitudes:
+    scale = scale_of(scene.table.column(term.column).datatype)
+    if scale is None:
+        raise TypeError(f"{scene.table.name}.{term.column}: no order")
+    return magnitudes(scene.values(term), scale)
+
+
+def _beyond(own: Magnitudes, ends: pa.Array, along: Succession) -> Bools:
+    """Values beyond those that broods end with, where all broods rise, or all fall."""
+    before, after = along.pairs
+    end, values = magnitudes(ends, own.scale).values, own.values
+    if (values[after] >= values[before]).all():
+        return np.asarray(own.known & (values > end) & ends.is_valid().to_numpy(False))
+    if (values[after] <= values[before]).all():
+        return np.asarray(own.known & (values < end) & ends.is_valid().to_numpy(False))
+    return np.zeros(len(values), np.bool_)
 
 
 _FUNCTIONS = {

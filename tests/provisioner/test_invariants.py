@@ -141,6 +141,54 @@ INSERT INTO pages SELECT n * 10 + p, n FROM generate_series(1, 600) AS n,
 """
 
 
+def test_rules_of_one_table_hold_all_at_once_and_its_children_end_with_what_it_says(
+    lasting_database: Callable[[], str], database: str, tmp_path: Path
+) -> None:
+    url = lasting_database()
+    query(url, GOODS)
+    model = learned(url, Learning(units=(TableName("public", "goods"),)), tmp_path)
+    report = filled(model, database, tmp_path)
+    assert "price = latest(prices.price by prices.since) per prices_good_id_fkey" in of(
+        model, "goods"
+    )
+    prices = TableName("public", "prices")
+    below = [s.target for s in oriented(model).of(prices) if s.found.rule.kind == "aggregate"]
+    assert below == [(prices, "price")]
+    assert len(report.invariants) > 25
+    assert not [rule.rule for rule in report.invariants if rule.broken > rule.allowed]
+    [(sized, lined)] = query(database, "SELECT count(size), count(line) FROM goods")
+    [(really, named)] = query(url, "SELECT count(size), count(line) FROM goods")
+    assert abs(sized - really) < 60  # of 600; three deviations of a share of a half are 37
+    assert abs(lined - named) < 60
+
+
+GOODS = """
+CREATE TABLE goods (
+    id int PRIMARY KEY, model int, line text, class text, style text, size text, unit text,
+    stock int NOT NULL, days int NOT NULL, made boolean NOT NULL, price numeric(9,2) NOT NULL
+);
+CREATE TABLE prices (
+    id int PRIMARY KEY, good_id int NOT NULL REFERENCES goods, since date NOT NULL,
+    price numeric(9,2) NOT NULL
+);
+INSERT INTO goods SELECT n, CASE WHEN k > 0 THEN 100 * k + m END,
+    CASE k WHEN 1 THEN 'S' WHEN 2 THEN 'R' WHEN 3 THEN 'M' END,
+    CASE WHEN k > 1 THEN (ARRAY['H', 'L', 'M'])[1 + m % 3] END,
+    CASE WHEN k > 1 THEN (ARRAY['U', 'W'])[1 + m % 2] END,
+    CASE WHEN k > 1 THEN 'Z' || (10 * k + abs(hashtext('z' || n)) % 8) END,
+    CASE WHEN k = 3 THEN 'CM' END,
+    (ARRAY[1000, 4, 500, 100])[k + 1], (ARRAY[0, 0, 1, 4])[k + 1], k > 1,
+    CASE WHEN k > 0 THEN 10 + abs(hashtext('p' || k || m || n % 2)) % 90000 / 100.0 ELSE 0 END
+FROM generate_series(1, 600) AS n, LATERAL (SELECT abs(hashtext('k' || n)) % 10 AS r) AS a,
+    LATERAL (SELECT CASE WHEN r < 4 THEN 0 WHEN r < 5 THEN 1 WHEN r < 8 THEN 2 ELSE 3 END AS k,
+        abs(hashtext('m' || n)) % 24 AS m) AS b;
+INSERT INTO prices SELECT 10 * g.id + s, g.id,
+    date '2020-01-01' + 365 * s + abs(hashtext('d' || g.id)) % 300,
+    CASE WHEN s = 1 + g.id % 3 THEN g.price ELSE round(g.price * (0.7 + s / 20.0), 2) END
+FROM goods AS g, generate_series(1, 1 + g.id % 3) AS s WHERE g.price > 0;
+"""
+
+
 def test_when_siblings_follow_each_other_comes_before_the_order_of_all_rows(
     few: tuple[str, Report],
 ) -> None:

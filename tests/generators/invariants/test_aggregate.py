@@ -3,9 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from connectors.invariants import Term
+from connectors.invariants import Invariant, Term
+from generators.invariants import Drawing
+from generators.invariants.aggregate import Aggregate
 
 ORDERS = """
 CREATE TABLE orders (
@@ -83,3 +87,58 @@ def test_children_without_rows_leave_what_means_none(laboratory: Callable[[str],
     made = {w: orphaned.remade(rule, rule.columns[0]) for w, rule in rules.items()}
     assert set(made[f"lines = count(lines) per {KEY}"].to_pylist()) == {0}
     assert made[f"state = latest(lines.state by lines.said) per {KEY}"].null_count == 600
+
+
+PRICES = """
+CREATE TABLE goods (id int PRIMARY KEY, price int NOT NULL);
+CREATE TABLE prices (
+    id int PRIMARY KEY, good_id int NOT NULL REFERENCES goods, since date NOT NULL,
+    price int NOT NULL
+);
+INSERT INTO goods SELECT n, abs(hashtext('p' || n)) % 500 FROM generate_series(1, 400) AS n;
+INSERT INTO prices SELECT 10 * id + s, id, date '2020-01-01' + 90 * s + id % 60,
+    price - (3 - s) * (id % 9) FROM goods, generate_series(1, 3) AS s;
+"""
+
+
+def test_the_latest_child_takes_over_what_its_parent_says(laboratory: Callable[[str], Any]) -> None:
+    place = laboratory(ORDERS)
+    rule = place.found("aggregate", "orders")[
+        f"state = latest(lines.state by lines.said) per {KEY}"
+    ]
+    before = place.view("lines").values(Term("state"))
+    made = taken_over(place, rule, "lines", "state")
+    assert place.tally(rule).broken == 0
+    changed = pc.sum(pc.not_equal(made, before)).as_py()
+    assert 0 < changed <= place.tally(rule).spoken
+
+
+def test_a_course_that_rises_still_does_once_its_end_is_taken_over(
+    laboratory: Callable[[str], Any],
+) -> None:
+    place = laboratory(PRICES)
+    [rule] = place.found("aggregate", "goods").values()
+    courses = place.found("running", "prices")
+    course = courses["price >= previous price by since per prices_good_id_fkey"]
+    assert (rule.form, course.form) == ("latest", "rising")
+    taken_over(place, rule, "prices", "price")
+    assert place.tally(rule).broken == place.tally(course).broken == 0
+
+
+def taken_over(place: Any, rule: Invariant, child: str, column: str) -> pa.Array:
+    """What children hold once parents hold each other's values; both are stored."""
+    parent = rule.table.name
+    held = place.view(parent).values(Term(column))
+    filled = np.flatnonzero(held.is_valid().to_numpy(zero_copy_only=False))
+    order = np.arange(len(held))
+    order[filled] = np.roll(filled, 1)
+    mixed = place.with_values(parent, column, held.take(pa.array(order)))
+    view = mixed.view(child)
+    none = pa.nulls(0, pa.string())
+    drawing = Drawing(
+        view, column, np.random.default_rng(0), 1, lambda *_: none, lambda _: none, lambda *_: none
+    )
+    made = Aggregate.realise(rule, {}, drawing)
+    place.store(parent, column, mixed.view(parent).values(Term(column)))
+    place.store(child, column, made)
+    return made
