@@ -32,6 +32,8 @@ _CLEARER = 0.05
 _SAMPLED = 2_000
 _JUDGED = 60_000
 """Rows in which chance is estimated."""
+_JUDGED_GROUPS = 100
+"""Groups that must be left to estimate it in some of them."""
 _MOST_SETS = 5_000
 _COMPUTED = 5_000
 """Combinations of numbers from which what they determine is computed, and not looked up."""
@@ -236,10 +238,9 @@ class _Table:
             return False
         spoken = np.zeros(self.view.rows, np.bool_)
         spoken[found.rows] = True
-        judged = self._judged(found)
         subsets = combinations(given, len(given) - 1)
         share = 1.0 - float(found.agrees.mean())
-        chances = (self._chance(codes[judged], subset, judged, y) for subset in subsets)
+        chances = (self._chance(codes, subset, found.rows, y) for subset in subsets)
         return all(
             share * _RARER <= chance
             and holds(broken, spoken, self.view.units, chance, self.view.support.k)
@@ -253,21 +254,25 @@ class _Table:
         agrees = grouped(codes[some], self.codes[y][some]).agrees
         return len(agrees) > 0 and float(agrees.mean()) < 1 - _TOLERATED / 2
 
-    def _judged(self, found: Grouped) -> Ints:
-        if len(found.rows) <= _JUDGED:
-            return found.rows
-        part = np.uint64(len(found.rows) // _JUDGED + 1)
-        some = mixed(found.group.astype(np.uint64), 2) % part == 0
-        return found.rows[some] if some.any() else found.rows
-
     def _chance(self, codes: Ints, subset: Set, rows: Ints, y: Term) -> float:
         """The share of rows that would disagree were y shuffled where the others are equal."""
-        among = joint([self.codes[t][rows] for t in subset]) if subset else np.zeros(len(rows))
+        among = joint([self.codes[t][rows] for t in subset]) if subset else np.zeros_like(rows)
+        some = _judged(among)
+        among, rows = among[some], rows[some]
+        codes = codes[rows]
         random = np.random.default_rng(len(rows)).random(len(rows))
         values = np.empty(len(rows), np.int64)
         values[np.argsort(among, kind="stable")] = self.codes[y][rows][np.lexsort((random, among))]
         agrees = grouped(codes, values).agrees
         return 1.0 - float(agrees.mean()) if len(agrees) else 0.0
+
+
+def _judged(among: Ints) -> Ints:
+    """Positions of about 60,000 rows, each with all that equal it; of all where those are many."""
+    part = len(among) // _JUDGED + 1
+    if part == 1 or len(np.unique(among)) < part * _JUDGED_GROUPS:
+        return np.arange(len(among))
+    return np.flatnonzero(mixed(among.astype(np.uint64), 2) % np.uint64(part) == 0)
 
 
 def _mixture(codes: Ints) -> float:

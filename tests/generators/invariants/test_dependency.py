@@ -50,6 +50,23 @@ def test_what_determines_another_column_is_found_and_nothing_else(
     assert not place.found("dependency", "regions")
 
 
+def test_few_groups_of_many_rows_tell_what_they_determine(
+    laboratory: Callable[[str], Any],
+) -> None:
+    assert "origin, goal -> kilometres" in laboratory(FLIGHTS).found("dependency", "flights")
+
+
+FLIGHTS = """
+CREATE TABLE flights (
+    id int PRIMARY KEY, origin text NOT NULL, goal text NOT NULL, kilometres int NOT NULL
+);
+INSERT INTO flights
+SELECT n, 'O' || o, 'G' || g, 100 + abs(hashtext(o || '-' || g)) % 900 + (n % 4000 = 0)::int
+FROM generate_series(1, 250000) AS n,
+    LATERAL (SELECT abs(hashtext('o' || n)) % 3 AS o, abs(hashtext('g' || n)) % 60 AS g) AS x;
+"""
+
+
 def test_a_column_that_others_determine_is_drawn_from_them(
     laboratory: Callable[[str], Any],
 ) -> None:
