@@ -1,4 +1,4 @@
-"""How far two values lie apart: as quantiles when learned, and drawn from these."""
+"""How far two values lie apart: as quantiles when learned, drawn from these or brought to them."""
 
 from typing import Any
 
@@ -10,7 +10,13 @@ from generators.privacy.support import Released, Support
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_QUANTILES = np.linspace(0, 1, 33)
+_TAIL = np.array([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02])
+_QUANTILES = np.unique([*np.linspace(0, 1, 33), *_TAIL, *(1 - _TAIL)])
+"""Closer towards the ends, where a few rows lie far from the others."""
+_UNLIKE = 0.05
+"""How far apart, on average, drawn and learned gaps may lie, as a part of how far gaps spread."""
+_NOISE = 2.0
+"""The same of one row; chance decides less by the root of their number."""
 
 
 def learned(support: Support, gaps: Floats | Ints, units: Ints) -> Released[Any]:
@@ -24,3 +30,24 @@ def drawn(quantiles: Floats, rows: int, rng: np.random.Generator) -> Floats:
     if not len(quantiles):
         return np.zeros(rows)
     return np.interp(rng.random(rows), _QUANTILES, quantiles)
+
+
+def quantiles(support: Support, gaps: Floats | Ints, units: Ints) -> Floats:
+    """The quantiles of gaps that may be negative, each of k units; none where too few have some."""
+    return support.quantiles(np.asarray(gaps, np.float64), units, _QUANTILES).value
+
+
+def brought(gaps: Floats, wanted: Floats, rng: np.random.Generator) -> Floats:
+    """Gaps as many as there are with learned quantiles, the smallest still the smallest.
+
+    Those that are like the learned ones already stay; so few tell nothing of their spread.
+    """
+    if not len(wanted) or not len(gaps):
+        return gaps
+    spread = float(np.abs(wanted - wanted[len(wanted) // 2]).mean())
+    apart = float(np.abs(np.quantile(gaps, _QUANTILES) - wanted).mean())
+    if apart <= spread * (_UNLIKE + _NOISE / np.sqrt(len(gaps))):
+        return gaps
+    ranks = np.empty(len(gaps))
+    ranks[np.argsort(gaps, kind="stable")] = np.arange(len(gaps))
+    return np.interp((ranks + rng.random(len(gaps))) / len(gaps), _QUANTILES, wanted)
