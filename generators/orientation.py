@@ -17,6 +17,7 @@ from generators.found import Found
 from generators.invariants import Part, invariant_kinds
 from generators.model import DatabaseModel
 from generators.relations.references import Mode
+from generators.ties import course, leaning, near
 
 Node = tuple[TableName, str]
 _MOST_TELLING = ("equality", "ranges", "computed", "arithmetic", "aggregate", "running")
@@ -123,7 +124,7 @@ def oriented(model: DatabaseModel, whole: frozenset[TableName] = frozenset()) ->
         model: the rules, and how rows are drawn.
         whole: tables all of whose rows are drawn at once, by a plan; none is known without one.
     """
-    sight = _Sight(model, whole, single_columns(model), _steps_up(model))
+    sight = _Sight(model, whole, single_columns(model), _steps_up(model), near(model))
     while True:
         placed = _all_placed(sight)
         vain = _in_vain(placed.accepted)
@@ -242,10 +243,10 @@ def _is_telling(step: Step) -> bool:
     return day or (rule.kind in _TELLING and step.part is Part.SETS)
 
 
-def _rank(rule: Invariant) -> tuple[Part, int]:
-    """Earlier parts first; of what sets a column, what says most of it."""
+def _rank(rule: Invariant) -> tuple[Part, int, bool]:
+    """Earlier parts first; of what sets a column, what says most of it, and of most rows."""
     order = _MOST_TELLING.index(rule.kind) if rule.kind in _MOST_TELLING else len(_MOST_TELLING)
-    return part_of(rule), order
+    return part_of(rule), order, rule.kind == "running" and rule.key is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +276,7 @@ class _Sight:
         whole: the tables that are drawn at once.
         single: the columns whose values differ by how references are drawn.
         above: the tables that keys of each table lead to.
+        near: the other times of a row that each time stays close to.
         waiting: rules, by number, that rows below cannot take over.
     """
 
@@ -282,6 +284,7 @@ class _Sight:
     whole: frozenset[TableName]
     single: frozenset[Node]
     above: Mapping[TableName, frozenset[TableName]]
+    near: Mapping[Node, frozenset[str]]
     waiting: frozenset[int] = frozenset()
 
 
@@ -308,13 +311,15 @@ def _place(sight: _Sight, found: Found, number: int, placed: _Placed) -> None:
 def _possible(sight: _Sight, found: Found, number: int, placed: _Placed) -> tuple[list[Step], str]:
     """The steps that may keep a rule beside those accepted, the best first, or why none may."""
     model, rule = sight.model, found.rule
-    if (far := _out_of_sight(sight, rule) or _out_of_turn(model, rule)) is not None:
+    far = _out_of_sight(sight, rule) or _out_of_turn(model, rule) or _close(sight, rule, placed)
+    if far is not None:
         return [], far
     nodes, steps = frozenset(_nodes(model, rule)), list[Step]()
     why = "none of its columns may be set: they are keys, or other rows lean on them"
     for target in _best_first(sight, found, number):
         column = target[1]
-        step = Step(found, number, target, nodes - {target})
+        told = {n for n in leaning(found) if target not in _sources(n, placed)}
+        step = Step(found, number, target, nodes - {target} | told)
         others = placed.of(target)
         if len(others) == 1 and _outlasts(step, others[0], placed):
             step, others = replace(step, before=True), []
@@ -336,13 +341,13 @@ def _outlasts(step: Step, sets: Step, placed: _Placed) -> bool:
 
     Rows that take after the first one like them hold what holds of that row, where all that the
     order speaks of is alike in them. Two columns whose values are sorted in the same way are as
-    much apart as before, least beside least.
+    much apart as before, least beside least, and no two are further apart than any were.
     """
     rule, other = step.found.rule, sets.found.rule
     if sets.descends:
         ordered = (rule.key, rule.columns) == (other.key, tuple(t.column for t in other.terms[1:]))
         return rule.kind == "running" and rule.form in _COURSES and ordered
-    if rule.kind != "order":
+    if rule.kind not in ("order", "lag"):
         return False
     if other.kind == "dependency" and not any(len(v) for v in sets.found.known.values()):
         given = {(other.table, term.column) for term in other.terms[:-1]}
@@ -350,9 +355,19 @@ def _outlasts(step: Step, sets: Step, placed: _Placed) -> bool:
         return bool(own) and own <= given
     before = (s.found.rule for read in step.reads for s in placed.of(read))
     courses = [rule for rule in before if rule.kind == "running"]
-    return other.kind == "running" and any(
-        (c.form, c.key, c.terms[1:]) == (other.form, other.key, other.terms[1:]) for c in courses
-    )
+    return other.kind == "running" and any(course(c) == course(other) for c in courses)
+
+
+def _close(sight: "_Sight", rule: Invariant, placed: "_Placed") -> str | None:
+    """Why a course would tear two times of a row apart; None where it would not."""
+    if rule.kind != "running":
+        return None
+    mine = rule.terms[0].column
+    for column in sight.near.get((rule.table, mine), frozenset()):
+        for other in (step.found for step in placed.of((rule.table, column))):
+            if other.rule.kind == "running" and course(other.rule) != course(rule):
+                return f"{mine} stays close to {column}, which is set to keep {other.words}"
+    return None
 
 
 def _best_first(sight: _Sight, found: Found, number: int) -> list[Node]:
@@ -481,15 +496,14 @@ def _out_of_sight(sight: _Sight, rule: Invariant) -> str | None:
 
 
 def _out_of_turn(model: DatabaseModel, rule: Invariant) -> str | None:
-    """Why a whole table's course would undo when siblings follow each other; None where not.
+    """Why a whole table's course would undo when things happen to an owner; None where not.
 
     Siblings are numbered one after the other: were all rows in the order of their numbers, all that
-    an owner ever does would happen at once.
+    an owner ever does would happen at once, and long before or after the owner's own days.
     """
-    clock = _clock(model, rule.table)
-    if rule.kind != "running" or rule.key is not None or rule.terms[0].column != clock:
+    if rule.kind != "running" or rule.key is not None or rule.table not in model.owners:
         return None
-    return f"{clock} says when siblings follow each other"
+    return f"rows are numbered by their owners, whose days say what {rule.terms[0]} may be"
 
 
 def _steps_up(model: DatabaseModel) -> Mapping[TableName, frozenset[TableName]]:

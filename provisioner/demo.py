@@ -14,6 +14,7 @@ from connectors.schema import TableName
 from generators.archive import fingerprint, read_archive, write_archive
 from generators.model import DatabaseModel
 from provisioner.airline.build import build_airline
+from provisioner.carrying import Carrying
 from provisioner.events import Listener, StageFinished, StageStarted, Stated, silent
 from provisioner.learn import Learning, learn
 from provisioner.load import load
@@ -22,6 +23,8 @@ from provisioner.sides import PRODUCTION, SYNTHETIC, Compared, Shown, Stage, Tou
 from provisioner.verify import verify
 
 _ROWS_SHOWN = 3
+_PUBLIC = frozenset({TableName("airline", "airlines"), TableName("airline", "airports")})
+"""Codes that anybody may know: these tables travel as they are, as in mode `copy`."""
 _SHOWN = {
     "passengers": (
         "first_name",
@@ -120,7 +123,8 @@ def _build(url: str, outing: Outing, listen: Listener) -> None:
 def _learn(url: str, outing: Outing, listen: Listener) -> DatabaseModel:
     """Learns, writes the file and reads it back: the file is all that the other side gets."""
     with open_source(url) as source:
-        write_archive(learn(source, Learning(seed=outing.seed), listen), outing.model)
+        learning = Learning(seed=outing.seed, carrying=Carrying(_PUBLIC))
+        write_archive(learn(source, learning, listen), outing.model)
     return read_archive(outing.model)
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 from connectors.schema import TableName
 from generators.columns import Codes, Draw
 from generators.contexts import Rows, timely
+from generators.determination import joint
 from generators.distinct import patched
 from generators.encoding import FittedColumn
 from generators.randomness import identities
@@ -35,9 +36,30 @@ def draw_codes(job: Job) -> Turns:
     if history is not None:
         return take_turns(_cast(job, history), rng)
     codes = job.model.generator.sample(job.context.codes, {}, rng)
-    codes = calibrated(job, codes, rng)
+    codes = _in_course(job, calibrated(job, codes, rng))
     none, zeros = np.full(codes.shape, -1), np.zeros(len(codes), np.int64)
     return Turns(job.context.codes, codes, none, none, zeros, zeros - 1)
+
+
+def _in_course(job: Job, codes: Codes) -> Codes:
+    """Whole rows in the order in which a column of theirs runs along their keys.
+
+    Were that column alone sorted, it would have nothing to do with the others any more. Rows drawn
+    given different things stay where these are.
+    """
+    rules = (step.found.rule for step in job.setting.orientation.of(job.table.name))
+    along = next((r for r in rules if r.kind == "running" and r.key is None), None)
+    names = [feature.name for feature in features(job.model)]
+    if along is None or along.terms[0].column not in names:
+        return codes
+    if along.terms[-1].column not in job.model.keys:
+        return codes  # not numbered by what rows are drawn in the order of
+    way = -1 if along.form.endswith("falling") else 1
+    given = joint([*job.context.codes.T, np.zeros(len(codes), np.int64)])
+    ranked = np.lexsort((way * codes[:, names.index(along.terms[0].column)], given))
+    found = np.empty_like(codes)
+    found[np.lexsort((job.indexes, given))] = codes[ranked]
+    return found
 
 
 def draw_codes_again(job: Job, found: Turns, rows: Ints, attempt: int) -> Turns:

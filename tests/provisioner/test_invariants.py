@@ -198,7 +198,65 @@ def test_when_siblings_follow_each_other_comes_before_the_order_of_all_rows(
     days = sum(found) / len(found)
     assert days > 30  # 100 in the source; in the order of their numbers, a day or two
     told = [f.text for f in report.findings if "previous taken" in f.place]
-    assert "taken says when siblings follow each other" in told[0]
+    assert "rows are numbered by their owners, whose days say what taken may be" in told[0]
+
+
+def test_whole_rows_are_in_the_order_of_a_column_that_rises_with_their_keys(
+    lasting_database: Callable[[], str], database: str, tmp_path: Path
+) -> None:
+    url = lasting_database()
+    query(url, RISEN)
+    report = filled(learned(url, Learning(), tmp_path), database, tmp_path)
+    broken = {rule.rule: rule.broken for rule in report.invariants}
+    assert broken["joined >= previous joined by id"] == 0
+    [(found,)] = query(database, "SELECT corr(extract(epoch FROM joined), points) FROM members")
+    assert found < -0.8  # -.95 in the source; 0 if the column alone were sorted
+
+
+RISEN = """
+CREATE TABLE members (
+    id int PRIMARY KEY GENERATED ALWAYS AS IDENTITY, joined timestamp NOT NULL, points int NOT NULL
+);
+INSERT INTO members (joined, points)
+SELECT timestamp '2024-01-01' + n * interval '7 hours 13 seconds',
+    12000 - 3 * n + abs(hashtext('p' || n)) % 3000
+FROM generate_series(1, 3000) AS n;
+"""
+
+
+def test_a_course_does_not_tear_times_of_a_row_apart(
+    lasting_database: Callable[[], str], database: str, tmp_path: Path
+) -> None:
+    url = lasting_database()
+    query(url, TRIPS)
+    model = learned(url, Learning(), tmp_path)
+    report = filled(model, database, tmp_path)
+    reasons = {f.words: why for f, why in oriented(model, frozenset(model.tables)).unkept}
+    assert (
+        "stays close to planned" in reasons["ended >= previous ended by id per trips_bus_id_fkey"]
+    )
+    kept = {rule.rule: rule.broken for rule in report.invariants if rule.broken <= rule.allowed}
+    assert "planned >= previous planned by id" in kept
+    seconds = "SELECT avg(extract(epoch FROM ended - planned))::float FROM trips"
+    [(found,)] = query(database, seconds)
+    [(wanted,)] = query(url, seconds)
+    assert abs(found - wanted) < 0.25 * wanted
+
+
+TRIPS = """
+CREATE TABLE buses (id int PRIMARY KEY, seats int NOT NULL);
+CREATE TABLE trips (
+    id int PRIMARY KEY GENERATED ALWAYS AS IDENTITY, bus_id int REFERENCES buses,
+    planned timestamp NOT NULL, ended timestamp NOT NULL
+);
+INSERT INTO buses SELECT n, 20 + n % 30 FROM generate_series(1, 12) AS n;
+INSERT INTO trips (bus_id, planned, ended)
+SELECT CASE WHEN n % 300 > 0 THEN 1 + n % 12 END,
+    timestamp '2024-01-01' + n * interval '57 minutes',
+    timestamp '2024-01-01' + n * interval '57 minutes'
+        + (20 + abs(hashtext('e' || n)) % 600) * interval '1 minute'
+FROM generate_series(1, 4000) AS n;
+"""
 
 
 def test_rows_that_break_a_rule_are_counted_by_verify_or_it_says_why_not(
