@@ -37,7 +37,7 @@ from itertools import pairwise, permutations
 from connectors.invariants import Invariant, Term, foreign_key, key_named
 from connectors.schema import Schema, TableName
 from generators.invariants import invariant_kinds
-from generators.orientation import BELOW
+from generators.sight import BELOW
 
 Columns = frozenset[str]
 

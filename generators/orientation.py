@@ -10,16 +10,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 
-from connectors.graph import reached
 from connectors.invariants import Invariant, Term, foreign_key, key_named
 from connectors.schema import TableName
 from generators.found import Found
 from generators.invariants import Part, invariant_kinds
 from generators.model import DatabaseModel
 from generators.relations.references import Mode
+from generators.sight import BELOW, Node, Sight, out_of_sight, out_of_turn, steps_up
 from generators.ties import course, leaning, near
 
-Node = tuple[TableName, str]
 _MOST_TELLING = ("equality", "ranges", "computed", "arithmetic", "aggregate", "running")
 _TELLING = frozenset({"dependency", "equality", "computed", "arithmetic"})
 """Kinds whose steps make their target a function of what they read."""
@@ -31,8 +30,6 @@ _COURSES = frozenset({"rising", "falling"})
 _EXTREMES = frozenset({"min", "max", "latest"})
 """Aggregates that are one child's value: about what was drawn for the parent."""
 _ONE_AT_MOST = ("at most one", "exactly one")
-BELOW = ("<-",)
-"""The path of a term that is a column of the rows that the rule's key leads here from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +121,7 @@ def oriented(model: DatabaseModel, whole: frozenset[TableName] = frozenset()) ->
         model: the rules, and how rows are drawn.
         whole: tables all of whose rows are drawn at once, by a plan; none is known without one.
     """
-    sight = _Sight(model, whole, single_columns(model), _steps_up(model), near(model))
+    sight = Sight(model, whole, single_columns(model), steps_up(model), near(model))
     while True:
         placed = _all_placed(sight)
         vain = _in_vain(placed.accepted)
@@ -133,7 +130,7 @@ def oriented(model: DatabaseModel, whole: frozenset[TableName] = frozenset()) ->
         sight = replace(sight, waiting=sight.waiting | waiting)
 
 
-def _all_placed(sight: "_Sight") -> "_Placed":
+def _all_placed(sight: "Sight") -> "_Placed":
     """Every rule with the column that is set to keep it, or why there is none."""
     model = sight.model
     depths = _depths(model)
@@ -267,28 +264,7 @@ class _Placed:
         return self.by_target.get(node, [])
 
 
-@dataclass(frozen=True, slots=True)
-class _Sight:
-    """What is known when steps are placed.
-
-    Attributes:
-        model: the rules, and how rows are drawn.
-        whole: the tables that are drawn at once.
-        single: the columns whose values differ by how references are drawn.
-        above: the tables that keys of each table lead to.
-        near: the other times of a row that each time stays close to.
-        waiting: rules, by number, that rows below cannot take over.
-    """
-
-    model: DatabaseModel
-    whole: frozenset[TableName]
-    single: frozenset[Node]
-    above: Mapping[TableName, frozenset[TableName]]
-    near: Mapping[Node, frozenset[str]]
-    waiting: frozenset[int] = frozenset()
-
-
-def _place_bounds(sight: _Sight, waiting: list[tuple[int, Found]], placed: _Placed) -> None:
+def _place_bounds(sight: Sight, waiting: list[tuple[int, Found]], placed: _Placed) -> None:
     """Places the rules first that have the fewest columns left, so that all find one."""
     while waiting:
         left = [len(_possible(sight, f, n, placed)[0]) for n, f in waiting]
@@ -296,7 +272,7 @@ def _place_bounds(sight: _Sight, waiting: list[tuple[int, Found]], placed: _Plac
         _place(sight, found, number, placed)
 
 
-def _place(sight: _Sight, found: Found, number: int, placed: _Placed) -> None:
+def _place(sight: Sight, found: Found, number: int, placed: _Placed) -> None:
     """Adds the step of a rule to those accepted before, or the rule to those that are not kept."""
     counted = found.rule.kind == "cardinality" and not found.rule.terms
     if counted or keeps_to_keys(found.rule, sight.single):
@@ -308,10 +284,10 @@ def _place(sight: _Sight, found: Found, number: int, placed: _Placed) -> None:
         placed.unkept.append((found, why))
 
 
-def _possible(sight: _Sight, found: Found, number: int, placed: _Placed) -> tuple[list[Step], str]:
+def _possible(sight: Sight, found: Found, number: int, placed: _Placed) -> tuple[list[Step], str]:
     """The steps that may keep a rule beside those accepted, the best first, or why none may."""
     model, rule = sight.model, found.rule
-    far = _out_of_sight(sight, rule) or _out_of_turn(model, rule) or _close(sight, rule, placed)
+    far = out_of_sight(sight, rule) or out_of_turn(model, rule) or _close(sight, rule, placed)
     if far is not None:
         return [], far
     nodes, steps = frozenset(_nodes(model, rule)), list[Step]()
@@ -358,7 +334,7 @@ def _outlasts(step: Step, sets: Step, placed: _Placed) -> bool:
     return other.kind == "running" and any(course(c) == course(other) for c in courses)
 
 
-def _close(sight: "_Sight", rule: Invariant, placed: "_Placed") -> str | None:
+def _close(sight: "Sight", rule: Invariant, placed: "_Placed") -> str | None:
     """Why a course would tear two times of a row apart; None where it would not."""
     if rule.kind != "running":
         return None
@@ -370,7 +346,7 @@ def _close(sight: "_Sight", rule: Invariant, placed: "_Placed") -> str | None:
     return None
 
 
-def _best_first(sight: _Sight, found: Found, number: int) -> list[Node]:
+def _best_first(sight: Sight, found: Found, number: int) -> list[Node]:
     """The targets that may be set; what orders siblings is computed only where nothing else can be.
 
     Bounds keep their order, so that most of them push the same way.
@@ -470,49 +446,6 @@ def keeps_to_keys(rule: Invariant, single: frozenset[Node]) -> bool:
     return (
         rule.kind == "unique" and len(rule.columns) == 1 and (rule.table, rule.columns[0]) in single
     )
-
-
-def _out_of_sight(sight: _Sight, rule: Invariant) -> str | None:
-    """Why rows of a shard do not tell whether a rule holds; None where they do."""
-    model = sight.model
-    owner = model.owners.get(rule.table)
-    together = rule.key is not None and rule.key[0] == rule.table and rule.table in sight.whole
-    if rule.key is not None and not together:
-        child = model.owners.get(rule.key[0])
-        if child is None or child.name != rule.key[1]:
-            return f"rows that share a parent by {rule.key[1]} may lie in several shards"
-    if rule.other is not None and rule.table in _needed_by(sight, rule.other[0]):
-        return f"rows of {rule.other[0]} wait for those of {rule.table}"
-    for path in {t.keys for t in rule.terms if t.keys and t.keys != BELOW}:
-        key = foreign_key(model.schema, rule.table, path)
-        near = owner is not None and key.name == owner.name
-        near |= any(
-            r.key.name == key.name and r.mode is Mode.ANCESTOR
-            for r in model.tables[rule.table].references
-        )
-        if not near and rule.table in _needed_by(sight, key.parent):
-            return f"rows of {key.parent} wait for those of {rule.table}"
-    return None
-
-
-def _out_of_turn(model: DatabaseModel, rule: Invariant) -> str | None:
-    """Why a whole table's course would undo when things happen to an owner; None where not.
-
-    Siblings are numbered one after the other: were all rows in the order of their numbers, all that
-    an owner ever does would happen at once, and long before or after the owner's own days.
-    """
-    if rule.kind != "running" or rule.key is not None or rule.table not in model.owners:
-        return None
-    return f"rows are numbered by their owners, whose days say what {rule.terms[0]} may be"
-
-
-def _steps_up(model: DatabaseModel) -> Mapping[TableName, frozenset[TableName]]:
-    return {t.name: frozenset(f.parent for f in t.foreign_keys) for t in model.schema.tables}
-
-
-def _needed_by(sight: _Sight, name: TableName) -> frozenset[TableName]:
-    """The tables whose rows may have to be known to draw those of one: all that keys lead to."""
-    return reached(sight.above, name) | {name}
 
 
 def _nodes(model: DatabaseModel, rule: Invariant) -> Iterator[Node]:

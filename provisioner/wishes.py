@@ -9,7 +9,7 @@ from connectors.rules import Aggregation, Unevaluable, aggregation, predicate
 from connectors.schema import Check, ForeignKey, Schema, Table, TableName
 from generators.found import Found
 from generators.magnitudes import Scale, scale_of
-from generators.orientation import BELOW
+from generators.sight import BELOW
 from provisioner.errors import WrongRequest
 from provisioner.keeping import callable_functions
 

@@ -1,0 +1,79 @@
+"""What can be seen of other rows while a shard is drawn, and which rules are out of sight."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from connectors.graph import reached
+from connectors.invariants import Invariant, foreign_key
+from connectors.schema import TableName
+from generators.model import DatabaseModel
+from generators.relations.references import Mode
+
+Node = tuple[TableName, str]
+BELOW = ("<-",)
+"""The path of a term that is a column of the rows that the rule's key leads here from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What is known when steps are placed.
+
+    Attributes:
+        model: the rules, and how rows are drawn.
+        whole: the tables that are drawn at once.
+        single: the columns whose values differ by how references are drawn.
+        above: the tables that keys of each table lead to.
+        near: the other times of a row that each time stays close to.
+        waiting: rules, by number, that rows below cannot take over.
+    """
+
+    model: DatabaseModel
+    whole: frozenset[TableName]
+    single: frozenset[Node]
+    above: Mapping[TableName, frozenset[TableName]]
+    near: Mapping[Node, frozenset[str]]
+    waiting: frozenset[int] = frozenset()
+
+
+def out_of_sight(sight: Sight, rule: Invariant) -> str | None:
+    """Why rows of a shard do not tell whether a rule holds; None where they do."""
+    model = sight.model
+    owner = model.owners.get(rule.table)
+    together = rule.key is not None and rule.key[0] == rule.table and rule.table in sight.whole
+    if rule.key is not None and not together:
+        child = model.owners.get(rule.key[0])
+        if child is None or child.name != rule.key[1]:
+            return f"rows that share a parent by {rule.key[1]} may lie in several shards"
+    if rule.other is not None and rule.table in _needed_by(sight, rule.other[0]):
+        return f"rows of {rule.other[0]} wait for those of {rule.table}"
+    for path in {t.keys for t in rule.terms if t.keys and t.keys != BELOW}:
+        key = foreign_key(model.schema, rule.table, path)
+        near = owner is not None and key.name == owner.name
+        near |= any(
+            r.key.name == key.name and r.mode is Mode.ANCESTOR
+            for r in model.tables[rule.table].references
+        )
+        if not near and rule.table in _needed_by(sight, key.parent):
+            return f"rows of {key.parent} wait for those of {rule.table}"
+    return None
+
+
+def out_of_turn(model: DatabaseModel, rule: Invariant) -> str | None:
+    """Why a whole table's course would undo when things happen to an owner; None where not.
+
+    Siblings are numbered one after the other: were all rows in the order of their numbers, all that
+    an owner ever does would happen at once, and long before or after the owner's own days.
+    """
+    if rule.kind != "running" or rule.key is not None or rule.table not in model.owners:
+        return None
+    return f"rows are numbered by their owners, whose days say what {rule.terms[0]} may be"
+
+
+def steps_up(model: DatabaseModel) -> Mapping[TableName, frozenset[TableName]]:
+    """Per table those that its keys lead to."""
+    return {t.name: frozenset(f.parent for f in t.foreign_keys) for t in model.schema.tables}
+
+
+def _needed_by(sight: Sight, name: TableName) -> frozenset[TableName]:
+    """The tables whose rows may have to be known to draw those of one: all that keys lead to."""
+    return reached(sight.above, name) | {name}
