@@ -16,6 +16,7 @@ SPREADABLE = frozenset({Kind.INTEGER, Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPT
 
 _WORD = 8
 _MOST = 1 << 62
+_ODD = np.uint64(0x9E3779B97F4A7C15)
 _WIDEST = 4
 """How many times as wide as there are rows a table of numbers is, at most."""
 
@@ -62,17 +63,33 @@ def hashable(column: pa.Array) -> pa.Array:
     return pa.array([None if v is None else str(v) for v in column.to_pylist()], pa.string())
 
 
-def surplus(columns: list[pa.Array]) -> Ints:
-    """Positions of the rows that repeat an earlier one; a null equals nothing."""
+def surplus(columns: list[pa.Array], changed: Ints | None = None) -> Ints:
+    """Positions of the rows that repeat an earlier one; a null equals nothing.
+
+    Where it is known which rows changed since all differed, the others are hardly looked at.
+    """
     if len(columns) == 1 and (compared := _comparable(columns[0])) is not None:
         numbers, exact = compared
+        there = columns[0].is_valid().to_numpy(zero_copy_only=False)
+        if exact and changed is not None:
+            fresh = np.zeros(len(there), np.bool_)
+            fresh[changed] = True
+            return np.flatnonzero(there)[_repeated_among(numbers, fresh[there])]
         repeats = _repeated(numbers)
         if exact or not len(repeats):  # numbering values takes longer
-            there = columns[0].is_valid().to_numpy(zero_copy_only=False)
-            return np.flatnonzero(there)[repeats] if len(repeats) else repeats
+            return np.flatnonzero(there)[repeats]
     found = groups(columns)
-    there = np.flatnonzero(found >= 0)
-    return there[_repeated(found[there])]
+    known = np.flatnonzero(found >= 0)
+    return known[_repeated(found[known])]
+
+
+def _repeated_among(numbers: Ints, fresh: npt.NDArray[np.bool_]) -> Ints:
+    """As `_repeated` where only fresh numbers may equal others: those of the same hash are few."""
+    hashes = (numbers.view(np.uint64) * _ODD) >> np.uint64(48)
+    marked = np.zeros(1 << 16, np.bool_)
+    marked[hashes[fresh]] = True
+    near = np.flatnonzero(marked[hashes])
+    return near[_repeated(numbers[near])]
 
 
 def _repeated(numbers: Ints) -> Ints:

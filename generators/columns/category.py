@@ -61,10 +61,13 @@ class Groups:
 
     def draw(self, codes: Codes, rng: np.random.Generator) -> Ints:
         """The place of a value of each code, drawn by its share."""
+        places, uniform = np.asarray(codes, np.int64), rng.random(len(codes))
+        if np.array_equal(self.codes, np.arange(self.size)):  # no two values share one
+            return places
         bounds = np.searchsorted(self.codes, np.arange(self.size + 1))
-        low, high = self.reach[bounds[codes]], self.reach[bounds[codes + 1]]
-        found = np.searchsorted(self.reach, low + rng.random(len(codes)) * (high - low), "right")
-        return np.clip(found - 1, bounds[codes], bounds[codes + 1] - 1)
+        low, high = self.reach[bounds[places]], self.reach[bounds[places + 1]]
+        found = np.searchsorted(self.reach, low + uniform * (high - low), "right")
+        return np.clip(found - 1, bounds[places], bounds[places + 1] - 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

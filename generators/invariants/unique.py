@@ -80,11 +80,12 @@ class Unique(Plain, Together):
         scene, target = drawing.scene, drawing.target
         others = [scene.values(Term(c)) for c in rule.columns if c != target]
         values = scene.values(Term(target))
+        again = surplus([*others, values])
         for _ in range(_ROUNDS):
-            again = surplus([*others, values])
             if not len(again):
                 return values
             values = patched(values, again, drawing.again(target, again))
+            again = surplus([*others, values], again)
         known = _values_known(drawing)
         if known is not None:
             return _enumerated(others, values, known)

@@ -55,6 +55,21 @@ def test_surplus_of_one_column_does_not_depend_on_how_its_type_is_compared(
     assert (surplus([column]).tolist() if left else []) == expected
 
 
+@given(st.lists(CELLS, min_size=1, max_size=40), st.data())
+def test_surplus_among_changed_rows_is_all_surplus(
+    cells: list[int | None], data: st.DataObject
+) -> None:
+    """Rows that differed, some of which hold others' values now, repeat them as if all were new."""
+    before = [cell if cell is None else 10**9 * place for place, cell in enumerate(cells)]
+    rows = data.draw(st.lists(st.integers(0, len(cells) - 1), unique=True))
+    after = list(before)
+    for row in rows:
+        after[row] = data.draw(st.sampled_from(before))
+    column = pa.array(after, pa.int64())
+    found = surplus([column], np.array(rows, np.int64))
+    assert found.tolist() == surplus([column]).tolist()
+
+
 @given(PAIRS)
 def test_rows_share_a_group_where_they_are_equal_and_not_null(
     rows: list[tuple[int | None, int | None]],
