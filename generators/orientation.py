@@ -9,6 +9,9 @@ left, or would close a circle, is not kept, and says why.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
+from itertools import pairwise
+
+import numpy as np
 
 from connectors.invariants import Invariant, Term, foreign_key, key_named
 from connectors.schema import TableName
@@ -27,9 +30,12 @@ _CHOOSE_KEYS = frozenset({"dependency", "equality", "unique"})
 _HANDED_DOWN = frozenset({"latest"})
 """Aggregates that a child can take over from its parent, so that the parent waits for none."""
 _COURSES = frozenset({"rising", "falling"})
+_FIRM = "none of its columns may be set: they are keys, or other rows lean on them"
 _EXTREMES = frozenset({"min", "max", "latest"})
 """Aggregates that are one child's value: about what was drawn for the parent."""
 _ONE_AT_MOST = ("at most one", "exactly one")
+_FEW_KEYS = 8
+"""Keys that tell whether they ascend with the rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,12 @@ class Step:
     def descends(self) -> bool:
         """Whether a row below takes over what its parent says of it."""
         return self.target[0] != self.found.rule.table
+
+    @property
+    def numbers(self) -> bool:
+        """Whether keys are given out in the order of another column."""
+        rule = self.found.rule
+        return rule.kind == "running" and Term(self.target[1]) in rule.terms[1:]
 
     @property
     def pushes(self) -> int:
@@ -104,6 +116,10 @@ class Orientation:
         """Columns of a table that are totals of its children, or follow from one."""
         late = self.late.get(name, ())
         return frozenset(column for _, column in _late(late, _EXTREMES) if late)
+
+    def numbering(self, name: TableName) -> str | None:
+        """The key of a table that is given out in the order of another column."""
+        return next((s.target[1] for s in self.of(name) if s.numbers), None)
 
     def bounds(self, name: TableName) -> frozenset[str]:
         """Columns of a table that are no more than bounded once its children are drawn."""
@@ -287,16 +303,18 @@ def _place(sight: Sight, found: Found, number: int, placed: _Placed) -> None:
 def _possible(sight: Sight, found: Found, number: int, placed: _Placed) -> tuple[list[Step], str]:
     """The steps that may keep a rule beside those accepted, the best first, or why none may."""
     model, rule = sight.model, found.rule
-    far = out_of_sight(sight, rule) or out_of_turn(model, rule) or _close(sight, rule, placed)
-    if far is not None:
+    if (far := out_of_sight(sight, rule)) is not None:
         return [], far
+    moved = out_of_turn(model, rule) or _close(sight, rule, placed)
     nodes, steps = frozenset(_nodes(model, rule)), list[Step]()
-    why = "none of its columns may be set: they are keys, or other rows lean on them"
+    why = moved or _FIRM
     for target in _best_first(sight, found, number):
         column = target[1]
         told = {n for n in leaning(found) if target not in _sources(n, placed)}
         step = Step(found, number, target, nodes - {target} | told)
         others = placed.of(target)
+        if moved is not None and not step.numbers:
+            continue
         if len(others) == 1 and _outlasts(step, others[0], placed):
             step, others = replace(step, before=True), []
         if any(s.part is Part.SETS for s in others) or (others and step.part is Part.SETS):
@@ -339,10 +357,11 @@ def _close(sight: "Sight", rule: Invariant, placed: "_Placed") -> str | None:
     if rule.kind != "running":
         return None
     mine = rule.terms[0].column
-    for column in sight.near.get((rule.table, mine), frozenset()):
-        for other in (step.found for step in placed.of((rule.table, column))):
-            if other.rule.kind == "running" and course(other.rule) != course(rule):
-                return f"{mine} stays close to {column}, which is set to keep {other.words}"
+    near_by = sight.near.get((rule.table, mine), frozenset())
+    for other in (step.found for step in placed.accepted if step.found.rule.kind == "running"):
+        column, same = other.rule.terms[0].column, other.rule.table == rule.table
+        if same and column in near_by and course(other.rule) != course(rule):
+            return f"{mine} stays close to {column}, which is set to keep {other.words}"
     return None
 
 
@@ -356,7 +375,7 @@ def _best_first(sight: Sight, found: Found, number: int) -> list[Node]:
     last = None if found.kind.part is Part.BOUNDS else _clock(model, rule.table)
     own = sorted((t for t in found.kind.targets(rule) if t in settable), key=lambda t: t == last)
     below = () if number in sight.waiting else _taking_over(model, rule)
-    return [*below, *((rule.table, column) for column in own)]
+    return [*below, *_numbering(model, rule), *((rule.table, column) for column in own)]
 
 
 def _settable(model: DatabaseModel, rule: Invariant, name: TableName) -> set[str]:
@@ -386,6 +405,24 @@ def _taking_over(model: DatabaseModel, rule: Invariant) -> Iterator[Node]:
     told = any(_tells(f, name, column) for f in model.invariants)
     if column in _settable(model, rule, name) and not told:
         yield name, column
+
+
+def _numbering(model: DatabaseModel, rule: Invariant) -> Iterator[Node]:
+    """The key that may be given out in the order of all rows of a table, as it says.
+
+    Where references are drawn by the numbers of rows, all else of them goes with those.
+    """
+    if rule.kind != "running" or rule.key is not None or rule.form not in _COURSES:
+        return
+    name, column = rule.table, rule.terms[1].column
+    key = model.tables[name].keys.get(column)
+    drawn = (r for table in model.tables.values() for r in table.references)
+    told = any(r.key.parent == name and r.mode is not Mode.ANCESTOR for r in drawn)
+    told |= any(key.parent == name for t in model.schema.tables for key in t.polymorphic)
+    if key is not None and not told:
+        first = key.at(np.arange(_FEW_KEYS)).to_pylist()
+        if all(one < other for one, other in pairwise(first)):
+            yield name, column
 
 
 def _tells(found: Found, name: TableName, column: str) -> bool:
@@ -516,6 +553,8 @@ def _in_vain(steps: list[Step]) -> list[Step]:
 def _waits_in_vain(step: Step, late: frozenset[Node]) -> bool:
     """Whether a row reads something late of the row that it is drawn under or refers to."""
     here = step.target[0]
+    if step.numbers and step.target in late:
+        return True
     return any(n in late and n[0] != here for n in step.reads) and not _is_above(step)
 
 

@@ -20,7 +20,7 @@ from provisioner.borrowing import lent
 from provisioner.edging import edged
 from provisioner.enacting import enacted
 from provisioner.freedom import free_columns
-from provisioner.holding import held, held_codes, held_late
+from provisioner.holding import held, held_codes, held_late, numbered
 from provisioner.job import Drawn, Ints, Job, Setting, Values, features, job_of
 from provisioner.keeping import Keeper, callable_functions, keeper
 from provisioner.mending import mended
@@ -56,7 +56,7 @@ def draw_table(
     job = job_of(setting, name, shard, above)
     values = late_values(job, drawn.rows.target.codes, dict(drawn.values))
     values = _lent(job, _settled(job, pinned(job, values)), drawn.edges)
-    return replace(drawn, values=values)
+    return replace(drawn, values=values, indexes=numbered(job, values))
 
 
 def draw_keys(
@@ -78,7 +78,8 @@ def draw_keys(
             break
         turns = draw_codes_again(job, turns, refused, attempt)
         fresh = drawn_values(job, turns.codes[refused], refused, attempt)
-        values = {c: patched(v, refused, fresh[c]) for c, v in values.items()}
+        keys = job.model.keys  # rows may have got each other's
+        values = {c: v if c in keys else patched(v, refused, fresh[c]) for c, v in values.items()}
         values = pinned(job, held(job, with_repeats(job, values, turns)))
     if job.setting.plan.roles(name):
         values = _settled(job, values)  # a row that is moved later might lose its part
@@ -128,7 +129,8 @@ def _lent(
 
 def _drawn(job: Job, codes: Codes, values: Values, edges: Ints) -> Drawn:
     target = Matrix(features(job.model), held_codes(job, codes, values))
-    return Drawn(job.indexes, job.parents, Rows(job.context, target), values, edges)
+    indexes = numbered(job, values)
+    return Drawn(indexes, job.parents, Rows(job.context, target), values, edges)
 
 
 def _refused(job: Job, values: Values) -> Ints:

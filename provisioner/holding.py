@@ -29,6 +29,16 @@ def held(job: Job, values: Values) -> Values:
     return _held(job, values, job.setting.orientation.of(job.table.name), {})
 
 
+def numbered(job: Job, values: Values) -> Ints:
+    """The index of each row, where keys were given out in the order of another column."""
+    column = job.setting.orientation.numbering(job.table.name)
+    if column is None or column not in values:
+        return job.indexes
+    found = np.empty_like(job.indexes)
+    found[np.argsort(values[column].to_numpy(zero_copy_only=False))] = np.sort(job.indexes)
+    return found
+
+
 def held_late(job: Job, values: Values, below: Mapping[TableName, Drawn]) -> Values:
     """The same of the rules that wait for the rows below."""
     return _held(job, values, job.setting.orientation.late.get(job.table.name, ()), below)
@@ -57,7 +67,7 @@ def _held(
     for tight in (False, True) if again else (False,):
         for step in steps:
             scene = DrawnScene(job, found, below)
-            if not scene.shows(step) or _is_idle(job, step, found):
+            if not scene.shows(step) or _is_idle(job, step, found) or _is_seated(job, step):
                 continue
             before, after = found[step.target[1]], _realised(job, scene, step, tight=tight)
             if after is before or after.equals(before):
@@ -65,6 +75,11 @@ def _held(
             else:
                 found[step.target[1]] = after
     return found
+
+
+def _is_seated(job: Job, step: Step) -> bool:
+    """Whether rows are told by their numbers, so that these stay: made by hand, or actors."""
+    return step.numbers and (len(job.seats) > 0 or bool(job.setting.plan.roles(job.table.name)))
 
 
 def _is_idle(job: Job, step: Step, values: Values) -> bool:

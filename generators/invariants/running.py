@@ -110,12 +110,17 @@ class Running(Plain, Together):
         state: Mapping[str, Any],  # noqa: ARG003 # the protocol's
         drawing: Drawing,
     ) -> pa.Array:
-        """See `InvariantKind`; a course keeps each owner's values, in another order."""
+        """See `InvariantKind`; a course keeps each owner's values, in another order.
+
+        Of the numbers of rows, rows get each other's, in the order of their values.
+        """
         scene, target = drawing.scene, Term(drawing.target)
         numbers = [_numbers(scene, term) for term in rule.terms]
         if any(one is None for one in numbers):
             return scene.values(target)
         known = [one for one in numbers if one is not None]
+        if target == rule.terms[-1] and rule.form in _COURSES:
+            return _renumbered(rule, scene.values(target), known)
         owners = scene.owners(rule.key[1]) if rule.key else np.zeros(scene.rows, np.int64)
         if rule.form == "number":
             return _counted(rule, drawing, owners, known)
@@ -429,6 +434,18 @@ def _sorted(rule: Invariant, drawing: Drawing, owners: Ints, numbers: list[Magni
     apart = sign * apart[ordered(ranked.number, apart)]
     fresh = np.asarray(apart * (int(step) if own.values.dtype == np.int64 else step))
     return patched(values, along.rows, stored(fresh, np.ones(len(fresh), np.bool_), datatype))
+
+
+def _renumbered(rule: Invariant, numbers: pa.Array, pair: list[Magnitudes]) -> pa.Array:
+    """Numbers of rows, those of rows with a value in the order of these."""
+    own, place = pair
+    sign = -1 if rule.form == "falling" else 1
+    rows = np.flatnonzero(own.known & place.known)
+    ascending = rows[np.argsort(place.values[rows], kind="stable")]
+    course = ascending[np.argsort(sign * own.values[ascending], kind="stable")]
+    if (course == ascending).all():
+        return numbers
+    return patched(numbers, course, numbers.take(pa.array(ascending)))
 
 
 def _steps(values: Floats | Ints, step: float) -> Ints:

@@ -72,6 +72,19 @@ def test_what_ran_along_siblings_runs_again(laboratory: Callable[[str], Any]) ->
         place.store("moves", target, place.view("moves").values(Term(target)))
 
 
+def test_numbers_of_rows_go_in_the_order_of_a_date_which_stays(
+    laboratory: Callable[[str], Any],
+) -> None:
+    place = laboratory(MOVES)
+    rule = place.found("running", "moves")["booked >= previous booked by id"]
+    numbers = np.array(place.view("moves").values(Term("id")))
+    mixed = place.scrambled("moves", "booked")
+    made = np.array(place.remade(rule, "id", drawn=mixed))
+    booked = np.array(mixed.view("moves").values(Term("booked")))
+    assert sorted(made) == sorted(numbers)
+    assert (np.diff(booked[np.argsort(made)]).astype(int) >= 0).all()
+
+
 def test_a_course_keeps_the_values_of_each_owner(laboratory: Callable[[str], Any]) -> None:
     place = laboratory(MOVES)
     rule = place.found("running", "moves")[f"fuel <= previous fuel by at per {KEY}"]
