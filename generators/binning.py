@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from generators.columns import MOST_CODES, Codes
+from generators.forest import EFFORT
 from generators.privacy.support import Floats, Ints, Released, Support, unit_counts
 
 Values = npt.NDArray[Any]
@@ -70,10 +71,7 @@ class Bins:
 
     def at(self, codes: Codes, positions: Floats, unwarp: Warp = unwarped) -> Values:
         """The value at each position, 0 to 1, in the distribution of each code's bin."""
-        place = np.minimum(positions, _BELOW_ONE) * (self.knots.shape[1] - 1)
-        segment = place.astype(np.int64)
-        left = self.knots[codes, segment]
-        found = unwarp(left + (place - segment) * (self.knots[codes, segment + 1] - left))
+        found = unwarp(_between(self.knots, codes, np.minimum(positions, _BELOW_ONE)))
         if self.lows.dtype.kind == "i":
             found = np.floor(np.clip(found, -_FAR, _FAR)).astype(np.int64)
         return np.clip(found, self.lows[codes], self.highs[codes])
@@ -83,6 +81,19 @@ class Bins:
         parts = {"lows": self.lows, "highs": self.highs, "knots": self.knots}
         sealed = {name: support.seal(part, units_behind) for name, part in parts.items()}
         return {name: part for name, part in sealed.items() if part is not None} or None
+
+
+def _between(knots: Floats, codes: Codes, uniform: Floats) -> Floats:
+    """Where each number, from 0 to below 1, lies between the knots of its code's bin."""
+    if EFFORT.is_repaid and len(codes) and codes.min() >= 0 and codes.max() < len(knots):
+        from generators.walking import positioned  # noqa: PLC0415 - few need to wait for it
+
+        asked = np.ascontiguousarray(codes, np.int32), np.ascontiguousarray(uniform)
+        return np.asarray(positioned(*asked, np.array(knots)))
+    place = uniform * (knots.shape[1] - 1)
+    segment = place.astype(np.int64)
+    left = knots[codes, segment]
+    return np.asarray(left + (place - segment) * (knots[codes, segment + 1] - left))
 
 
 def restored_bins(state: Mapping[str, Released[Any]]) -> Bins:

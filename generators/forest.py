@@ -37,6 +37,11 @@ class _Effort:
     def repays(self, codes: int) -> bool:
         """Whether so many that as many more would repay what machine code takes to load."""
         self.codes += codes
+        return self.is_repaid
+
+    @property
+    def is_repaid(self) -> bool:
+        """Whether machine code is there, or should be."""
         return self.codes > self.worth
 
     def foresee(self, codes: int) -> None:

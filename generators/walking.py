@@ -1,9 +1,9 @@
-"""Machine code that walks trees, many rows at a time, compiled by numba; see `generators.forest`.
+"""Machine code, compiled by numba, for what large loads do most: walk trees, draw inside bins.
 
 numba compiles the loops on first use and keeps what it compiled for the next run. Machine code
-checks no index: trees are checked when they are planted, and codes before they are walked.
-Only whole numbers are computed, but for those drawn, which a power of two makes whole: rows are the
-same as those that numpy draws.
+checks no index: trees are checked when they are planted, and codes before they are walked. Walking
+computes whole numbers alone, but for those drawn, which a power of two makes whole; between knots
+the same floats are computed in the same order. So rows are the same as those that numpy draws.
 """
 
 from collections.abc import Callable
@@ -85,3 +85,16 @@ def _pick(codes: Any, column: Any, found: Any, trees: Any, leaves: Any) -> None:
         while cumulative[starts[leaf] + code] <= grain:
             code += 1
         codes[row] = column[row] = code
+
+
+@compiled
+def positioned(codes: Any, uniform: Any, knots: Any) -> Any:
+    """Where each number lies between the knots of its code's bin; see `Bins.at`."""
+    found = np.empty(len(codes))
+    segments = knots.shape[1] - 1
+    for row in range(len(codes)):
+        place = uniform[row] * segments
+        segment = int(place)
+        left = knots[codes[row], segment]
+        found[row] = left + (place - segment) * (knots[codes[row], segment + 1] - left)
+    return found

@@ -10,8 +10,10 @@ from scipy.stats import ks_2samp
 
 from connectors.datatypes import DataType, Kind, arrow_type
 from connectors.schema import Column
+from generators.binning import Bins
 from generators.columns import Draw, Sample
 from generators.columns.numeric import CONTINUOUS, Numeric
+from generators.forest import EFFORT
 from generators.privacy.support import Support
 
 ROWS = 40_000
@@ -206,3 +208,21 @@ def test_infinity_and_nan_that_enough_units_hold_come_back(datatype: DataType) -
     found = numbers(redrawn(fitted(values, datatype), values))
     np.testing.assert_array_equal(found[100:], specials)
     assert np.isfinite(found[:100]).all()
+
+
+def test_machine_code_draws_the_places_in_bins_that_numpy_draws(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """To the last bit, for whole numbers and for floats, up to the ends of bins."""
+    rng = np.random.default_rng(21)
+    lows = np.sort(rng.choice(10**9, 40, replace=False))
+    highs = np.append(lows[1:] - 1, 10**9)
+    knots = np.sort(rng.uniform(lows[:, None], highs[:, None], (40, 9)), axis=1)
+    codes = rng.integers(0, 40, 5_000).astype(np.int32)
+    positions = np.append(rng.random(4_998), [0.0, 1.0])
+    for kind in (np.int64, np.float64):
+        bins, shown = Bins(lows.astype(kind), highs.astype(kind), knots), []
+        for worth in (-1, 10**12):
+            monkeypatch.setattr(EFFORT, "worth", worth)
+            shown.append(bins.at(codes, positions))
+        assert np.array_equal(shown[0], shown[1])
