@@ -18,6 +18,7 @@ from typing import Any
 from connectors.engines import Mark
 from generators.forest import EFFORT
 from provisioner.errors import DeadWorker
+from provisioner.workers.memory import keep_freed_memory
 from provisioner.workers.shards import AHEAD, Assignment, Done, Failed, Load, portable, shard_loader
 
 _PATIENCE = 10.0
@@ -149,6 +150,7 @@ def work(pipe: "Connection[Any, Any]", modules: Iterable[str], codes: int) -> No
     so many codes repay it.
     """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    keep_freed_memory()
     for name in modules:
         import_module(name)
     EFFORT.foresee(codes)
