@@ -1,14 +1,48 @@
-"""Puts the rows of a shard in the order in which the source has them on disk."""
+"""Puts rows, and the keys that are invented for them, in the order that the source has on disk."""
+
+from collections.abc import Mapping
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.batch import Batch
 from connectors.planner import TableStatistics
+from connectors.schema import TableName
+from generators.ascent import Ascent
+from generators.keys import KeyGenerator, OrderedKey
 from generators.model import DatabaseModel
+from provisioner.plan import Plan
 
 _ORDERED = 0.9
 """Correlation with the order on disk from which a column tells that order."""
+
+
+def with_ordered_keys(model: DatabaseModel, plan: Plan) -> DatabaseModel:
+    """The model whose invented keys follow the rows over all shards, where the source's do.
+
+    The rows of a shard may be put in the order of keys of any kind; those of several shards, and
+    all rows that refer to them, follow each other only if their keys do.
+    """
+    tables = {
+        name: replace(table, keys={**table.keys, **found})
+        for name, table in model.tables.items()
+        if (found := _ordered_keys(model, name, plan))
+    }
+    return replace(model, tables={**model.tables, **tables}) if tables else model
+
+
+def _ordered_keys(model: DatabaseModel, name: TableName, plan: Plan) -> Mapping[str, KeyGenerator]:
+    keys = {c: k for c, k in model.tables[name].keys.items() if isinstance(k, OrderedKey)}
+    known = model.estimates.statistics(name) if keys else None
+    if known is None:
+        return {}
+    rows = plan.begun(name)
+    return {
+        column: key.ordered(Ascent(rows, rises=_correlation(known, column) > 0))
+        for column, key in keys.items()
+        if _is_ordered(known, column)
+    }
 
 
 def arranged(batch: Batch, model: DatabaseModel) -> Batch:

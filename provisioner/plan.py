@@ -221,6 +221,11 @@ class Plan:
             return 0
         return sum(self.layout(table).rows[: self.added[-1].shards[self.tree(table)]])
 
+    def begun(self, table: TableName) -> int:
+        """How many rows of a table the first load has."""
+        shards = self.added[0].shards[self.tree(table)] if self.added else None
+        return sum(self.layout(table).rows[:shards])
+
     def tree(self, table: TableName) -> int:
         """The number of the tree that holds a table."""
         return self._places[table][0]

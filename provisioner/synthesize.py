@@ -21,7 +21,7 @@ from generators.randomness import identities, stream
 from generators.relations.owners import Owners
 from generators.shift import shifted
 from generators.sorting import ordered
-from provisioner.arranging import arranged
+from provisioner.arranging import arranged, with_ordered_keys
 from provisioner.drawing import complete_table, draw_keys, draw_table
 from provisioner.given import Given, as_drawn
 from provisioner.job import Drawn, Setting
@@ -57,6 +57,7 @@ class Synthesizer:
         kept: Keys | None = None,
         given: Mapping[TableName, Given] | None = None,
     ) -> None:
+        model = with_ordered_keys(model, plan)
         self.model, self.plan = model, plan
         drawn = as_drawn(given or {}, plan)
         self.placing = Placing(model, plan, drawn, self.matching, self._plain_key, self._is_indexed)

@@ -8,7 +8,7 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from connectors.limits import UNLIMITED, Limits
 from connectors.schema import Column
+from generators.ascent import Ascent
 from generators.columns import Sample, State
 from generators.errors import Unmeetable
 from generators.privacy.support import Support
@@ -67,6 +68,15 @@ class KeyGenerator(Protocol):
     @classmethod
     def restore(cls, column: Column, state: Mapping[str, Any]) -> Self:
         """The generator whose `released()` held these values."""
+        ...
+
+
+@runtime_checkable
+class OrderedKey(KeyGenerator, Protocol):
+    """Makes keys that may come in order, though nothing says so but where the source's lie."""
+
+    def ordered(self, ascent: Ascent) -> Self:
+        """The generator whose first keys ascend with their rows, or descend."""
         ...
 
 

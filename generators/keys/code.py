@@ -1,7 +1,7 @@
 """Natural keys in text: made to the template that the keys of a column share."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, takewhile
 from math import prod
 from operator import mul
@@ -14,9 +14,10 @@ import pyarrow.compute as pc
 from connectors.datatypes import Kind
 from connectors.limits import UNLIMITED, Limits
 from connectors.schema import Column
+from generators.ascent import Ascent
 from generators.columns import Sample, State
 from generators.feistel import LARGEST, Rows, mixed, permute, salt_of
-from generators.keys import KeyGenerator, require_capacity
+from generators.keys import OrderedKey, require_capacity
 from generators.privacy.support import Released, Support
 from generators.shapes import ALPHABETS, Characters, filled, shapes_of, slots, written
 
@@ -32,13 +33,14 @@ _CLASSES = {"h": "0-9a-f", "H": "0-9A-F", "w": "0-9a-z", "W": "0-9A-Z", "x": "0-
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A literal prefix and a shape, filled by a permutation of the row's index.
+    """A literal prefix and a shape, filled by the row's index, permuted or in order.
 
     When the shape is used up, shapes with one, two, ... more characters of its last class follow,
     as far as the column is wide; they differ from the first in length.
 
     Attributes:
         widest: the most characters of a key.
+        ascent: of keys that come in order, as far as they have the learned shape.
     """
 
     column: Column
@@ -46,6 +48,7 @@ class Code:
     shape: str
     widest: int
     state: State
+    ascent: Ascent | None = None
 
     kind: ClassVar[str] = "code"
 
@@ -108,6 +111,10 @@ class Code:
         texts = pa.concat_arrays(parts).take(pa.array(order))
         return pc.binary_join_element_wise(pa.scalar(self.prefix), texts, "")
 
+    def ordered(self, ascent: Ascent) -> Self:
+        """The same texts in another order."""
+        return replace(self, ascent=ascent)
+
     def released(self) -> State:
         """Prefix and shape, where an empty one stands for the fallback, and declared lengths."""
         return self.state
@@ -131,12 +138,14 @@ class Code:
         """Characters for the slots of a shape: hashed ones where the index has no say."""
         key, alphabets = salt_of(self.column.name), _alphabets(shape)
         told = _told(alphabets)
-        index = written(permute(rows, _size(shape), key), alphabets[len(alphabets) - told :])
+        ascent = self.ascent if shape == self.shape else None
+        order = permute if ascent is None else ascent.places
+        index = written(order(rows, _size(shape), key), alphabets[:told])
         hashed = [
             written((mixed(rows.astype(np.uint64), key + at) >> np.uint64(1)).astype(np.int64), [a])
-            for at, a in enumerate(alphabets[: len(alphabets) - told], start=1)
+            for at, a in enumerate(alphabets[told:], start=1)
         ]
-        return np.hstack([*hashed, index])
+        return np.hstack([index, *hashed])
 
 
 def _asked(limits: Limits, support: Support) -> State:
@@ -183,15 +192,15 @@ def _alphabets(shape: str) -> list[str]:
 
 
 def _told(alphabets: list[str]) -> int:
-    """How many of the last slots the row's index fills: as many as stay below 2**62 texts."""
-    sizes = list(accumulate((len(a) for a in reversed(alphabets)), mul))
+    """How many of the first slots the row's index fills: as many as stay below 2**62 texts."""
+    sizes = list(accumulate((len(a) for a in alphabets), mul))
     return sum(size <= LARGEST for size in sizes)
 
 
 def _size(shape: str) -> int:
     """How many texts of a shape differ in what the row's index fills."""
     alphabets = _alphabets(shape)
-    return prod(len(a) for a in alphabets[len(alphabets) - _told(alphabets) :])
+    return prod(len(a) for a in alphabets[: _told(alphabets)])
 
 
-generator: type[KeyGenerator] = Code
+generator: type[OrderedKey] = Code

@@ -1,7 +1,7 @@
-"""Text keys of a form that a check declares, filled by a permutation of the row's index."""
+"""Text keys of a form that a check declares, filled by the row's index, permuted or in order."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, ClassVar, Self
 
@@ -10,9 +10,10 @@ import pyarrow as pa
 from connectors.datatypes import Kind
 from connectors.limits import UNLIMITED, Limits
 from connectors.schema import Column
+from generators.ascent import Ascent
 from generators.columns import Sample, State
 from generators.feistel import LARGEST, Rows, permute, salt_of
-from generators.keys import KeyGenerator, require_capacity
+from generators.keys import OrderedKey, require_capacity
 from generators.patterns import alphabets
 from generators.privacy.support import Support
 from generators.shapes import texts_of, written
@@ -20,10 +21,15 @@ from generators.shapes import texts_of, written
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """An alphabet for each character of the key."""
+    """An alphabet for each character of the key.
+
+    Attributes:
+        ascent: of keys that come in order.
+    """
 
     column: Column
     alphabets: list[str]
+    ascent: Ascent | None = None
 
     kind: ClassVar[str] = "pattern"
 
@@ -56,8 +62,13 @@ class Pattern:
     def at(self, rows: Rows) -> pa.Array:
         """The key of each row."""
         require_capacity(self, self.column, rows)
-        numbers = permute(rows, self.capacity, salt_of(self.column.name))
+        order = permute if self.ascent is None else self.ascent.places
+        numbers = order(rows, self.capacity, salt_of(self.column.name))
         return texts_of(written(numbers, self.alphabets))
+
+    def ordered(self, ascent: Ascent) -> Self:
+        """The same texts in another order."""
+        return replace(self, ascent=ascent)
 
     def released(self) -> State:
         """The alphabets."""
@@ -77,4 +88,4 @@ def _fitting(column: Column, pattern: str) -> list[str]:
     return found if fits else []
 
 
-generator: type[KeyGenerator] = Pattern
+generator: type[OrderedKey] = Pattern

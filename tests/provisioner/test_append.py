@@ -9,9 +9,10 @@ import pytest
 
 from connectors.engines import open_target
 from connectors.errors import ForeignLoad, NotEmptyTarget
+from connectors.schema import TableName
 from generators.archive import fingerprint, read_archive
 from generators.model import DatabaseModel
-from provisioner.appending import append
+from provisioner.appending import append, grown
 from provisioner.errors import DifferentSchema, SameDatabase, WrongRequest
 from provisioner.events import Event, StageStarted, silent
 from provisioner.load import load
@@ -210,3 +211,15 @@ def test_rows_whose_key_speaks_of_all_rows_are_refused(
         load(found, asked, target)
     with pytest.raises(WrongRequest, match="all rows at once"):
         appended(found, asked, url)
+
+
+def test_rows_of_the_first_load_are_counted_alike_however_often_others_are_added(
+    model: DatabaseModel, planned: Callable[..., Plan]
+) -> None:
+    """What keys follow from must not change once rows are there."""
+    first, name = planned(), TableName("public", "clients")
+    second = grown(model, first, planned(0.5))
+    third = grown(model, second, planned(2.0))
+    assert first.layout(name).total < second.layout(name).total < third.layout(name).total
+    counts = [one.begun(name) for one in (first, second, third)]
+    assert counts == [first.layout(name).total] * 3

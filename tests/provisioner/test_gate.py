@@ -15,15 +15,18 @@ from psycopg import sql
 
 from benchmarks.gate import DEFECTS, SHOP, Defect
 from connectors.batch import Batch
+from connectors.datatypes import DataType, Kind
 from connectors.dialect.queries import read_queries
 from connectors.engines import open_source, open_target
 from connectors.planner import ColumnStatistics, TableStatistics
-from connectors.schema import TableName
+from connectors.schema import Column, TableName
 from generators.archive import fingerprint, read_archive, write_archive
+from generators.columns import Sample
 from generators.estimates import Estimates, coarse_statistics
+from generators.keys.code import Code
 from generators.model import DatabaseModel
 from generators.privacy.support import Support
-from provisioner.arranging import arranged
+from provisioner.arranging import arranged, with_ordered_keys
 from provisioner.cli import main
 from provisioner.gate import Gate, Thresholds
 from provisioner.learn import Learning, learn
@@ -189,3 +192,28 @@ def test_rows_are_written_by_another_column_where_that_one_tells_the_order_on_di
     found = arranged(batch, model).rows
     assert found["country"].to_pylist() == sorted(rows["country"].tolist(), reverse=True)
     assert sorted(found["id"].to_pylist()) == list(range(100))
+
+
+def test_invented_keys_follow_the_rows_of_all_shards_where_the_source_has_them_so(
+    shop: Shop,
+) -> None:
+    """The order on disk is that of shards: what is put in order in each alone is in none."""
+    name = TableName("public", "customers")
+    column = Column("id", DataType(Kind.TEXT, "text"), nullable=False)
+    codes = Sample(pa.array([f"c{n:06d}" for n in range(50)]), np.arange(50))
+    customers = replace(shop.model.tables[name], keys={"id": Code.fit(column, codes, Support())})
+    tables = {**shop.model.tables, name: customers}
+
+    def keys(correlation: float) -> list[str]:
+        statistics = TableStatistics(
+            100, 8192, {}, {"id": ColumnStatistics(0, -1, correlation=correlation)}
+        )
+        known = coarse_statistics(statistics, {"id": 1}, 100, Support())
+        assert known is not None
+        model = replace(shop.model, tables=tables, estimates=Estimates({name: known}))
+        found = with_ordered_keys(model, plan(model, "", Request())).tables[name].keys["id"]
+        return list(found.at(np.arange(400)).to_pylist())
+
+    assert keys(1.0) == sorted(keys(1.0))
+    assert keys(-1.0) == sorted(keys(-1.0), reverse=True)
+    assert keys(0.2) not in (sorted(keys(0.2)), sorted(keys(0.2), reverse=True))
