@@ -14,6 +14,7 @@ from generators.columns import Codes
 from generators.encoding import FittedColumn, fit_column
 from generators.privacy.support import Ints, Support
 from generators.relations.beats import ticks
+from generators.relations.cells import Referring, cells, parted
 from generators.relations.levels import Descent, descent
 from generators.relations.links import parent_rows
 from generators.relations.owners import Owners, ancestors, choose_owners
@@ -158,7 +159,25 @@ def _clusters(
     if not incoming:
         return unclustered(facts.support), np.zeros(len(training.rows), np.int32)
     public = facts.source.paths[name].unit is None
-    return fit_clusters(training.units, *_referring(facts, incoming), public, facts.support)
+    parts = None if name in facts.source.copied | facts.source.masked else _cells(facts, incoming)
+    referring = _referring(facts, incoming)
+    return fit_clusters(training.units, *referring, public, facts.support, parts)
+
+
+def _cells(facts: Facts, incoming: list[ForeignKey]) -> Ints | None:
+    """Parts of the rows that some keys lead to, by what says most of the rows that they come from.
+
+    Rows that travel as they are know themselves what they are.
+    """
+    schema, training, name = facts.source.schema, facts.source.training, incoming[0].parent
+    below = [
+        Referring(
+            facts.links[f.table, f.name],
+            [*parted(schema.table(f.table), training[f.table].rows).values()],
+        )
+        for f in incoming
+    ]
+    return cells(parted(schema.table(name), training[name].rows), below)
 
 
 def popularity(facts: Facts, name: TableName) -> Codes:

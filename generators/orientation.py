@@ -358,6 +358,9 @@ def _close(sight: "Sight", rule: Invariant, placed: "_Placed") -> str | None:
         return None
     mine = rule.terms[0].column
     near_by = sight.near.get((rule.table, mine), frozenset())
+    clock, owner = _clock(sight.model, rule.table), sight.model.owners.get(rule.table)
+    if clock in near_by and (owner is None or rule.key != (rule.table, owner.name)):
+        return f"{mine} stays close to {clock}, which says when siblings follow each other"
     for other in (step.found for step in placed.accepted if step.found.rule.kind == "running"):
         column, same = other.rule.terms[0].column, other.rule.table == rule.table
         if same and column in near_by and course(other.rule) != course(rule):
@@ -368,11 +371,12 @@ def _close(sight: "Sight", rule: Invariant, placed: "_Placed") -> str | None:
 def _best_first(sight: Sight, found: Found, number: int) -> list[Node]:
     """The targets that may be set; what orders siblings is computed only where nothing else can be.
 
-    Bounds keep their order, so that most of them push the same way.
+    Bounds keep their order, so that most of them push the same way; lags push no way.
     """
     model, rule = sight.model, found.rule
     settable = _settable(model, rule, rule.table)
-    last = None if found.kind.part is Part.BOUNDS else _clock(model, rule.table)
+    bound = found.kind.part is Part.BOUNDS and rule.kind != "lag"
+    last = None if bound else _clock(model, rule.table)
     own = sorted((t for t in found.kind.targets(rule) if t in settable), key=lambda t: t == last)
     below = () if number in sight.waiting else _taking_over(model, rule)
     return [*below, *_numbering(model, rule), *((rule.table, column) for column in own)]

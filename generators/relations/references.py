@@ -14,6 +14,8 @@ from generators.tables import Feature
 
 _MOST_INDIVIDUALS = 200
 _BINS = 24
+_FEWEST_BINS = 6
+"""Bins by degree of each part of the rows."""
 
 
 class Mode(StrEnum):
@@ -109,7 +111,12 @@ def _evenly(codes: Ints, rng: np.random.Generator) -> Floats:
 
 
 def fit_clusters(
-    parents: Ints, children: Ints, child_units: Ints, public: bool, support: Support
+    parents: Ints,
+    children: Ints,
+    child_units: Ints,
+    public: bool,
+    support: Support,
+    cells: Ints | None = None,
 ) -> tuple[Clusters, npt.NDArray[np.int32]]:
     """Groups a table's rows by degree, and tells the cluster of each.
 
@@ -123,13 +130,16 @@ def fit_clusters(
         child_units: unit ids of the referencing rows.
         public: whether the table's rows belong to no privacy unit.
         support: the rule of release.
+        cells: parts of the rows that are grouped apart; None for one.
     """
     degrees = np.bincount(children, minlength=len(parents))
     alone = _individuals(degrees, children, child_units, support) if public else np.empty(0, int)
     codes = np.full(len(parents), -1, np.int32)
     codes[alone] = np.arange(len(alone))
     rest = np.flatnonzero(codes < 0)
-    codes[rest] = _bins(degrees[rest], parents[rest], support) + len(alone)
+    parts = np.zeros(len(parents), np.int64) if cells is None else cells
+    codes[rest] = _bins(degrees[rest], parts[rest], parents[rest], support) + len(alone)
+    codes = _by_part(codes, parts)
     sizes = np.bincount(codes, minlength=1)
     behind = (
         support.k if public else int(unit_counts(codes.astype(np.int64), parents, len(sizes)).min())
@@ -153,12 +163,31 @@ def _individuals(
     return order[known[order]][:_MOST_INDIVIDUALS]
 
 
-def _bins(degrees: Ints, units: Ints, support: Support) -> npt.NDArray[np.int32]:
-    """Bins by falling degree, even in rows and children alike; too small ones join the next."""
-    order = np.argsort(-degrees, kind="stable")
+def _by_part(codes: npt.NDArray[np.int32], cells: Ints) -> npt.NDArray[np.int32]:
+    """The clusters of one part side by side: what they have in common is learned of all of them."""
+    _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
+    order = np.argsort(cells[first], kind="stable")
+    places = np.empty(len(order), np.int32)
+    places[order] = np.arange(len(order))
+    return places[inverse]
+
+
+def _bins(degrees: Ints, cells: Ints, units: Ints, support: Support) -> npt.NDArray[np.int32]:
+    """Bins of each cell by falling degree, even in rows and children alike.
+
+    Too small ones join the next.
+    """
+    order = np.lexsort((-degrees, cells))
     weights = 1 / max(1, len(degrees)) + degrees[order] / max(1, degrees.sum())
-    raw = np.minimum((np.cumsum(weights) / 2 * _BINS).astype(np.int64), _BINS - 1)
-    _, raw = np.unique(raw, return_inverse=True)
+    sums, own = np.cumsum(weights) / 2, cells[order]
+    starts = np.flatnonzero(np.diff(own, prepend=-1))
+    number = np.cumsum(np.isin(np.arange(len(own)), starts)) - 1
+    begins = np.concatenate([[0.0], sums])[starts][number]
+    ends = sums[np.append(starts[1:], len(own)) - 1][number] if len(own) else sums
+    shares = (sums - begins) / np.maximum(ends - begins, 1e-12)
+    bins = max(_FEWEST_BINS, _BINS // max(1, len(starts)))
+    raw = np.minimum((shares * bins).astype(np.int64), bins - 1)
+    _, raw = np.unique(number * bins + raw, return_inverse=True)
     merged = _merged(raw, units[order], support.k)
     codes = np.empty(len(degrees), np.int32)
     codes[order] = merged

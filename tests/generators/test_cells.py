@@ -1,0 +1,71 @@
+"""Rows are told apart by what says most of those that refer to them, and not by chance."""
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.datatypes import DataType, Kind
+from connectors.schema import Column, Table, TableName, Unique
+from generators.privacy.support import Support
+from generators.relations.cells import Referring, cells, parted
+from generators.relations.references import fit_clusters
+
+ROUTES = Table(
+    TableName("public", "routes"),
+    (
+        Column("id", DataType(Kind.INTEGER, "integer", bits=32), nullable=False),
+        Column("miles", DataType(Kind.INTEGER, "integer", bits=32)),
+        Column("colour", DataType(Kind.TEXT, "text")),
+    ),
+    (Unique("routes_pk", ("id",), primary=True),),
+    (),
+)
+SOME = 400
+
+
+def routes(rng: np.random.Generator) -> pa.Table:
+    colours = np.array(["red", "green", "blue"])
+    return pa.table(
+        {
+            "id": np.arange(SOME),
+            "miles": rng.integers(100, 2500, SOME),
+            "colour": colours[rng.integers(0, 3, SOME)],
+        }
+    )
+
+
+def test_rows_are_parted_by_the_column_that_says_most_of_those_that_refer_to_them() -> None:
+    rng = np.random.default_rng(3)
+    rows = routes(rng)
+    links = rng.integers(0, SOME, 5_000)
+    fare = np.asarray(rows["miles"])[links] // 10 + rng.integers(0, 40, len(links))
+    own = parted(ROUTES, rows)
+    found = cells(own, [Referring(links, [np.digitize(fare, [60, 120, 180])])])
+    assert own.keys() == {"miles", "colour"}
+    assert found is own["miles"]
+
+
+def test_columns_that_say_nothing_part_no_rows() -> None:
+    rng = np.random.default_rng(4)
+    links = rng.integers(0, SOME, 5_000)
+    noise = [rng.integers(0, parts, len(links)) for parts in (2, 5, 9)]
+    assert cells(parted(ROUTES, routes(rng)), [Referring(links, noise)]) is None
+
+
+@given(st.integers(1, 8), st.integers(0, 1_000), st.integers(30, 300))
+def test_clusters_lie_within_parts_and_have_enough_units_behind_them(
+    parts: int, seed: int, rows: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    where = rng.integers(0, parts, rows)
+    children = rng.integers(0, rows, 4 * rows)
+    units = np.arange(len(children))
+    clusters, codes = fit_clusters(np.arange(rows), children, units, False, Support(11), where)
+    sizes = np.bincount(codes, minlength=clusters.count)
+    assert sizes.min() >= 11
+    assert clusters.shares.value.sum() == 1 or abs(clusters.shares.value.sum() - 1) < 1e-9
+    large = np.flatnonzero(np.bincount(where, minlength=parts) >= 2 * 11)
+    for part in large:
+        inside = np.bincount(codes[where == part], minlength=clusters.count)
+        assert (inside > sizes / 2).any()  # most of some cluster is of this part
