@@ -16,10 +16,11 @@ import numpy as np
 from connectors.invariants import Invariant, Term, foreign_key, key_named
 from connectors.schema import TableName
 from generators.found import Found
-from generators.invariants import Part, invariant_kinds
+from generators.invariants import Part
 from generators.model import DatabaseModel
 from generators.relations.references import Mode
 from generators.sight import BELOW, Node, Sight, out_of_sight, out_of_turn, steps_up
+from generators.steps import Orientation, Step, begins, in_vain, is_above, late_columns, part_of
 from generators.ties import course, leaning, near
 
 _MOST_TELLING = ("equality", "ranges", "computed", "arithmetic", "aggregate", "running")
@@ -31,101 +32,9 @@ _HANDED_DOWN = frozenset({"latest"})
 """Aggregates that a child can take over from its parent, so that the parent waits for none."""
 _COURSES = frozenset({"rising", "falling"})
 _FIRM = "none of its columns may be set: they are keys, or other rows lean on them"
-_EXTREMES = frozenset({"min", "max", "latest"})
-"""Aggregates that are one child's value: about what was drawn for the parent."""
 _ONE_AT_MOST = ("at most one", "exactly one")
 _FEW_KEYS = 8
 """Keys that tell whether they ascend with the rows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One rule and the column that is set to keep it.
-
-    Attributes:
-        reads: the others that it looks at.
-        before: whether it is a bound that comes before the column is set, and outlasts that.
-        rest: whether it is what a row below has not taken over: rows with none below.
-    """
-
-    found: Found
-    number: int
-    target: Node
-    reads: frozenset[Node]
-    before: bool = False
-    rest: bool = False
-
-    @property
-    def part(self) -> Part:
-        """What the rule does to its target."""
-        return part_of(self.found.rule)
-
-    @property
-    def descends(self) -> bool:
-        """Whether a row below takes over what its parent says of it."""
-        return self.target[0] != self.found.rule.table
-
-    @property
-    def numbers(self) -> bool:
-        """Whether keys are given out in the order of another column."""
-        rule = self.found.rule
-        return rule.kind == "running" and Term(self.target[1]) in rule.terms[1:]
-
-    @property
-    def pushes(self) -> int:
-        """Which way a bound moves its target: 1 upwards, -1 downwards, 0 for all else."""
-        rule = self.found.rule
-        if rule.kind not in ("order", "parts"):
-            return 0
-        return 1 if rule.terms[-1] == Term(self.target[1]) else -1
-
-
-@dataclass(frozen=True, slots=True)
-class Orientation:
-    """The steps of each table in their order.
-
-    Attributes:
-        steps: those that rows take as they are drawn.
-        late: those that wait for the rows that keys lead here from.
-        unkept: rules that no step keeps, and why.
-    """
-
-    steps: Mapping[TableName, tuple[Step, ...]] = field(default_factory=dict)
-    late: Mapping[TableName, tuple[Step, ...]] = field(default_factory=dict)
-    unkept: tuple[tuple[Found, str], ...] = ()
-    _read: Mapping[TableName, frozenset[str]] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        every = (s for steps in (*self.steps.values(), *self.late.values()) for s in steps)
-        object.__setattr__(self, "_read", _read_elsewhere(every))
-
-    def of(self, name: TableName) -> tuple[Step, ...]:
-        """The steps of a table as it is drawn."""
-        return self.steps.get(name, ())
-
-    def read_of(self, name: TableName) -> frozenset[str]:
-        """Columns of a table that rules of other tables read."""
-        return self._read.get(name, frozenset())
-
-    def targets(self, name: TableName, most: Part = Part.BOUNDS) -> frozenset[str]:
-        """Columns of a table that are set to keep rules, by parts up to one."""
-        steps = (*self.of(name), *self.late.get(name, ()))
-        return frozenset(s.target[1] for s in steps if s.part <= most)
-
-    def totals(self, name: TableName) -> frozenset[str]:
-        """Columns of a table that are totals of its children, or follow from one."""
-        late = self.late.get(name, ())
-        return frozenset(column for _, column in _late(late, _EXTREMES) if late)
-
-    def numbering(self, name: TableName) -> str | None:
-        """The key of a table that is given out in the order of another column."""
-        return next((s.target[1] for s in self.of(name) if s.numbers), None)
-
-    def bounds(self, name: TableName) -> frozenset[str]:
-        """Columns of a table that are no more than bounded once its children are drawn."""
-        late = self.late.get(name, ())
-        firm = {s.target[1] for s in late if s.part is not Part.BOUNDS}
-        return frozenset(s.target[1] for s in late) - firm
 
 
 def oriented(model: DatabaseModel, whole: frozenset[TableName] = frozenset()) -> Orientation:
@@ -140,7 +49,7 @@ def oriented(model: DatabaseModel, whole: frozenset[TableName] = frozenset()) ->
     sight = Sight(model, whole, single_columns(model), steps_up(model), near(model))
     while True:
         placed = _all_placed(sight)
-        vain = _in_vain(placed.accepted)
+        vain = in_vain(placed.accepted)
         if not (waiting := {s.number for s in vain if s.descends}):
             return _in_order(model, placed, vain)
         sight = replace(sight, waiting=sight.waiting | waiting)
@@ -182,8 +91,8 @@ def _in_order(model: DatabaseModel, placed: "_Placed", vain: list[Step]) -> Orie
     accepted, unkept = placed.accepted, placed.unkept
     unkept += [(s.found, "it reads a total of rows that are drawn after its own") for s in vain]
     accepted = [s for s in accepted if s not in vain]
-    late = _late(accepted)
-    telling = [s for s in accepted if _is_telling(s) and not _is_above(s)]
+    late = late_columns(accepted)
+    telling = [s for s in accepted if _is_telling(s) and not is_above(s)]
     unkept = [(f, why) for f, why in unkept if not _follows(model, f, telling)]
     order = _ranks(accepted)
     accepted.sort(key=lambda s: (order[s.target], not s.before, s.part, s.number))
@@ -197,18 +106,6 @@ def _rest(step: Step) -> Step:
     """What is left to a parent whose child takes over: its value where it has no child."""
     own = step.found.rule.table, step.found.rule.terms[0].column
     return replace(step, target=own, reads=step.reads - {own} | {step.target}, rest=True)
-
-
-def part_of(rule: Invariant) -> Part:
-    """What keeping a rule does to its target; a multiple is rounded to, whatever set it before."""
-    if rule.kind == "arithmetic" and rule.form.startswith("multiple"):
-        return Part.BOUNDS
-    return Part.SETS if _begins(rule) else invariant_kinds()[rule.kind].part
-
-
-def _begins(rule: Invariant) -> bool:
-    """Whether a rule says on which day a range begins."""
-    return rule.kind == "ranges" and rule.form == "begins"
 
 
 def _depths(model: DatabaseModel) -> Mapping[int, int]:
@@ -252,7 +149,9 @@ def _follows(model: DatabaseModel, found: Found, telling: Iterable[Step]) -> boo
 def _is_telling(step: Step) -> bool:
     """Whether what a step reads makes up all of its target."""
     rule = step.found.rule
-    day = _begins(rule) and rule.terms[1] == Term(step.target[1])
+    if step.target[1] not in step.found.kind.targets(rule):
+        return False  # one of many references that will do
+    day = begins(rule) and rule.terms[1] == Term(step.target[1])
     return day or (rule.kind in _TELLING and step.part is Part.SETS)
 
 
@@ -308,7 +207,7 @@ def _possible(sight: Sight, found: Found, number: int, placed: _Placed) -> tuple
     moved = out_of_turn(model, rule) or _close(sight, rule, placed)
     nodes, steps = frozenset(_nodes(model, rule)), list[Step]()
     why = moved or _FIRM
-    for target in _best_first(sight, found, number):
+    for target in _best_first(sight, found, number, placed):
         column = target[1]
         told = {n for n in leaning(found) if target not in _sources(n, placed)}
         step = Step(found, number, target, nodes - {target} | told)
@@ -368,7 +267,7 @@ def _close(sight: "Sight", rule: Invariant, placed: "_Placed") -> str | None:
     return None
 
 
-def _best_first(sight: Sight, found: Found, number: int) -> list[Node]:
+def _best_first(sight: Sight, found: Found, number: int, placed: _Placed) -> list[Node]:
     """The targets that may be set; what orders siblings is computed only where nothing else can be.
 
     Bounds keep their order, so that most of them push the same way; lags push no way.
@@ -379,7 +278,8 @@ def _best_first(sight: Sight, found: Found, number: int) -> list[Node]:
     last = None if bound else _clock(model, rule.table)
     own = sorted((t for t in found.kind.targets(rule) if t in settable), key=lambda t: t == last)
     below = () if number in sight.waiting else _taking_over(model, rule)
-    return [*below, *_numbering(model, rule), *((rule.table, column) for column in own)]
+    listed = ((rule.table, column) for column in (*own, *_choosing(model, rule, placed)))
+    return [*below, *_numbering(model, rule), *listed]
 
 
 def _settable(model: DatabaseModel, rule: Invariant, name: TableName) -> set[str]:
@@ -409,6 +309,23 @@ def _taking_over(model: DatabaseModel, rule: Invariant) -> Iterator[Node]:
     told = any(_tells(f, name, column) for f in model.invariants)
     if column in _settable(model, rule, name) and not told:
         yield name, column
+
+
+def _choosing(model: DatabaseModel, rule: Invariant, placed: _Placed) -> Iterator[str]:
+    """The references of which another row may be chosen, where nothing else can be set.
+
+    Where all that tells a value may be lent as well, rows that break the rule borrow.
+    """
+    chosen = chosen_keys(model, rule.table) & _settable(model, rule, rule.table)
+    if rule.kind == "equality" and rule.form != "is":
+        for path in (term.keys for term in rule.terms if len(term.keys) == 1):
+            columns = key_named(model.schema.table(rule.table), path[0]).columns
+            yield from (c for c in columns if c in chosen)
+    elif rule.kind == "dependency" and len(rule.terms) == 2:
+        *given, last = ((rule.table, term.column) for term in rule.terms)
+        lent = {(rule.table, column) for column in _settable(model, rule, rule.table)}
+        if not _sources(last, placed) <= lent:
+            yield from (column for _, column in given if column in chosen)
 
 
 def _numbering(model: DatabaseModel, rule: Invariant) -> Iterator[Node]:
@@ -520,64 +437,12 @@ def _sources(node: Node, placed: _Placed) -> set[Node]:
     return found
 
 
-def _late(steps: Iterable[Step], but: frozenset[str] = frozenset()) -> frozenset[Node]:
-    """The columns that are set from rows below, and all that follow from those.
-
-    What is set from them in some forms is left out.
-    """
-    late, taken = set[Node](), list(steps)
-    while True:
-        more = {s.target for s in taken if _starts(s, but) or s.reads & late} - late
-        if not more:
-            return frozenset(late)
-        late |= more
-
-
-def _starts(step: Step, but: frozenset[str]) -> bool:
-    return _is_above(step) and step.found.rule.form not in but
-
-
-def _is_above(step: Step) -> bool:
-    """Whether a step looks at the rows below; a count of them reads no column there."""
-    return step.found.rule.kind == "aggregate" and not step.descends
-
-
-def _in_vain(steps: list[Step]) -> list[Step]:
-    """The steps that would wait for what comes after them, but for those that wait for such."""
-    found = list[Step]()
-    while True:
-        left = [s for s in steps if s not in found]
-        late = _late(left)
-        if not (waiting := [s for s in left if _waits_in_vain(s, late)]):
-            return found
-        sure = _late(s for s in left if s not in waiting)
-        found += [s for s in waiting if _waits_in_vain(s, sure)] or waiting
-
-
-def _waits_in_vain(step: Step, late: frozenset[Node]) -> bool:
-    """Whether a row reads something late of the row that it is drawn under or refers to."""
-    here = step.target[0]
-    if step.numbers and step.target in late:
-        return True
-    return any(n in late and n[0] != here for n in step.reads) and not _is_above(step)
-
-
 def _ranks(steps: Iterable[Step]) -> Mapping[Node, int]:
     """A number per column, above those of all that it is computed from."""
     graph: dict[Node, set[Node]] = {}
     for step in steps:
         graph.setdefault(step.target, set()).update(step.reads)
     return {node: n for n, node in enumerate(TopologicalSorter(graph).static_order())}
-
-
-def _read_elsewhere(steps: Iterable[Step]) -> Mapping[TableName, frozenset[str]]:
-    """The columns of each table that steps of other tables read."""
-    found: dict[TableName, set[str]] = {}
-    for step in steps:
-        for table, column in step.reads:
-            if table != step.target[0]:
-                found.setdefault(table, set()).add(column)
-    return {name: frozenset(columns) for name, columns in found.items()}
 
 
 def _by_table(steps: Iterable[Step]) -> Mapping[TableName, tuple[Step, ...]]:

@@ -12,9 +12,9 @@ from generators.columns import Codes
 from generators.contexts import Rows
 from generators.distinct import groups, patched, surplus
 from generators.errors import Unmeetable
-from generators.orientation import Orientation
 from generators.relations.references import Mode
 from generators.spans import apart, apart_by_ends, overlap
+from generators.steps import Orientation
 from generators.tables import Matrix
 from provisioner.borrowing import lent
 from provisioner.edging import edged

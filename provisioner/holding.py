@@ -13,9 +13,9 @@ from generators.columns import Codes, Draw
 from generators.distinct import patched
 from generators.encoding import FittedColumn
 from generators.invariants import Drawing, Part
-from generators.orientation import Step
 from generators.randomness import identities, stream
 from generators.redrawing import filled
+from generators.steps import Step
 from provisioner.job import Drawn, Ints, Job, Values, features
 from provisioner.scene import DrawnScene
 from provisioner.values import anything, referenced

@@ -13,10 +13,10 @@ from generators.contexts import Rows, context
 from generators.encoding import FittedColumn
 from generators.errors import Unmeetable
 from generators.model import DatabaseModel, TableModel
-from generators.orientation import Orientation
 from generators.randomness import stream
 from generators.relations.counts import beside, to_quota, with_enough
 from generators.relations.references import Mode, Reference
+from generators.steps import Orientation
 from generators.tables import Feature, Matrix
 from provisioner.keeping import Keeper
 from provisioner.placing import Placing, seated, with_at_least

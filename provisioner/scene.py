@@ -10,8 +10,8 @@ from connectors.datatypes import arrow_type
 from connectors.invariants import Term, key_named
 from connectors.schema import ForeignKey, Schema, Table, TableName
 from generators.distinct import groups
-from generators.orientation import Step
 from generators.relations.references import Mode
+from generators.steps import Step
 from provisioner.job import Drawn, Ints, Job, Values
 from provisioner.values import ancestor
 

@@ -13,7 +13,7 @@ from connectors.datatypes import DataType, Kind
 from connectors.invariants import Claim, Invariant, Term, sight
 from connectors.schema import Schema
 from generators.determination import determined, grouped, joint
-from generators.distinct import groups
+from generators.distinct import groups, patched
 from generators.evidence import MOST_BROKEN
 from generators.feistel import mixed
 from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
@@ -113,8 +113,11 @@ class Dependency:
 
         Where k units share none of its entries, what is determined was invented, or is of few:
         rows then take after the first one of the shard that equals them, so that they stay as
-        likely as they were drawn. So do rows of no entry where there is no other shard.
+        likely as they were drawn. So do rows of no entry where there is no other shard. Of a key
+        that determines, another row is chosen, that leads to the same or nowhere yet.
         """
+        if drawing.target != rule.terms[-1].column:
+            return _chosen(rule, drawing)
         *given, last = (_Part(drawing, t) for t in rule.terms)
         if not len(state["held"]) and not len(state.get("steps", _NONE)):
             return last.values.take(pa.array(_first_alike([part.values for part in given])))
@@ -182,6 +185,29 @@ class _Part:
             raise TypeError(f"{self.term}: steps were learned of a type without an order")
         numbers = np.asarray(magnitudes(self.values, scale).values, np.float64)
         return np.searchsorted((anchors[1:] + anchors[:-1]) / 2, numbers)
+
+
+def _chosen(rule: Invariant, drawing: Drawing) -> pa.Array:
+    """A key's values, those that go with another value than most like them replaced.
+
+    By one that goes with the same value elsewhere, else by one that no row holds.
+    """
+    scene, (first, last) = drawing.scene, rule.terms
+    drawn = scene.values(first)
+    codes, values = groups([drawn]), groups([scene.values(last)])
+    found = grouped(codes, values)
+    wrong = np.sort(found.rows[~found.agrees])
+    firm = np.setdiff1d(np.flatnonzero(codes >= 0), wrong)
+    order = firm[np.argsort(values[firm], kind="stable")]
+    low, high = (np.searchsorted(values[order], values[wrong], side) for side in ("left", "right"))
+    place = low + (drawing.rng.random(len(wrong)) * (high - low)).astype(np.int64)
+    there = high > low
+    made = patched(drawn, wrong[there], drawn.take(pa.array(order[place[there]])))
+    [key] = (k for k in scene.table.foreign_keys if k.columns == (first.column,))
+    known = drawing.keys(key.parent, key.parent_columns[0]).cast(drawn.type)
+    free = known.filter(pc.invert(pc.is_in(known, value_set=drawn)))
+    rest = wrong[~there][: len(free)]
+    return patched(made, rest, free.take(pa.array(drawing.rng.permutation(len(free))[: len(rest)])))
 
 
 def _supported(codes: Ints, values: Ints, view: View) -> tuple[Ints, int]:

@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.datatypes import DataType, Kind, arrow_type
-from connectors.invariants import Claim, Invariant, Term, foreign_key, row_claim
+from connectors.invariants import Claim, Invariant, Term, foreign_key, key_named, row_claim
 from connectors.schema import Schema, Table
+from generators.distinct import groups, patched
 from generators.evidence import MOST_BROKEN, holds, shuffled
 from generators.invariants import Drawing, InvariantKind, Part, Plain, Scene, View
 from generators.magnitudes import magnitudes, scale_of, stored
@@ -72,8 +73,13 @@ class Equality(Plain):
 
     @classmethod
     def realise(cls, rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:
-        """See `InvariantKind`; what is null stays so, unless nulls coincide."""
+        """See `InvariantKind`; what is null stays so, unless nulls coincide.
+
+        Of a key that a path goes along, another row is chosen: one that holds what is wanted.
+        """
         del state
+        if Term(drawing.target) not in rule.terms:
+            return _chosen(rule, drawing)
         own, column = Term(drawing.target), drawing.scene.table.column(drawing.target)
         drawn = drawing.scene.values(own)
         [other] = [term for term in rule.terms if term != own] or [own]
@@ -84,6 +90,29 @@ class Equality(Plain):
         elif column.nullable:
             return wanted
         return pc.if_else(spoken, wanted, drawn)
+
+
+def _chosen(rule: Invariant, drawing: Drawing) -> pa.Array:
+    """A key's values, those that lead to another value than wanted replaced where any leads there.
+
+    Each row that will do is as likely as any other.
+    """
+    scene, drawn = drawing.scene, drawing.scene.values(Term(drawing.target))
+    [far], [near] = ([t for t in rule.terms if bool(t.keys) is side] for side in (True, False))
+    key, wanted = key_named(scene.table, far.keys[0]), scene.values(near)
+    off = pc.fill_null(pc.invert(_same(scene.values(far), wanted)), False)
+    rows = np.flatnonzero(_bools(off))
+    held = drawing.keys(key.parent, far.column)
+    names = drawing.keys(key.parent, key.parent_columns[0])
+    asked = wanted.take(pa.array(rows)).cast(held.type)
+    codes = groups([pa.concat_arrays([held, asked])])
+    have, want = codes[: len(held)], codes[len(held) :]
+    order = np.argsort(have, kind="stable")
+    low, high = (np.searchsorted(have[order], want, side) for side in ("left", "right"))
+    there = (high > low) & (want >= 0)
+    place = low + (drawing.rng.random(len(rows)) * (high - low)).astype(np.int64)
+    fresh = names.take(pa.array(order[place[there]]))
+    return patched(drawn, rows[there], fresh.cast(drawn.type))
 
 
 @dataclass

@@ -188,6 +188,39 @@ FROM goods AS g, generate_series(1, 1 + g.id % 3) AS s WHERE g.price > 0;
 """
 
 
+def test_another_row_is_chosen_where_all_else_that_a_rule_speaks_of_is_firm(
+    lasting_database: Callable[[], str], database: str, tmp_path: Path
+) -> None:
+    url = lasting_database()
+    query(url, BILLED)
+    model = learned(url, Learning(units=(TableName("public", "clients"),)), tmp_path)
+    report = filled(model, database, tmp_path)
+    kept = {rule.rule: rule.broken for rule in report.invariants}
+    assert kept["client_id = bills_place_id_fkey.client_id"] == 0
+    assert kept["card_id -> client_id"] == 0
+    [(places,)] = query(database, "SELECT count(DISTINCT place_id) FROM bills")
+    assert places > 500  # of 800: each is chosen as often as others of its client
+
+
+BILLED = """
+CREATE TABLE clients (id int PRIMARY KEY, since date NOT NULL);
+CREATE TABLE places (id int PRIMARY KEY, client_id int NOT NULL REFERENCES clients);
+CREATE TABLE cards (id int PRIMARY KEY, sort int NOT NULL);
+CREATE TABLE bills (
+    id int PRIMARY KEY, client_id int NOT NULL REFERENCES clients,
+    place_id int NOT NULL REFERENCES places, card_id int NOT NULL REFERENCES cards,
+    amount int NOT NULL
+);
+INSERT INTO clients SELECT n, date '2020-01-01' + n % 700 FROM generate_series(1, 400) AS n;
+INSERT INTO places SELECT n, 1 + n % 400 FROM generate_series(1, 800) AS n;
+INSERT INTO cards SELECT n, abs(hashtext('s' || n)) % 5 FROM generate_series(1, 1200) AS n;
+INSERT INTO bills SELECT n, c, CASE WHEN h % 2 = 0 AND c > 1 THEN c - 1 ELSE 400 + c - 1 END,
+    CASE WHEN h % 3 > 0 THEN c ELSE 400 + c END, abs(hashtext('a' || n)) % 900
+FROM generate_series(1, 3000) AS n, LATERAL (SELECT 1 + abs(hashtext('c' || n)) % 400,
+    abs(hashtext('h' || n))) AS x (c, h);
+"""
+
+
 def test_rows_are_numbered_by_time_and_siblings_follow_each_other_as_they_did(
     few: tuple[str, Report],
 ) -> None:

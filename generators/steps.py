@@ -1,0 +1,167 @@
+"""Steps: one rule and the column that is set to keep it, and those of all tables in their order."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from connectors.invariants import Invariant, Term
+from connectors.schema import TableName
+from generators.found import Found
+from generators.invariants import Part, invariant_kinds
+from generators.sight import Node
+
+_EXTREMES = frozenset({"min", "max", "latest"})
+"""Aggregates that are one child's value: about what was drawn for the parent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One rule and the column that is set to keep it.
+
+    Attributes:
+        reads: the others that it looks at.
+        before: whether it is a bound that comes before the column is set, and outlasts that.
+        rest: whether it is what a row below has not taken over: rows with none below.
+    """
+
+    found: Found
+    number: int
+    target: Node
+    reads: frozenset[Node]
+    before: bool = False
+    rest: bool = False
+
+    @property
+    def part(self) -> Part:
+        """What the rule does to its target."""
+        return part_of(self.found.rule)
+
+    @property
+    def descends(self) -> bool:
+        """Whether a row below takes over what its parent says of it."""
+        return self.target[0] != self.found.rule.table
+
+    @property
+    def numbers(self) -> bool:
+        """Whether keys are given out in the order of another column."""
+        rule = self.found.rule
+        return rule.kind == "running" and Term(self.target[1]) in rule.terms[1:]
+
+    @property
+    def pushes(self) -> int:
+        """Which way a bound moves its target: 1 upwards, -1 downwards, 0 for all else."""
+        rule = self.found.rule
+        if rule.kind not in ("order", "parts"):
+            return 0
+        return 1 if rule.terms[-1] == Term(self.target[1]) else -1
+
+
+@dataclass(frozen=True, slots=True)
+class Orientation:
+    """The steps of each table in their order.
+
+    Attributes:
+        steps: those that rows take as they are drawn.
+        late: those that wait for the rows that keys lead here from.
+        unkept: rules that no step keeps, and why.
+    """
+
+    steps: Mapping[TableName, tuple[Step, ...]] = field(default_factory=dict)
+    late: Mapping[TableName, tuple[Step, ...]] = field(default_factory=dict)
+    unkept: tuple[tuple[Found, str], ...] = ()
+    _read: Mapping[TableName, frozenset[str]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        every = (s for steps in (*self.steps.values(), *self.late.values()) for s in steps)
+        object.__setattr__(self, "_read", _read_elsewhere(every))
+
+    def of(self, name: TableName) -> tuple[Step, ...]:
+        """The steps of a table as it is drawn."""
+        return self.steps.get(name, ())
+
+    def read_of(self, name: TableName) -> frozenset[str]:
+        """Columns of a table that rules of other tables read."""
+        return self._read.get(name, frozenset())
+
+    def targets(self, name: TableName, most: Part = Part.BOUNDS) -> frozenset[str]:
+        """Columns of a table that are set to keep rules, by parts up to one."""
+        steps = (*self.of(name), *self.late.get(name, ()))
+        return frozenset(s.target[1] for s in steps if s.part <= most)
+
+    def totals(self, name: TableName) -> frozenset[str]:
+        """Columns of a table that are totals of its children, or follow from one."""
+        late = self.late.get(name, ())
+        return frozenset(column for _, column in late_columns(late, _EXTREMES) if late)
+
+    def numbering(self, name: TableName) -> str | None:
+        """The key of a table that is given out in the order of another column."""
+        return next((s.target[1] for s in self.of(name) if s.numbers), None)
+
+    def bounds(self, name: TableName) -> frozenset[str]:
+        """Columns of a table that are no more than bounded once its children are drawn."""
+        late = self.late.get(name, ())
+        firm = {s.target[1] for s in late if s.part is not Part.BOUNDS}
+        return frozenset(s.target[1] for s in late) - firm
+
+
+def part_of(rule: Invariant) -> Part:
+    """What keeping a rule does to its target; a multiple is rounded to, whatever set it before."""
+    if rule.kind == "arithmetic" and rule.form.startswith("multiple"):
+        return Part.BOUNDS
+    return Part.SETS if begins(rule) else invariant_kinds()[rule.kind].part
+
+
+def begins(rule: Invariant) -> bool:
+    """Whether a rule says on which day a range begins."""
+    return rule.kind == "ranges" and rule.form == "begins"
+
+
+def late_columns(steps: Iterable[Step], but: frozenset[str] = frozenset()) -> frozenset[Node]:
+    """The columns that are set from rows below, and all that follow from those.
+
+    What is set from them in some forms is left out.
+    """
+    late, taken = set[Node](), list(steps)
+    while True:
+        more = {s.target for s in taken if _starts(s, but) or s.reads & late} - late
+        if not more:
+            return frozenset(late)
+        late |= more
+
+
+def _starts(step: Step, but: frozenset[str]) -> bool:
+    return is_above(step) and step.found.rule.form not in but
+
+
+def is_above(step: Step) -> bool:
+    """Whether a step looks at the rows below; a count of them reads no column there."""
+    return step.found.rule.kind == "aggregate" and not step.descends
+
+
+def in_vain(steps: list[Step]) -> list[Step]:
+    """The steps that would wait for what comes after them, but for those that wait for such."""
+    found = list[Step]()
+    while True:
+        left = [s for s in steps if s not in found]
+        late = late_columns(left)
+        if not (waiting := [s for s in left if _waits_in_vain(s, late)]):
+            return found
+        sure = late_columns(s for s in left if s not in waiting)
+        found += [s for s in waiting if _waits_in_vain(s, sure)] or waiting
+
+
+def _waits_in_vain(step: Step, late: frozenset[Node]) -> bool:
+    """Whether a row reads something late of the row that it is drawn under or refers to."""
+    here = step.target[0]
+    if step.numbers and step.target in late:
+        return True
+    return any(n in late and n[0] != here for n in step.reads) and not is_above(step)
+
+
+def _read_elsewhere(steps: Iterable[Step]) -> Mapping[TableName, frozenset[str]]:
+    """The columns of each table that steps of other tables read."""
+    found: dict[TableName, set[str]] = {}
+    for step in steps:
+        for table, column in step.reads:
+            if table != step.target[0]:
+                found.setdefault(table, set()).add(column)
+    return {name: frozenset(columns) for name, columns in found.items()}
