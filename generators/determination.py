@@ -15,6 +15,7 @@ from generators.feistel import mixed
 from generators.invariants import View
 from generators.magnitudes import scale_of
 from generators.quoting import key_columns
+from generators.sorting import ordered
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -96,7 +97,7 @@ def grouped(given: Ints, values: Ints) -> Grouped:
     group = given[rows]
     starts = np.flatnonzero(np.diff(pairs, prepend=-1))
     alike = np.diff(np.append(starts, len(pairs)))
-    best = np.lexsort((-alike, group[starts]))
+    best = ordered(group[starts], -alike)
     firsts = np.flatnonzero(np.diff(group[starts][best], prepend=-1))
     common = np.zeros(len(starts), np.bool_)
     common[best[firsts]] = True

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from generators.privacy.support import Released, Support
+from generators.sorting import ordered
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -49,5 +50,5 @@ def brought(gaps: Floats, wanted: Floats, rng: np.random.Generator) -> Floats:
     if apart <= spread * (_UNLIKE + _NOISE / np.sqrt(len(gaps))):
         return gaps
     ranks = np.empty(len(gaps))
-    ranks[np.argsort(gaps, kind="stable")] = np.arange(len(gaps))
+    ranks[ordered(gaps)] = np.arange(len(gaps))
     return np.interp((ranks + rng.random(len(gaps))) / len(gaps), _QUANTILES, wanted)

@@ -1,7 +1,7 @@
 """Lets rows that break rules which no step keeps take columns of rows that keep them all."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from connectors.invariants import Term, foreign_key
 from connectors.schema import TableName
+from generators.determination import joint
 from generators.distinct import groups, patched
 from generators.found import Found
 from generators.invariants import Part
@@ -76,6 +77,7 @@ class _Circle:
 
     Attributes:
         kept: how many of the rules have steps; they come first, and no row gives one up for others.
+        known: numbers of the values of columns, by column.
     """
 
     job: Job
@@ -83,6 +85,7 @@ class _Circle:
     rules: tuple[Found, ...]
     columns: frozenset[str]
     kept: int
+    known: dict[str, tuple[pa.Array, Ints]] = field(default_factory=dict)
 
     def settled(self, values: Values, fixed: Ints, rng: np.random.Generator) -> Values:
         """The values once nothing more can be lent; rows that are fixed stay."""
@@ -109,7 +112,9 @@ class _Circle:
         A row may do so beside others that change, or do not change, with it.
         """
         for _ in range(_ROUNDS):
-            found = {c: patched(v, rows, trial[c].take(pa.array(rows))) for c, v in values.items()}
+            changed = {c: v for c, v in values.items() if trial[c] is not v}
+            fresh = {c: trial[c].take(pa.array(rows)) for c in changed}
+            found = values | {c: patched(v, rows, fresh[c]) for c, v in changed.items()}
             judged = self._verdict(found)
             harmed = (judged & ~verdict)[: self.kept]
             if not harmed.any():
@@ -155,9 +160,9 @@ class _Circle:
         All of them are equal in one column, or in where they have nulls, where there are such rows.
         """
         spoken = frozenset[str]().union(*(_columns(self.job, r) for r in self.rules))
-        codes = {c: groups([values[c]]) for c in sorted(spoken)}
+        codes = {c: self._codes(c, values[c]) for c in sorted(spoken)}
         gaps = np.array([c < 0 for c in codes.values()])
-        pattern = np.unique(gaps, axis=1, return_inverse=True)[1]
+        pattern = joint([*np.packbits(gaps, axis=0).astype(np.int64)])
         firm = sorted(spoken - self.columns)
         best, most = rng.choice(good, len(bad)), np.full(len(bad), -1.0)
         for place in range(_CANDIDATES):
@@ -169,6 +174,12 @@ class _Circle:
             best = np.where(common > most, found, best)
             most = np.maximum(common, most)
         return best
+
+    def _codes(self, column: str, values: pa.Array) -> Ints:
+        """A number per value, found once as long as a column stays."""
+        if column not in self.known or self.known[column][0] is not values:
+            self.known[column] = values, groups([values])
+        return self.known[column][1]
 
 
 def sparing(drawn: Values, values: Values, trial: Values, rows: Ints) -> Ints:

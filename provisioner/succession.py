@@ -19,6 +19,7 @@ from generators.relations.casts import Cast, Turns
 from generators.relations.histories import History
 from generators.relations.turns import drawn_again, drawn_given, take_turns
 from generators.siblings import BEAT, origin_ticks
+from generators.sorting import ordered
 from generators.tables import Matrix
 from provisioner.calibration import calibrated
 from provisioner.job import Drawn, Floats, Ints, Job, Setting, Values, features, job_of
@@ -56,9 +57,9 @@ def _in_course(job: Job, codes: Codes) -> Codes:
         return codes  # not numbered by what rows are drawn in the order of
     way = -1 if along.form.endswith("falling") else 1
     given = joint([*job.context.codes.T, np.zeros(len(codes), np.int64)])
-    ranked = np.lexsort((way * codes[:, names.index(along.terms[0].column)], given))
+    ranked = ordered(given, way * codes[:, names.index(along.terms[0].column)])
     found = np.empty_like(codes)
-    found[np.lexsort((job.indexes, given))] = codes[ranked]
+    found[ordered(given, job.indexes)] = codes[ranked]
     return found
 
 
