@@ -67,6 +67,7 @@ class Learning:
         units: tables whose rows are the privacy units; empty to find them by their columns.
         skip_unreadable: leave out tables that the role may not read, instead of stopping.
         seed: chooses which units are held out.
+        holdout: share of units that are.
         keys: foreign keys that the database does not declare; see `provisioner.undeclared`.
         skip: tables to leave out, with all that needs them.
         refine: whether to hold drawn histories against learned ones, and to choose among several
@@ -99,6 +100,7 @@ class Learning:
     queries: tuple[Query, ...] = ()
     classes: Classes = field(default_factory=dict)
     privacy: Privacy | None = None
+    holdout: float = 0.1
 
     @property
     def refines(self) -> bool:
@@ -248,7 +250,7 @@ def sampled(source: Source, learning: Learning, listen: Listener = silent) -> Sa
     paths = public(known, learning.carrying.copied)
     listen(Stated(_cost(schema, source.sizes())))
     shares = {**_shares(schema, source, paths), **dict.fromkeys(learning.carrying.copied, 1.0)}
-    split = Split(paths, number(learning.seed, "holdout"), shares=shares)
+    split = Split(paths, number(learning.seed, "holdout"), learning.holdout, shares)
     training = read(source, schema, split, listen)
     support = Support(learning.k)
     classes = {
