@@ -74,10 +74,13 @@ def _even(values: Floats | Ints) -> Ints:
 
 def _commonest(codes: Ints) -> Ints:
     """Places of values by falling frequency from 1, the last of them of all others; 0 for nulls."""
-    counts = np.bincount(codes[codes >= 0])
+    known = codes >= 0
+    counts = np.bincount(codes[known])
     places = np.empty(len(counts), np.int64)
     places[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
-    return np.where(codes < 0, 0, 1 + np.minimum(places[codes], _PARTS - 1))
+    found = np.zeros(len(codes), np.int64)
+    found[known] = 1 + np.minimum(places[codes[known]], _PARTS - 1)
+    return found
 
 
 def _telling(own: Ints, referring: Sequence[Referring]) -> float:

@@ -53,6 +53,19 @@ def test_columns_that_say_nothing_part_no_rows() -> None:
     assert cells(parted(ROUTES, routes(rng)), [Referring(links, noise)]) is None
 
 
+def test_a_column_of_nulls_alone_parts_no_rows_and_some_nulls_are_a_part_of_their_own() -> None:
+    rows = pa.table(
+        {
+            "id": [1, 2, 3, 4],
+            "miles": pa.nulls(4, pa.int32()),
+            "colour": pa.nulls(4, pa.string()),
+        }
+    )
+    assert parted(ROUTES, rows) == {}
+    some = rows.set_column(2, "colour", pa.array(["red", None, "red", "blue"]))
+    assert parted(ROUTES, some)["colour"].tolist() == [1, 0, 1, 2]
+
+
 @given(st.integers(1, 8), st.integers(0, 1_000), st.integers(30, 300))
 def test_clusters_lie_within_parts_and_have_enough_units_behind_them(
     parts: int, seed: int, rows: int
