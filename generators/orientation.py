@@ -368,17 +368,18 @@ def chosen_keys(model: DatabaseModel, name: TableName) -> frozenset[str]:
 
 
 def single_keys(model: DatabaseModel) -> frozenset[tuple[TableName, str]]:
-    """References no two of which lead to one row, by rules that nobody declared."""
+    """Foreign keys no two rows of which lead to one row, by rules that nobody declared."""
     rules = [found.rule for found in model.invariants if not found.rule.relaxed]
     few = {r.key for r in rules if r.kind == "cardinality" and r.form in _ONE_AT_MOST}
     alone = {(r.table, r.columns[0]) for r in rules if r.kind == "unique" and len(r.columns) == 1}
     chosen = {name: chosen_keys(model, name) for name in model.tables}
+    drawn = [r.key for table in model.tables.values() for r in table.references]
+    keys = [key for key in drawn if key.columns[0] in chosen[key.table]]
+    keys += [key for key in model.owners.values() if len(key.columns) == 1]
     return frozenset(
-        (name, r.key.name)
-        for name, table in model.tables.items()
-        for r in table.references
-        if r.key.columns[0] in chosen[name]
-        and ((name, r.key.name) in few or (name, r.key.columns[0]) in alone)
+        (key.table, key.name)
+        for key in keys
+        if (key.table, key.name) in few or (key.table, key.columns[0]) in alone
     )
 
 

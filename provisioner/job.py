@@ -185,7 +185,8 @@ def _parents(
         counts = np.where(kept, counts if counts[kept].any() else 1, 0)
     if (name, owner.name) in setting.covering and quota >= len(counts):
         counts = 1 + to_quota(np.maximum(counts - 1, 0), quota - len(counts), None, rng)
-    counts = to_quota(counts, quota, setting.most[name], rng)
+    alone = (name, owner.name) in setting.single and kept.all() and quota <= len(counts)
+    counts = to_quota(counts, quota, 1 if alone else setting.most[name], rng)
     counts = _with_enough(setting, owner, counts, kept, shard)
     if int(counts.sum()) != quota:
         raise Unmeetable(

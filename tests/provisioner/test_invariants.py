@@ -221,6 +221,36 @@ FROM generate_series(1, 3000) AS n, LATERAL (SELECT 1 + abs(hashtext('c' || n)) 
 """
 
 
+def test_no_owner_has_two_rows_where_none_had(
+    lasting_database: Callable[[], str], database: str, tmp_path: Path
+) -> None:
+    url = lasting_database()
+    query(url, ALONE)
+    report = filled(learned(url, Learning(), tmp_path), database, tmp_path)
+    kept = {rule.rule: rule.broken for rule in report.invariants}
+    assert kept["count(invoices) <= 1 per invoices_order_id_fkey"] == 0
+    assert kept["unique (order_id)"] == 0
+    [(rows,)] = query(database, "SELECT count(*) FROM invoices")
+    assert rows == 700
+
+
+ALONE = """
+CREATE TABLE clients (id int PRIMARY KEY, since date NOT NULL);
+CREATE TABLE orders (
+    id int PRIMARY KEY, client_id int NOT NULL REFERENCES clients, ordered date NOT NULL,
+    state text NOT NULL
+);
+CREATE TABLE invoices (
+    id int PRIMARY KEY, order_id int NOT NULL REFERENCES orders, amount int NOT NULL
+);
+INSERT INTO clients SELECT n, date '2020-01-01' + n % 600 FROM generate_series(1, 250) AS n;
+INSERT INTO orders SELECT n, 1 + abs(hashtext('c' || n)) % 250, date '2022-01-01' + n % 600,
+    CASE WHEN n % 10 IN (2, 5, 9) THEN 'new' ELSE 'sent' END FROM generate_series(1, 1000) AS n;
+INSERT INTO invoices SELECT n, n + n * 3 / 7, abs(hashtext('a' || n)) % 900
+FROM generate_series(1, 700) AS n;
+"""
+
+
 def test_rows_are_numbered_by_time_and_siblings_follow_each_other_as_they_did(
     few: tuple[str, Report],
 ) -> None:
