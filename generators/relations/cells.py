@@ -43,6 +43,8 @@ def parted(table: Table, rows: pa.Table) -> Mapping[str, Ints]:
     A number's parts are about even; of other values the commonest have a part each, and all others
     one. Nulls are a part of their own.
     """
+    if not len(rows):
+        return {}
     keys = {c for u in table.uniques for c in u.columns}
     keys |= {c for f in table.foreign_keys for c in f.columns}
     found = {}
@@ -56,7 +58,7 @@ def parted(table: Table, rows: pa.Table) -> Mapping[str, Ints]:
         else:
             numbers = magnitudes(values, scale)
             found[column.name] = np.where(numbers.known, 1 + _even(numbers.values), 0)
-    return {name: codes for name, codes in found.items() if len(codes) and np.ptp(codes)}
+    return {name: codes for name, codes in found.items() if np.ptp(codes)}
 
 
 def cells(own: Mapping[str, Ints], referring: Sequence[Referring]) -> Ints | None:

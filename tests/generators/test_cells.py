@@ -66,6 +66,10 @@ def test_a_column_of_nulls_alone_parts_no_rows_and_some_nulls_are_a_part_of_thei
     assert parted(ROUTES, some)["colour"].tolist() == [1, 0, 1, 2]
 
 
+def test_a_table_without_rows_has_no_parts() -> None:
+    assert parted(ROUTES, routes(np.random.default_rng(1)).slice(0, 0)) == {}
+
+
 @given(st.integers(1, 8), st.integers(0, 1_000), st.integers(30, 300))
 def test_clusters_lie_within_parts_and_have_enough_units_behind_them(
     parts: int, seed: int, rows: int
