@@ -54,3 +54,12 @@ def test_the_commands_of_the_tutorial_take_the_tour_and_read_its_model(
         told = json.loads(capsys.readouterr().out)
         assert told.get("report", {"passed": True})["passed"] is True
     assert Path("demo.model").is_file()
+
+
+def test_all_the_flights_of_a_year_end_verified(
+    lasting_database: Callable[[], str], tmp_path: Path
+) -> None:
+    outing = Outing(model=tmp_path / "whole.model")
+    report = tour(lasting_database(), lasting_database(), outing).report
+    assert report.passed, [f.place for f in report.findings if f.stops]
+    assert sum(table.rows for table in report.tables) > 600_000
