@@ -15,6 +15,7 @@ from generators.encoding import FittedColumn
 from generators.invariants import Drawing, Part
 from generators.randomness import identities, stream
 from generators.redrawing import filled
+from generators.relations.references import Mode
 from generators.steps import Step
 from provisioner.job import Drawn, Ints, Job, Values, features
 from provisioner.scene import DrawnScene
@@ -103,7 +104,7 @@ def _realised(job: Job, scene: DrawnScene, step: Step, *, tight: bool) -> pa.Arr
         step.target[1],
         rng,
         seed,
-        partial(_again, job, rng),
+        partial(_again, job, scene, rng),
         partial(pool, job),
         partial(_keys, job),
         tight,
@@ -132,9 +133,17 @@ def _leading(job: Job, key: ForeignKey, values: pa.Array, drawn: pa.Array) -> pa
     return patched(values, astray, drawn.take(pa.array(astray)))
 
 
-def _again(job: Job, rng: np.random.Generator, column: str, rows: Ints) -> pa.Array:
-    """Other values for some rows, as frequent as they were learned to be; of keys, any."""
+def _again(
+    job: Job, scene: DrawnScene, rng: np.random.Generator, column: str, rows: Ints
+) -> pa.Array:
+    """Other values for some rows, as frequent as they were learned to be, or are drawn if keys.
+
+    Of keys no two of which are to be equal, any.
+    """
     if (key := _key_of(job, column)) is not None:
+        known = scene.values(Term(column)).drop_null()
+        if len(known) and (job.table.name, key.name) not in job.setting.single:
+            return known.take(pa.array(rng.integers(0, len(known), len(rows))))
         chosen = rng.choice(job.setting.reachable(key), len(rows))
         return referenced(job, key, chosen, np.zeros(len(rows), np.bool_))[column]
     fitted = _fitted(job, column)
@@ -151,14 +160,17 @@ def _again(job: Job, rng: np.random.Generator, column: str, rows: Ints) -> pa.Ar
 def pool(job: Job, column: str) -> pa.Array:
     """Values of a column, as frequent as they were learned to be; the same in every shard.
 
-    Of a key, any rows that it may lead to.
+    Of a key of a table that has an owner, any rows that it may lead to.
     """
     name = job.table.name
     rng = stream(job.setting.plan.seed, name, column, "pool")
     if (key := _key_of(job, column)) is not None:
         chosen = job.setting.reachable(key)
         most = _POOL if len(chosen) else 0
-        return referenced(job, key, rng.choice(chosen, most), np.zeros(most, np.bool_))[column]
+        indexes = rng.choice(chosen, most)
+        if most and (popular := _popular(job, key, rng)) is not None:
+            indexes = np.where(np.isin(popular, chosen), popular, indexes)
+        return referenced(job, key, indexes, np.zeros(most, np.bool_))[column]
     fitted = _fitted(job, column)
     shares = np.array(job.model.histograms[column].value, np.float64)
     even = np.ones(len(shares)) / len(shares)
@@ -167,6 +179,21 @@ def pool(job: Job, column: str) -> pa.Array:
     indexes = np.arange(_POOL)
     people = identities(job.setting.plan.seed, f"{name} {column}", indexes)
     return fitted.decode(codes, Draw(rng, indexes, people))
+
+
+def _popular(job: Job, key: ForeignKey, rng: np.random.Generator) -> Ints | None:
+    """Rows that a key leads to, as often as it was learned to; None where owners have a say."""
+    [reference] = (r for r in job.model.references if r.key == key)
+    if reference.mode is not Mode.CLUSTER or job.model.history is not None:
+        return None
+    layout, parents = job.setting.plan.layout, job.setting.plan.layout(key.parent).total
+    rows = max(1, layout(job.table.name).total)
+    own = job.model.clusters.of(rng.integers(0, rows, _POOL), rows)
+    given = own[:, None] if job.model.clusters.count > 1 else np.empty((_POOL, 0), np.int32)
+    place = [f.name for f in features(job.model)].index(reference.feature.name)
+    codes = job.model.generator.sample(given, {}, rng)[:, place].astype(np.int64)
+    inside = np.maximum(codes - reference.nullable, 0)
+    return job.setting.model.tables[key.parent].clusters.draw(inside, max(1, parents), rng)
 
 
 def _keys(job: Job, table: TableName, column: str) -> pa.Array:

@@ -115,12 +115,15 @@ def _found(view: View) -> Iterator[tuple[str, ...]]:
 
 
 def _values_known(drawing: Drawing) -> pa.Array | None:
-    """The values that a column may hold: keys, or texts as they are drawn; None for all others."""
+    """The values that a column may hold: keys and texts as they are drawn; None for all others."""
     table, target = drawing.scene.table, drawing.target
+    keyed = any(key.columns == (target,) for key in table.foreign_keys)
+    if keyed or table.column(target).datatype.kind is Kind.TEXT:
+        return drawing.pool(target)
     for key in table.foreign_keys:
         if target in key.columns:
             return drawing.keys(key.parent, key.parent_columns[key.columns.index(target)])
-    return drawing.pool(target) if table.column(target).datatype.kind is Kind.TEXT else None
+    return None
 
 
 def _enumerated(others: list[pa.Array], values: pa.Array, known: pa.Array) -> pa.Array:

@@ -16,6 +16,7 @@ from generators.archive import fingerprint, read_archive, write_archive
 from generators.invariants.arithmetic import Arithmetic
 from generators.model import DatabaseModel
 from generators.orientation import oriented
+from provisioner.carrying import Carrying
 from provisioner.contents import contents
 from provisioner.errors import WrongRequest
 from provisioner.learn import Learning, learn
@@ -285,6 +286,31 @@ INSERT INTO members (joined, points)
 SELECT timestamp '2024-01-01' + n * interval '7 hours 13 seconds',
     12000 - 3 * n + abs(hashtext('p' || n)) % 3000
 FROM generate_series(1, 3000) AS n;
+"""
+
+
+def test_rows_that_repeat_others_refer_to_no_row_that_none_referred_to(
+    lasting_database: Callable[[], str], database: str, tmp_path: Path
+) -> None:
+    url = lasting_database()
+    query(url, READINGS)
+    public = Carrying(frozenset({TableName("public", "places")}))
+    model = learned(url, Learning(carrying=public), tmp_path)
+    assert "unique (place_id, day, hour)" in {f.words for f in model.invariants}
+    filled(model, database, tmp_path)
+    assert query(database, "SELECT count(DISTINCT place_id) FROM readings") == [(3,)]
+
+
+READINGS = """
+CREATE TABLE places (id int PRIMARY KEY, name text NOT NULL);
+CREATE TABLE readings (
+    id int PRIMARY KEY GENERATED ALWAYS AS IDENTITY, place_id int NOT NULL REFERENCES places,
+    day date NOT NULL, hour int NOT NULL, heat int NOT NULL
+);
+INSERT INTO places SELECT n, 'Place ' || n FROM generate_series(1, 300) AS n;
+INSERT INTO readings (place_id, day, hour, heat)
+SELECT 7 * p, date '2024-01-01' + n / 24, n % 24, abs(hashtext(n || '-' || p)) % 30
+FROM generate_series(0, 1999) AS n, generate_series(1, 3) AS p;
 """
 
 
