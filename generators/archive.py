@@ -30,7 +30,7 @@ from connectors.ddl import DdlItem
 from connectors.schema import Schema, TableName
 from generators.carried import Carried, carried_header, carried_members, restored_carried
 from generators.classes import class_states, restored_classes
-from generators.errors import BrokenArchive, NewerArchive, NotAnArchive
+from generators.errors import BrokenArchive, NewerArchive, NotAnArchive, OlderArchive
 from generators.estimates import estimate_states, restored_estimates
 from generators.found import found_states, restored_rules
 from generators.model import DatabaseModel
@@ -40,9 +40,9 @@ from generators.privacy.support import Released
 from generators.states import restored_tables, table_states
 from generators.traits import restored_traits, trait_states
 
-FORMAT = 2
-_WITHOUT_ROWS = 1
-"""The format of a file in which no rows travel, as older versions read it."""
+FORMAT = 4
+WITHOUT_ROWS = 3
+"""The format of a file in which no rows travel, and the oldest that this version reads."""
 _MEMBERS = ("schema.json", "ddl.json", "model.json", "tensors.safetensors")
 _MOST_BYTES = 4 << 30
 _DAMAGE = (
@@ -92,7 +92,7 @@ def write_archive(model: DatabaseModel, path: Path) -> None:
         **dict(carried_members(model.schema, _released(model.carried))),
     }
     manifest = {
-        "format": FORMAT if model.carried else _WITHOUT_ROWS,
+        "format": FORMAT if model.carried else WITHOUT_ROWS,
         "product": product_version(),
         "attacks": str(model.attacked.verdict),
         "notice": "derived from personal data; see `provisioner show`",
@@ -111,6 +111,7 @@ def read_archive(path: Path) -> DatabaseModel:
         NotAnArchive: the file is no zip, or a zip without a manifest of ours.
         BrokenArchive: the file is truncated, or its members do not match their checksums.
         NewerArchive: the format is newer than this version reads.
+        OlderArchive: it is older than that.
     """
     members = _members(path)
     try:
@@ -222,14 +223,19 @@ def _manifest(path: Path) -> dict[str, Any]:
             raise BrokenArchive(f"{path.name} unpacks to more than {_MOST_BYTES >> 30} GiB")
         try:
             manifest = json.loads(archive.read("manifest.json"))
-            newer = int(manifest["format"]) > FORMAT
+            version = int(manifest["format"])
             members = dict(manifest["members"])
         except (ValueError, KeyError, TypeError) as error:
             raise BrokenArchive(f"{path.name} has a manifest that cannot be read") from error
-    if newer:
+    if version > FORMAT:
         raise NewerArchive(
-            f"{path.name} has format {manifest['format']}, this version reads up to {FORMAT}; "
+            f"{path.name} has format {version}, this version reads up to {FORMAT}; "
             "upgrade dbprovisioner"
+        )
+    if version < WITHOUT_ROWS:
+        raise OlderArchive(
+            f"{path.name} has format {version}, this version reads {WITHOUT_ROWS} and later; "
+            "learn the source again"
         )
     return {**manifest, "members": members}
 

@@ -5,6 +5,7 @@ GeneratorError
 ├── NotAnArchive       a file is no model archive
 ├── BrokenArchive      a model archive is truncated, or was tampered with
 ├── NewerArchive       a model archive was written by a newer version
+├── OlderArchive       a model archive was written by a version too old to be read
 └── OverBudget         a look at the rows costs more than is left of epsilon and delta
 """
 
@@ -37,6 +38,10 @@ class BrokenArchive(GeneratorError):
 
 class NewerArchive(GeneratorError):
     """The archive was written by a newer version of the product."""
+
+
+class OlderArchive(GeneratorError):
+    """The archive was written by a version whose models mean something else."""
 
 
 class OverBudget(GeneratorError):

@@ -27,8 +27,14 @@ from connectors.profile import (
     UnitPath,
 )
 from connectors.schema import Column, ForeignKey, Schema, Table, TableName, Unique
-from generators.archive import FORMAT, fingerprint, read_archive, write_archive
-from generators.errors import BrokenArchive, GeneratorError, NewerArchive, NotAnArchive
+from generators.archive import FORMAT, WITHOUT_ROWS, fingerprint, read_archive, write_archive
+from generators.errors import (
+    BrokenArchive,
+    GeneratorError,
+    NewerArchive,
+    NotAnArchive,
+    OlderArchive,
+)
 from generators.facts import Reading, Training
 from generators.fit import fit_database
 from generators.model import DatabaseModel
@@ -303,6 +309,12 @@ def test_a_manifest_of_nonsense_is_broken(archive: Path, tmp_path: Path, manifes
 def test_a_newer_format_is_told(archive: Path, tmp_path: Path) -> None:
     manifest = json.dumps({"format": FORMAT + 1, "members": {}}).encode()
     with pytest.raises(NewerArchive, match="upgrade"):
+        read_archive(rewritten(archive, tmp_path, manifest=manifest))
+
+
+def test_an_older_format_is_told(archive: Path, tmp_path: Path) -> None:
+    manifest = json.dumps({"format": WITHOUT_ROWS - 1, "members": {}}).encode()
+    with pytest.raises(OlderArchive, match="learn the source again"):
         read_archive(rewritten(archive, tmp_path, manifest=manifest))
 
 
