@@ -97,7 +97,7 @@ def split(url: str, out: Path, cut: Cut, shrink: bool = False) -> Dataset:
         forget(connection, found)
     if shrink:
         with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute("VACUUM (FULL, ANALYZE)")
+            connection.execute("VACUUM (ANALYZE)")
     return Dataset(tables, told)
 
 

@@ -12,6 +12,7 @@ from connectors.schema import Table
 from generators.distinct import groups
 from generators.magnitudes import magnitudes, scale_of
 
+Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -57,7 +58,8 @@ def parted(table: Table, rows: pa.Table) -> Mapping[str, Ints]:
             found[column.name] = _commonest(groups([values]))
         else:
             numbers = magnitudes(values, scale)
-            found[column.name] = np.where(numbers.known, 1 + _even(numbers.values), 0)
+            even = 1 + _even(numbers.values, numbers.known)
+            found[column.name] = np.where(numbers.known, even, 0)
     return {name: codes for name, codes in found.items() if np.ptp(codes)}
 
 
@@ -68,10 +70,12 @@ def cells(own: Mapping[str, Ints], referring: Sequence[Referring]) -> Ints | Non
     return own[best] if best is not None and told[best] >= _TELLS else None
 
 
-def _even(values: Floats | Ints) -> Ints:
-    known = np.asarray(values, np.float64)
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, _PARTS + 1)[1:-1]))
-    return np.searchsorted(edges, known, side="right")
+def _even(values: Floats | Ints, known: Bools) -> Ints:
+    numbers = np.asarray(values, np.float64)
+    if not known.any():
+        return np.zeros(len(numbers), np.int64)
+    edges = np.unique(np.quantile(numbers[known], np.linspace(0, 1, _PARTS + 1)[1:-1]))
+    return np.searchsorted(edges, numbers, side="right")
 
 
 def _commonest(codes: Ints) -> Ints:

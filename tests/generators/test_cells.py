@@ -86,3 +86,11 @@ def test_clusters_lie_within_parts_and_have_enough_units_behind_them(
     for part in large:
         inside = np.bincount(codes[where == part], minlength=clusters.count)
         assert (inside > sizes / 2).any()  # most of some cluster is of this part
+
+
+def test_the_parts_of_a_number_are_even_however_many_nulls_there_are() -> None:
+    miles = pa.array([None] * SOME + list(range(1_000, 1_000 + SOME)), pa.int32())
+    rows = pa.table({"id": np.arange(2 * SOME), "miles": miles, "colour": ["red"] * 2 * SOME})
+    sizes = np.bincount(parted(ROUTES, rows)["miles"])
+    assert sizes[0] == SOME
+    assert sizes[1:].max() - sizes[1:].min() <= 1
