@@ -16,6 +16,7 @@ from threading import Thread
 from urllib.parse import urlsplit
 
 import numpy as np
+import psycopg
 import pytest
 from querying import query
 
@@ -120,17 +121,25 @@ def test_a_worker_killed_in_a_copy_is_replaced_and_its_shard_repeated(
     model: DatabaseModel, planned: Plan, calm: Checksums, database: str
 ) -> None:
     killed = list[int]()
+    tables = ", ".join(str(t) for tree in planned.trees for t in tree.tables)
+    with psycopg.connect(database) as held:
 
-    def kill_in_copy(event: Event) -> None:
-        if killed or not (isinstance(event, Advanced) and event.stage == "load"):
-            return
-        before = {int(child.pid or 0) for child in active_children()}
-        while not query(database, COPYING):
-            time.sleep(0.001)
-        killed.append(before.pop())
-        os.kill(killed[0], signal.SIGKILL)
+        def kill_in_copy() -> None:
+            with held:
+                while len(query(database, COPYING)) < 2:  # both wait for the lock
+                    time.sleep(0.01)
+                killed.append(int(active_children()[0].pid or 0))
+                os.kill(killed[0], signal.SIGKILL)
 
-    provisioned(model, planned, Workers(database, 2), kill_in_copy)
+        thread = Thread(target=kill_in_copy)
+
+        def lock(event: Event) -> None:
+            if isinstance(event, StageStarted) and event.stage == "load":
+                held.execute(f"LOCK TABLE {tables}".encode())
+                thread.start()
+
+        provisioned(model, planned, Workers(database, 2), lock)
+        thread.join()
     assert killed
     assert checksums(database) == calm
 
