@@ -7,9 +7,7 @@ Members: `manifest.json` (format, product version, SHA-256 of each other member)
 
 import hashlib
 import json
-import os
 import struct
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -39,6 +37,7 @@ from generators.privacy.attacked import attacked_states, restored_attacked
 from generators.privacy.support import Released
 from generators.states import restored_tables, table_states
 from generators.traits import restored_traits, trait_states
+from generators.written import replacing
 
 FORMAT = 4
 WITHOUT_ROWS = 3
@@ -98,7 +97,7 @@ def write_archive(model: DatabaseModel, path: Path) -> None:
         "notice": "derived from personal data; see `provisioner show`",
         "members": {name: hashlib.sha256(data).hexdigest() for name, data in members.items()},
     }
-    with _replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name, data in {"manifest.json": json.dumps(manifest).encode(), **members}.items():
             entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
             archive.writestr(entry, data, zipfile.ZIP_DEFLATED)
@@ -186,19 +185,6 @@ def _joined(values: Mapping[str, Any], arrays: Mapping[str, Any]) -> Iterator[tu
     for path, held in values.items():
         yield path, pa.array(held["texts"], pa.string()) if "texts" in held else held["value"]
     yield from arrays.items()
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A private temporary file that takes the path's place only when all went well."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _members(path: Path) -> dict[str, bytes]:

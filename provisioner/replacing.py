@@ -1,9 +1,10 @@
 """Writes results to files, and tells beforehand where that may not be done."""
 
 import os
-import tempfile
 from enum import Enum
 from pathlib import Path
+
+from generators.written import replacing
 
 
 class Kept(Enum):
@@ -29,14 +30,8 @@ def why_not_written(path: Path, kept: Kept = Kept.MODEL) -> str | None:
 
 def write(path: Path, text: str) -> None:
     """Writes a text to a file, or leaves what was there; no reader sees half of it."""
-    handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _starts(path: Path) -> bytes:
