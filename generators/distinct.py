@@ -122,6 +122,15 @@ def _comparable(column: pa.Array) -> tuple[Ints, bool] | None:
     return np.ascontiguousarray(firsts).view(np.int64).ravel(), kind.byte_width == _WORD
 
 
+def alike(have: Ints, want: Ints, rng: np.random.Generator) -> Ints:
+    """For each wanted number where an equal one stands, any as likely; -1 for none or below 0."""
+    order = ordered(have)
+    low, high = (np.searchsorted(have[order], want, side) for side in ("left", "right"))
+    place = low + (rng.random(len(want)) * (high - low)).astype(np.int64)
+    found = order[np.minimum(place, max(0, len(order) - 1))] if len(order) else place
+    return np.asarray(np.where((want < 0) | (low == high), -1, found))
+
+
 def patched(values: pa.Array, positions: Ints, fresh: pa.Array) -> pa.Array:
     """The values with those at some positions replaced."""
     if not len(positions):

@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 
 from connectors.invariants import Invariant
-from connectors.schema import TableName
 from generators.found import Found
 from generators.model import DatabaseModel
-
-Node = tuple[TableName, str]
+from generators.sight import Node
 
 
 def near(model: DatabaseModel) -> Mapping[Node, frozenset[str]]:

@@ -12,7 +12,7 @@ from connectors.batch import Batch
 from connectors.dialect.expressions import Scope
 from connectors.schema import ForeignKey, Schema, TableName
 from generators.columns import Draw
-from generators.distinct import SPREADABLE, beyond, groups
+from generators.distinct import SPREADABLE, alike, beyond, groups
 from generators.errors import Unmeetable
 from generators.layout import KeyLayout
 from generators.model import DatabaseModel
@@ -20,7 +20,6 @@ from generators.orientation import oriented, single_keys
 from generators.randomness import identities, stream
 from generators.relations.owners import Owners
 from generators.shift import shifted
-from generators.sorting import ordered
 from provisioner.arranging import arranged, with_ordered_keys
 from provisioner.drawing import complete_table, draw_keys, draw_table
 from provisioner.given import Given, as_drawn
@@ -255,20 +254,13 @@ class Synthesizer:
         """The index of some row of a table with the values wanted in some key columns; else -1."""
         everything = np.arange(self._setting.plan.layout(name).total)
         known = self.keys(name, tuple(wanted), everything)
-        rows = len(next(iter(wanted.values())))
         both = groups(
             [
                 pa.concat_arrays([k, w.cast(k.type)])
                 for k, w in zip(known, wanted.values(), strict=True)
             ]
         )
-        have, want = both[: len(everything)], both[len(everything) :]
-        order = ordered(have)
-        low, high = (np.searchsorted(have[order], want, side) for side in ("left", "right"))
-        place = low + (rng.random(rows) * (high - low)).astype(np.int64)
-        missing = (want < 0) | (low == high)
-        found = order[np.minimum(place, max(0, len(order) - 1))] if len(order) else place
-        return np.asarray(np.where(missing, -1, found))
+        return alike(both[: len(everything)], both[len(everything) :], rng)
 
     def keeper(self, name: TableName) -> Keeper:
         """The rules of a table, made ready once."""

@@ -13,7 +13,7 @@ from connectors.datatypes import DataType, Kind
 from connectors.invariants import Claim, Invariant, Term, sight
 from connectors.schema import Schema
 from generators.determination import determined, grouped, joint
-from generators.distinct import groups, patched
+from generators.distinct import alike, groups, patched
 from generators.evidence import MOST_BROKEN
 from generators.feistel import mixed
 from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
@@ -198,11 +198,9 @@ def _chosen(rule: Invariant, drawing: Drawing) -> pa.Array:
     found = grouped(codes, values)
     wrong = np.sort(found.rows[~found.agrees])
     firm = np.setdiff1d(np.flatnonzero(codes >= 0), wrong)
-    order = firm[np.argsort(values[firm], kind="stable")]
-    low, high = (np.searchsorted(values[order], values[wrong], side) for side in ("left", "right"))
-    place = low + (drawing.rng.random(len(wrong)) * (high - low)).astype(np.int64)
-    there = high > low
-    made = patched(drawn, wrong[there], drawn.take(pa.array(order[place[there]])))
+    places = alike(values[firm] + 1, values[wrong] + 1, drawing.rng)  # a null is a value, too
+    there = places >= 0
+    made = patched(drawn, wrong[there], drawn.take(pa.array(firm[places[there]])))
     [key] = (k for k in scene.table.foreign_keys if k.columns == (first.column,))
     known = drawing.keys(key.parent, key.parent_columns[0]).cast(drawn.type)
     free = known.filter(pc.invert(pc.is_in(known, value_set=drawn)))

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from connectors.datatypes import DataType, Kind, arrow_type
 from connectors.invariants import Claim, Invariant, Term, foreign_key, key_named, row_claim
 from connectors.schema import Schema, Table
-from generators.distinct import groups, patched
+from generators.distinct import alike, groups, patched
 from generators.evidence import MOST_BROKEN, holds, shuffled
 from generators.invariants import Drawing, InvariantKind, Part, Plain, Scene, View
 from generators.magnitudes import magnitudes, scale_of, stored
@@ -106,13 +106,9 @@ def _chosen(rule: Invariant, drawing: Drawing) -> pa.Array:
     names = drawing.keys(key.parent, key.parent_columns[0])
     asked = wanted.take(pa.array(rows)).cast(held.type)
     codes = groups([pa.concat_arrays([held, asked])])
-    have, want = codes[: len(held)], codes[len(held) :]
-    order = np.argsort(have, kind="stable")
-    low, high = (np.searchsorted(have[order], want, side) for side in ("left", "right"))
-    there = (high > low) & (want >= 0)
-    place = low + (drawing.rng.random(len(rows)) * (high - low)).astype(np.int64)
-    fresh = names.take(pa.array(order[place[there]]))
-    return patched(drawn, rows[there], fresh.cast(drawn.type))
+    places = alike(codes[: len(held)], codes[len(held) :], drawing.rng)
+    fresh = names.take(pa.array(places[places >= 0]))
+    return patched(drawn, rows[places >= 0], fresh.cast(drawn.type))
 
 
 @dataclass

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from connectors.datatypes import DataType, Kind, arrow_type
 from connectors.schema import Column
-from generators.distinct import groups, patched, spread_out, surplus
+from generators.distinct import alike, groups, patched, spread_out, surplus
 
 NUMBER = Column("n", DataType(Kind.INTEGER, "integer", bits=32))
 SMALL = Column("n", DataType(Kind.INTEGER, "smallint", bits=16))
@@ -150,3 +150,14 @@ def test_patched_replaces_what_stands_at_the_positions_and_no_more(
     expected = [100 + i if i in places else n for i, n in enumerate(numbers)]
     assert found.to_pylist() == expected
     assert found.type == pa.int32()
+
+
+@given(st.lists(st.integers(-1, 6), max_size=30), st.lists(st.integers(-1, 8), max_size=30))
+def test_what_is_wanted_is_found_among_its_equals_or_nowhere(
+    have: list[int], want: list[int]
+) -> None:
+    found = alike(np.array(have, np.int64), np.array(want, np.int64), np.random.default_rng(0))
+    for wanted, place in zip(want, found.tolist(), strict=True):
+        there = wanted >= 0 and wanted in have
+        assert (place >= 0) == there
+        assert not there or have[place] == wanted

@@ -101,10 +101,7 @@ def test_a_year_follows_its_date_where_too_few_share_the_day(
 def test_values_never_seen_before_lead_to_the_same_in_every_shard(
     laboratory: Callable[[str], Any],
 ) -> None:
-    place = laboratory(SHOP)
-    rule = place.found("dependency", "orders")["postcode -> city"]
-    state = {n: r.value for n, r in Dependency.fit(rule, place.view("orders")).items()}
-    fresh = pa.array([f"Q{n % 1000}" for n in range(4000)])
+    place, rule, state, fresh = _unseen(laboratory)
     pool = place.view("orders").values(Term("city"))[:500]
     drawn = []
     for rows in (slice(0, 1000), slice(1000, 2000)):
@@ -119,10 +116,7 @@ def test_values_never_seen_before_lead_to_the_same_in_every_shard(
 def test_values_never_seen_before_lead_where_the_first_of_them_was_drawn_to_lead(
     laboratory: Callable[[str], Any],
 ) -> None:
-    place = laboratory(SHOP)
-    rule = place.found("dependency", "orders")["postcode -> city"]
-    state = {n: r.value for n, r in Dependency.fit(rule, place.view("orders")).items()}
-    fresh = pa.array([f"Q{n % 1000}" for n in range(4000)])
+    place, rule, state, fresh = _unseen(laboratory)
     view = place.with_values("orders", "postcode", fresh).view("orders")
     drawn = view.values(Term("city"))
     rng, pool = np.random.default_rng(0), drawn[:500]
@@ -156,3 +150,11 @@ def test_no_value_of_a_personal_column_is_kept(laboratory: Callable[[str], Any])
 
 def _stored(place: Any, rule: Any) -> pa.Array:
     return place.view("orders").values(rule.terms[-1])
+
+
+def _unseen(laboratory: Callable[[str], Any]) -> tuple[Any, Any, dict[str, Any], pa.Array]:
+    """A shop, what its postcodes determine, what was learned of it, and other postcodes."""
+    place = laboratory(SHOP)
+    rule = place.found("dependency", "orders")["postcode -> city"]
+    state = {n: r.value for n, r in Dependency.fit(rule, place.view("orders")).items()}
+    return place, rule, state, pa.array([f"Q{n % 1000}" for n in range(4000)])
