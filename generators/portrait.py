@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pyarrow as pa
@@ -26,8 +26,6 @@ from generators.traits import (
     binnings,
     counted,
     gaps,
-    in_pairs,
-    with_parents,
 )
 
 _SAMPLE = 50_000
@@ -69,8 +67,9 @@ def _of_table(sitting: Sitting, table: Table) -> Iterator[Trait]:
     part, bins = sitting.training[table.name], _bins(sitting, table.name)
     some = _some(len(part.rows))
     rows, units = part.rows.take(pa.array(some)), part.units[some]
+    codes = _coded(bins, rows)
     pairs = (
-        ((a, b), (bins[a].size, bins[b].size), in_pairs(rows, bins[a], bins[b]), units)
+        ((a, b), (bins[a].size, bins[b].size), codes[a] * bins[b].size + codes[b], units)
         for a, b in combinations(bins, 2)
     )
     yield from _strongest(sitting, Sort.PAIR, table.name, "", pairs)
@@ -81,6 +80,11 @@ def _of_table(sitting: Sitting, table: Table) -> Iterator[Trait]:
 def _bins(sitting: Sitting, name: TableName) -> Mapping[str, Binning]:
     model = sitting.model.tables[name]
     return binnings(model.columns, model.histograms)
+
+
+def _coded(bins: Mapping[str, Binning], rows: pa.Table) -> Mapping[str, Ints]:
+    """The bins of each column, once: of many columns most stand in many pairs."""
+    return {name: one(rows) for name, one in bins.items()}
 
 
 def _some(rows: int) -> Ints:
@@ -100,18 +104,18 @@ def _of_key(sitting: Sitting, key: ForeignKey) -> Iterator[Trait]:
     family = Family(child.rows.take(pa.array(chosen)), parent.rows.take(pa.array(owners)), owners)
     units = child.units[chosen]
     bins, above = _bins(sitting, key.table), _bins(sitting, key.parent)
+    own, over = _coded(bins, family.rows), _coded(above, family.above)
 
     def parents() -> Iterator[Measured]:
-        for name, one in bins.items():
-            for other, over in above.items():
-                codes, there = with_parents(family, one, over)
-                yield (name, other), (one.size, over.size), codes, units[there]
+        for name, other in product(bins, above):
+            shape = bins[name].size, above[other].size
+            yield (name, other), shape, own[name] * shape[1] + over[other], units
 
     yield from _strongest(sitting, Sort.PARENT, key.table, key.name, parents())
     model = sitting.model.tables[key.table]
     clock = model.history.clock if model.owner == key.name and model.history else None
     if clock is not None:
-        yield from _siblings(sitting, key, family, units, clock.column)
+        yield from _siblings(sitting, key, own, family, units, clock.column)
 
 
 def _families(link: Ints, parents: int) -> Ints:
@@ -125,21 +129,25 @@ def _families(link: Ints, parents: int) -> Ints:
 
 
 def _siblings(
-    sitting: Sitting, key: ForeignKey, family: Family, units: Ints, clock: str
+    sitting: Sitting,
+    key: ForeignKey,
+    codes: Mapping[str, Ints],
+    family: Family,
+    units: Ints,
+    clock: str,
 ) -> Iterator[Trait]:
     bins = _bins(sitting, key.table)
     later, before = along(family, clock)
 
     def repeated() -> Iterator[Measured]:
         for name, one in bins.items():
-            codes = one(family.rows)
-            both = codes[before] * one.size + codes[later]
+            both = codes[name][before] * one.size + codes[name][later]
             yield (name,), (one.size, one.size), both, units[later]
 
     yield from _strongest(sitting, Sort.SIBLINGS, key.table, key.name, repeated())
-    codes, places = gaps(family, clock)
+    between, places = gaps(family, clock)
     shape = SHAPES[Sort.GAP]
-    shares = sitting.support.histogram(codes, units[places], shape[0])
+    shares = sitting.support.histogram(between, units[places], shape[0])
     if shares.value.sum() > 0:
         yield Trait(Sort.GAP, key.table, key.name, (clock,), shape, shares)
 
