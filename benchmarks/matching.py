@@ -5,8 +5,8 @@ set of columns, whatever its form, constants and words. Columns are named schema
 of rows that a key leads to by the table that they are in. A found rule about siblings (periods,
 running) speaks of the columns of its key as well, one about how many children there are
 (cardinality) of those alone, a count of the child's key, and the column by which children are
-sorted for the latest is left out, as in the known rules. Beyond the same set, these and no others
-count as met:
+sorted for the latest, or to close all open ones but the last, is left out, as in the known rules.
+Beyond the same set, these and no others count as met:
 
 - order: a chain of found orders and equalities through all columns, in either direction; periods
   whose start and end are the columns;
@@ -24,14 +24,19 @@ count as met:
   children, at least one, of the row that a key leads to from the column;
 - unique: fewer columns, found or declared unique;
 - presence, constant, exclusive: a dependency among the same columns; for presence a chain of found
-  rules of the form "together" as well.
+  rules of the form "together" as well, and of a date and parts computed of it a chain down to the
+  one that is filled just where the date is; for exclusive, that one is null in all rows.
+
+A column that the server computes as the begin of a range counts as that range, in found rules of
+where a range begins.
 
 Columns are not told apart by the key that leads to them, so that two keys to one table may make a
 closure larger than it is.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import pairwise, permutations
 
 from connectors.invariants import Invariant, Term, foreign_key, key_named
@@ -81,11 +86,13 @@ class Declared:
         uniques: the columns of each unique key that holds of all rows.
         tables: the columns of each table.
         keys: the column of each foreign key of one column, with the one that it leads to.
+        begins: the columns that are the begin of a range, with the range's column.
     """
 
     uniques: tuple[Columns, ...] = ()
     tables: tuple[Columns, ...] = ()
     keys: frozenset[tuple[str, str]] = frozenset()
+    begins: Mapping[str, str] = field(default_factory=dict)
 
     def beside(self, columns: Columns) -> Columns:
         """All columns of the table that some columns are of; none of several tables."""
@@ -100,7 +107,7 @@ def support(known: KnownRule, found: Iterable[FoundRule], declared: Declared) ->
     """The found rules by which a known one is met; None where they do not meet it."""
     rules = tuple(found)
     for rule in rules:
-        if _is_met(known, rule):
+        if _is_met(known, rule) or _is_met_by_range(known, rule, declared):
             return frozenset({rule})
     implied = _IMPLIED.get(known.kind)
     return implied(known, rules, declared) if implied else None
@@ -137,6 +144,12 @@ def declared(schema: Schema) -> Declared:
         frozenset(
             (_named(k.table, k.columns[0]), _named(k.parent, k.parent_columns[0])) for k in single
         ),
+        {
+            _named(t.name, c.name): _named(t.name, c.generated[len("lower(") : -1])
+            for t in schema.tables
+            for c in t.columns
+            if c.generated and re.fullmatch(r"lower\(\w+\)", c.generated)
+        },
     )
 
 
@@ -150,12 +163,17 @@ def _home(rule: Invariant, term: Term, schema: Schema) -> TableName:
     return foreign_key(schema, rule.table, term.keys).parent if term.keys else rule.table
 
 
+_OPEN = ("one open", "exactly one open")
+
+
 def _compared(rule: Invariant, terms: tuple[str, ...], owners: Columns) -> Columns:
     if rule.kind == "cardinality":
         return owners or frozenset(terms)
     if rule.kind == "aggregate":
         below = terms[1:2] if rule.form == "latest" else terms[1:]
         return frozenset(terms[:1]).union(below or owners)
+    if rule.kind == "periods" and rule.form in _OPEN:
+        return frozenset(terms[:1]) | owners
     if rule.kind == "inclusion" and rule.other is not None:
         return frozenset(terms) | {_named(*rule.other)}
     along = ("periods", "ranges", "running")
@@ -182,7 +200,7 @@ _EQUIVALENT: Mapping[str, frozenset[str]] = {
     "running": frozenset(),
     "contiguous": frozenset({"contiguous"}),
     "disjoint": frozenset({"disjoint", "contiguous"}),
-    "one_open": frozenset({"one open", "exactly one open"}),
+    "one_open": frozenset(_OPEN),
     "unique": frozenset(),
     "inclusion": frozenset({"inclusion"}),
     "presence": frozenset({"presence", "constant", "dependency"}),
@@ -201,6 +219,14 @@ def _is_met(known: KnownRule, rule: FoundRule) -> bool:
         return rule.columns == asked
     special = _SPECIAL.get((known.kind, what))
     return special is not None and special(rule, known.columns)
+
+
+def _is_met_by_range(known: KnownRule, rule: FoundRule, declared: Declared) -> bool:
+    """The same where a column of the known rule is the begin of a range."""
+    if rule.kind != "ranges" or rule.form not in ("begins", "since"):
+        return False
+    columns = tuple(declared.begins.get(column, column) for column in known.columns)
+    return columns != known.columns and _is_met(replace(known, columns=columns), rule)
 
 
 def _are_ends(rule: FoundRule, asked: tuple[str, ...]) -> bool:
@@ -240,6 +266,45 @@ def _in_order(known: KnownRule, rules: Sequence[FoundRule], _: Declared) -> Supp
     steps = [(r.terms, r) for r in rules if r.kind in ("order", "equality") and len(r.terms) == 2]
     steps += [(r.terms[::-1], r) for r in rules if r.kind == "equality" and len(r.terms) == 2]
     return _chain(known.columns, [(low, high, rule) for (low, high), rule in steps])
+
+
+def _present(known: KnownRule, rules: Sequence[FoundRule], declared: Declared) -> Support | None:
+    return _together(known, rules, declared) or _parts_of_a_date(known, rules)
+
+
+def _parts_of_a_date(known: KnownRule, rules: Sequence[FoundRule]) -> Support | None:
+    """That a date is filled just where all that is computed of it is.
+
+    One part is filled just where the date is, and only where all of the others are.
+    """
+    asked = frozenset(known.columns)
+    for date in known.columns:
+        computed = {
+            part: rule
+            for rule in rules
+            for part in rule.targets
+            if rule.kind == "computed" and rule.columns == {part, date}
+        }
+        if not asked - {date} <= computed.keys():
+            continue
+        filled = [r for r in rules if r.kind == "presence" and r.form in ("together", "only with")]
+        steps: list[_Step] = [(r.terms[0], r.terms[1], r) for r in filled]
+        steps += [(r.terms[1], r.terms[0], r) for r in filled if r.form == "together"]
+        ways = [_way(date, part, [s for s in steps if asked.issuperset(s[:2])]) for part in asked]
+        back = next((r for r in filled if r.form == "together" and date in r.terms), None)
+        if back is not None and asked.issuperset(back.terms) and None not in ways:
+            found = (rule for way in ways for rule in way or ())
+            return frozenset({back, *found, *(computed[part] for part in asked - {date})})
+    return None
+
+
+def _unused(known: KnownRule, rules: Sequence[FoundRule], _: Declared) -> Support | None:
+    """That one of two columns that exclude each other is null in all rows."""
+    asked = set(known.columns)
+    for rule in rules:
+        if (rule.kind, rule.form) == ("constant", "never") and rule.columns < asked:
+            return frozenset({rule})
+    return None
 
 
 def _together(known: KnownRule, rules: Sequence[FoundRule], _: Declared) -> Support | None:
@@ -372,5 +437,6 @@ _IMPLIED: Mapping[str, Callable[[KnownRule, Sequence[FoundRule], Declared], Supp
     "order": _in_order,
     "dependency": _determined,
     "unique": _declared,
-    "presence": _together,
+    "presence": _present,
+    "exclusive": _unused,
 }

@@ -44,6 +44,16 @@ def _unlikely(rows: int, chance: float) -> float:
     return -rows * math.log1p(-chance) if chance < 1 else math.inf
 
 
+def as_chance(unlikely: float, rows: int) -> float:
+    """The chance of breaking a rule with which so many rows keep it only so seldom.
+
+    Args:
+        unlikely: the negative logarithm of how often all rows would keep it.
+        rows: how many there are.
+    """
+    return -math.expm1(-unlikely / max(1, rows))
+
+
 def shuffled(rows: int) -> Ints:
     """An order of rows that has nothing to do with theirs; the same for the same number."""
     return np.random.default_rng(rows).permutation(rows)

@@ -1,9 +1,11 @@
 """Owners that have one marked row among theirs: an open period, a main address."""
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
-from generators.evidence import holds, shuffled
+from generators.evidence import as_chance, holds, shuffled
 from generators.succession import Succession
 
 Bools = npt.NDArray[np.bool_]
@@ -21,6 +23,9 @@ def marking(owners: Ints, marked: Bools, units: Ints, k: int) -> str | None:
     behind[owners[rows]] = units[rows]
     sizes = np.bincount(owners[rows], minlength=size)
     counts = np.bincount(owners[rows], marked[rows], size)
+    dealt = as_chance(_dealt(sizes[sizes > 0]), int((sizes > 0).sum()))
+    if (counts == 1)[sizes > 0].all() and holds(counts != 1, sizes > 0, behind, dealt, k):
+        return "exactly one"
     chance = np.bincount(owners[rows], marked[rows][shuffled(len(rows))], size)[sizes > 0]
     several = min(float((chance > 1).mean()), _again(counts, sizes) / (sizes > 0).sum())
     if not holds(counts > 1, sizes > 0, behind, several, k):
@@ -36,6 +41,17 @@ def corrected(along: Succession, marked: Bools) -> tuple[Ints, Ints]:
     np.maximum.at(kept, along.number, places)
     surplus = along.rows[(places >= 0) & (places != kept[along.number])]
     return np.sort(surplus), along.rows[along.last][kept < 0]
+
+
+def _dealt(sizes: Ints) -> float:
+    """How unlikely it is that marks dealt out to rows fall on one of each owner's (see `holds`).
+
+    Of all ways to mark so many rows, those that take one of each owner's are the product of their
+    numbers; so a few owners with several rows tell as much as many.
+    """
+    rows, owners = int(sizes.sum()), len(sizes)
+    ways = math.lgamma(rows + 1) - math.lgamma(owners + 1) - math.lgamma(rows - owners + 1)
+    return max(0.0, ways - float(np.log(sizes).sum()))
 
 
 def _again(counts: Floats | Ints, sizes: Ints) -> float:

@@ -21,6 +21,9 @@ _TITLES = ("name", "title", "code", "label")
 _BIRTHS = ("birth", "born", "dob")
 _GIVEN, _FAMILY = "first_name", "last_name"
 _STREET, _POSTAL = "street", "postal_code"
+_LATITUDES = frozenset({"lat", "latitude"})
+_LONGITUDES = frozenset({"lon", "lng", "long", "longitude"})
+_DEGREES = frozenset({Kind.FLOAT, Kind.DECIMAL})
 
 
 def named_together(view: View) -> Iterator[tuple[str, ...]]:
@@ -56,7 +59,7 @@ def _is_title(column: Column, table: Table) -> bool:
 
 
 def _persons_and_places(view: View) -> Iterator[tuple[str, ...]]:
-    """A given and a family name with a date of birth; a street with a postal code."""
+    """A given and a family name with a date of birth; a street with a postal code; degrees."""
     born = [
         c.name
         for c in view.table.written
@@ -66,6 +69,13 @@ def _persons_and_places(view: View) -> Iterator[tuple[str, ...]]:
     names = product(kinds.get(_GIVEN, ()), kinds.get(_FAMILY, ())) if born else ()
     yield from ((*pair, born[0]) for pair in names)
     yield from product(kinds.get(_STREET, ()), kinds.get(_POSTAL, ()))
+    yield from product(*(_degrees(view.table, named) for named in (_LATITUDES, _LONGITUDES)))
+
+
+def _degrees(table: Table, named: frozenset[str]) -> list[str]:
+    """Numbers whose last word says that they are degrees of latitude, or of longitude."""
+    numbers = (c.name for c in table.written if c.datatype.kind in _DEGREES)
+    return [name for name in numbers if name.lower().split("_")[-1] in named]
 
 
 def _kinds(view: View) -> dict[str, list[str]]:

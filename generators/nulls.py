@@ -103,11 +103,14 @@ class Nulls:
 
     def free(self, one: Term, other: Term) -> bool:
         """Whether one of two columns may be set, and no check speaks of nulls in both."""
+        return self.unsaid(one, other) and not {one.column, other.column} <= self.fixed
+
+    def unsaid(self, one: Term, other: Term) -> bool:
+        """Whether no check speaks of nulls in both, nor a key that is null as a whole."""
         pair = {one.column, other.column}
         told = (c for c in self.view.table.checks if c.binding and "null" in c.sql.lower())
         full = (set(f.columns) for f in self.view.table.foreign_keys if f.match_full)
-        declared = any(pair <= set(c.columns) for c in told) or any(pair <= f for f in full)
-        return not declared and not pair <= self.fixed
+        return not any(pair <= set(c.columns) for c in told) and not any(pair <= f for f in full)
 
     def share(self, term: Term) -> float:
         """In what part of the rows a column is filled."""
@@ -215,7 +218,7 @@ def between(nulls: Nulls, told: Sequence[Told]) -> Iterator[tuple[str, Term, Ter
             exact = nulls.exactly_one(a, b)
             if not _apart(a, b, told, exact=exact):
                 yield ("exactly one" if exact else "not both"), a, b
-        elif nulls.at_least_one(a, b) and nulls.free(a, b) and not _either(a, b, told):
+        elif nulls.at_least_one(a, b) and nulls.unsaid(a, b) and not _either(a, b, told):
             yield "at least one", a, b
 
 

@@ -326,6 +326,10 @@ def _choosing(model: DatabaseModel, rule: Invariant, placed: _Placed) -> Iterato
         lent = {(rule.table, column) for column in _settable(model, rule, rule.table)}
         if not _sources(last, placed) <= lent:
             yield from (column for _, column in given if column in chosen)
+    elif rule.kind == "presence":
+        held = chosen_keys(model, rule.table) - model.schema.referenced(rule.table)
+        held -= model.schema.table(rule.table).typed_columns
+        yield from (column for column in rule.columns[::-1] if column in held)
 
 
 def _numbering(model: DatabaseModel, rule: Invariant) -> Iterator[Node]:

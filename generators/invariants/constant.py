@@ -24,6 +24,7 @@ Ints = npt.NDArray[np.int64]
 
 _MOST_CELLS = 5_000_000
 _ALWAYS = "="
+_NEVER = "never"
 _OTHERWISE = 0.05
 """Share of rows with other values that the rows of a constant must be able to rule out."""
 _ABOUT_NULL = ("null ", "filled ")
@@ -38,7 +39,7 @@ _CONDITIONS = {
 class Constant(Plain):
     """`status = x -> y = c`, or `iff` where no other row has c; the former may be about null.
 
-    As form `=`, that a column has one value in all rows.
+    As form `=`, that a column has one value in all rows; as form `never`, that it has none.
     """
 
     name: ClassVar[str] = "constant"
@@ -54,11 +55,14 @@ class Constant(Plain):
                 cls.name, fact.form, view.table.name, fact.terms, constants=fact.constants
             )
         for term, value in _steady(view):
-            yield Invariant(cls.name, _ALWAYS, view.table.name, (term,), constants=(value,))
+            form, constants = (_NEVER, ()) if value is None else (_ALWAYS, (value,))
+            yield Invariant(cls.name, form, view.table.name, (term,), constants=constants)
 
     @classmethod
     def words(cls, rule: Invariant) -> str:
         """See `InvariantKind`."""
+        if rule.form == _NEVER:
+            return f"{rule.terms[0]} is null"
         value, arrow, constant = _parts(rule)
         if rule.form == _ALWAYS:
             return f"{rule.terms[0]} = {constant}"
@@ -68,6 +72,8 @@ class Constant(Plain):
     @classmethod
     def claim(cls, rule: Invariant, schema: Schema) -> Claim:
         """See `InvariantKind`."""
+        if rule.form == _NEVER:
+            return row_claim(schema, rule, "{0} IS NULL")
         value, arrow, constant = (p.replace("{", "{{").replace("}", "}}") for p in _parts(rule))
         if rule.form == _ALWAYS:
             return row_claim(schema, rule, f"{{0}} IS NOT DISTINCT FROM {constant}")
@@ -86,6 +92,8 @@ class Constant(Plain):
     @classmethod
     def breaks(cls, rule: Invariant, scene: Scene) -> Bools | None:
         """See `InvariantKind`."""
+        if rule.form == _NEVER:
+            return filled(scene.values(rule.terms[0]))
         if rule.form == _ALWAYS:
             return ~_meets(_value(rule, 0, scene), scene.values(rule.terms[0]))
         first, second = (scene.values(t) for t in rule.terms)
@@ -97,6 +105,9 @@ class Constant(Plain):
     @classmethod
     def realise(cls, rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:  # noqa: ARG003
         """See `InvariantKind`; the constant where it must be, other values where it must not."""
+        if rule.form == _NEVER:
+            drawn = drawing.scene.values(rule.terms[0])
+            return masked(drawn, np.ones(len(drawn), np.bool_))
         if rule.form == _ALWAYS:
             zeros = pa.array(np.zeros(drawing.scene.rows, np.int64))
             return _value(rule, 0, drawing.scene).take(zeros)
@@ -183,13 +194,15 @@ def _with(
     return redrawn(drawing, masked(values, nulls), full, filled)
 
 
-def _steady(view: View) -> Iterator[tuple[Term, str]]:
-    """Columns with one value in all rows, and that value; no keys."""
+def _steady(view: View) -> Iterator[tuple[Term, str | None]]:
+    """Columns with one value in all rows, and that value, None for null; no keys."""
     keys, every = key_columns(view), np.ones(view.rows, np.bool_)
     if not holds(~every, every, view.units, _OTHERWISE, view.support.k):
         return
     for term in (t for t in view.terms if not t.keys and t.column not in keys):
-        if not view.codes(term).any() and quotable(view, term):
+        if (view.codes(term) < 0).all():
+            yield term, None
+        elif not view.codes(term).any() and quotable(view, term):
             yield term, texts_of(view, term, np.array([0]))[0].as_py()
 
 

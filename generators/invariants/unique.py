@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from connectors.datatypes import Kind
 from connectors.invariants import Claim, Invariant, Term, quoted, relation
@@ -38,6 +39,8 @@ _FILLED = 0.9
 """Share of rows in which a column is filled that tells rows apart beside others."""
 _MINUTE = 60e6
 _WHOLE = frozenset({Kind.INTEGER, Kind.DATE})
+_BUT_BLANK = "unique but for blanks"
+"""The form of a rule of texts that speaks of none without a letter, as if those were null."""
 
 
 class Unique(Plain, Together):
@@ -53,17 +56,20 @@ class Unique(Plain, Together):
         for names in _found(view):
             terms = tuple(Term(name) for name in names)
             yield Invariant(cls.name, "unique", view.table.name, terms)
+        for name in _unique_but_blank(view):
+            yield Invariant(cls.name, _BUT_BLANK, view.table.name, (Term(name),))
 
     @classmethod
     def words(cls, rule: Invariant) -> str:
         """See `InvariantKind`."""
-        return f"unique ({', '.join(rule.columns)})"
+        return f"unique ({', '.join(rule.columns)})" + " but for ''" * (rule.form == _BUT_BLANK)
 
     @classmethod
     def claim(cls, rule: Invariant, _schema: Schema) -> Claim:
         """See `InvariantKind`; a row that repeats an earlier one breaks it."""
         listed = ", ".join(f"r.{quoted(c)}" for c in rule.columns)
         some = " AND ".join(f"r.{quoted(c)} IS NOT NULL" for c in rule.columns)
+        some += f" AND r.{quoted(rule.columns[0])} <> ''" * (rule.form == _BUT_BLANK)
         return Claim(
             f"SELECT row_number() OVER (PARTITION BY {listed}) = 1 AS holds"  # noqa: S608 # quoted
             f" FROM {relation(rule.table)} AS r WHERE {some}"
@@ -77,22 +83,30 @@ class Unique(Plain, Together):
     @classmethod
     def realise(cls, rule: Invariant, _state: Mapping[str, Any], drawing: Drawing) -> pa.Array:
         """See `InvariantKind`; repeated values are drawn again, then moved to free ones."""
-        scene, target = drawing.scene, drawing.target
-        others = [scene.values(Term(c)) for c in rule.columns if c != target]
-        values = scene.values(Term(target))
-        again = surplus([*others, values])
-        for _ in range(_ROUNDS):
-            if not len(again):
-                return values
-            values = patched(values, again, drawing.again(target, again))
-            again = surplus([*others, values], again)
-        known = _values_known(drawing)
-        if known is not None:
-            return _enumerated(others, values, known)
-        try:
-            return spread_out(others, values, scene.table.column(target))
-        except pa.ArrowInvalid:  # no room in its type: some rows go on repeating
+        drawn = drawing.scene.values(Term(drawing.target))
+        if rule.form != _BUT_BLANK:
+            return _apart(rule, drawing, drawn)
+        blank = pc.fill_null(pc.equal(drawn, ""), fill_value=False)
+        return pc.if_else(blank, drawn, _apart(rule, drawing, pc.if_else(blank, None, drawn)))
+
+
+def _apart(rule: Invariant, drawing: Drawing, values: pa.Array) -> pa.Array:
+    """Values of the target that do not repeat beside the same ones of the other columns."""
+    scene, target = drawing.scene, drawing.target
+    others = [scene.values(Term(c)) for c in rule.columns if c != target]
+    again = surplus([*others, values])
+    for _ in range(_ROUNDS):
+        if not len(again):
             return values
+        values = patched(values, again, drawing.again(target, again))
+        again = surplus([*others, values], again)
+    known = _values_known(drawing)
+    if known is not None:
+        return _enumerated(others, values, known)
+    try:
+        return spread_out(others, values, scene.table.column(target))
+    except pa.ArrowInvalid:  # no room in its type: some rows go on repeating
+        return values
 
 
 def _found(view: View) -> Iterator[tuple[str, ...]]:
@@ -112,6 +126,20 @@ def _found(view: View) -> Iterator[tuple[str, ...]]:
         if fresh_one and _differs(view, [view.codes(Term(name)) for name in names]):
             found.append(set(names))
             yield names
+
+
+def _unique_but_blank(view: View) -> Iterator[str]:
+    """Texts that only repeat where they are empty, as a number that nobody has left."""
+    alone = {u.columns[0] for u in view.table.uniques if u.whole and len(u.columns) == 1}
+    for column in view.table.written:
+        if column.datatype.kind is not Kind.TEXT or column.name in alone:
+            continue
+        codes, values = view.codes(Term(column.name)), view.values(Term(column.name))
+        blank = pc.fill_null(pc.equal(values, ""), fill_value=False)
+        filled = np.where(blank.to_numpy(zero_copy_only=False), -1, codes)
+        repeats = (filled < codes).sum() > 1
+        if repeats and (filled >= 0).mean() >= _FILLED and _differs(view, [filled]):
+            yield column.name
 
 
 def _values_known(drawing: Drawing) -> pa.Array | None:

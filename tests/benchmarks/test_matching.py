@@ -272,3 +272,40 @@ def test_one_open_row_is_one_of_a_sort_of_the_same_owner() -> None:
     every = found("cardinality", "at most one", table=PARENT, key=(CHILD, "up"))
     assert is_met("one_open", "s.child.parent_id s.child.x", sort)
     assert not is_met("one_open", "s.child.parent_id s.child.x", every)
+
+
+def test_one_open_row_is_told_by_its_end_alone_however_siblings_are_sorted() -> None:
+    rule = found("periods", "one open", "x", "day", key=(CHILD, "up"), constants=("null",))
+    assert is_met("one_open", "s.child.parent_id s.child.x", rule)
+    assert not is_met("one_open", "s.child.parent_id s.child.day", rule)
+
+
+def test_columns_exclude_each_other_where_one_is_never_filled() -> None:
+    asked = "s.child.x s.child.day"
+    assert is_met("exclusive", asked, found("constant", "never", "x"))
+    assert not is_met("exclusive", asked, found("constant", "=", "x", constants=("1",)))
+    assert not is_met("presence", asked, found("constant", "never", "x"))
+
+
+def test_a_date_is_filled_where_all_its_parts_are_if_the_last_of_them_is_so_with_it() -> None:
+    year = found("computed", "year", "x", "day")
+    month = found("computed", "month", "line", "day")
+    same = found("presence", "together", "line", "day")
+    chain = found("presence", "only with", "line", "x")
+    back = found("presence", "only with", "x", "line")
+    asked = "s.child.day s.child.x s.child.line"
+    assert is_met("presence", asked, year, month, same, chain)
+    assert not is_met("presence", asked, year, month, same, back)
+    assert not is_met("presence", asked, year, same, chain)
+    assert not is_met("presence", asked, month, year, chain)
+
+
+def test_what_the_server_computes_as_the_begin_of_a_range_counts_as_the_range() -> None:
+    names = tuple(Column(c, DataType(Kind.DATE, "date")) for c in ("id", "valid", "day"))
+    begin = Column("since", DataType(Kind.DATE, "date"), generated="lower(valid)")
+    known = declared(Schema((Table(CHILD, (*names, begin)),)))
+    rule = found("ranges", "since", "day", "valid")
+    asked = KnownRule("order", ("s.child.day", "s.child.since"))
+    assert support(asked, (rule,), known)
+    assert not support(asked, (found("ranges", "within", "day", "valid"),), known)
+    assert not support(asked, (rule,), DECLARED)

@@ -252,6 +252,34 @@ FROM generate_series(1, 700) AS n;
 """
 
 
+def test_one_of_two_keys_leads_somewhere_at_least(
+    lasting_database: Callable[[], str], database: str, tmp_path: Path
+) -> None:
+    url = lasting_database()
+    query(url, BUYERS)
+    model = learned(url, Learning(units=(TableName("public", "buyers"),)), tmp_path)
+    report = filled(model, database, tmp_path)
+    kept = {rule.rule: rule.broken for rule in report.invariants}
+    assert kept["person_id is not null or firm_id is not null"] == 0
+    counted = "SELECT count(*) FROM buyers WHERE num_nulls(person_id, firm_id) = 0"
+    [(both,)] = query(database, counted)
+    assert 400 < both < 900  # of 660: only what would have neither is filled
+
+
+BUYERS = """
+CREATE TABLE persons (id int PRIMARY KEY, age int NOT NULL);
+CREATE TABLE firms (id int PRIMARY KEY, size int NOT NULL);
+CREATE TABLE buyers (
+    id int PRIMARY KEY, person_id int REFERENCES persons, firm_id int REFERENCES firms
+);
+INSERT INTO persons SELECT n, 20 + n % 50 FROM generate_series(1, 600) AS n;
+INSERT INTO firms SELECT n, n % 90 FROM generate_series(1, 300) AS n;
+INSERT INTO buyers SELECT n, CASE WHEN h < 2 THEN 1 + abs(hashtext('p' || n)) % 600 END,
+    CASE WHEN h > 0 THEN 1 + abs(hashtext('f' || n)) % 300 END
+FROM generate_series(1, 2000) AS n, LATERAL (SELECT abs(hashtext('h' || n)) % 3) AS x (h);
+"""
+
+
 def test_rows_are_numbered_by_time_and_siblings_follow_each_other_as_they_did(
     few: tuple[str, Report],
 ) -> None:

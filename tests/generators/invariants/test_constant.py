@@ -13,7 +13,8 @@ CREATE TABLE accounts (
     rebate int NOT NULL,
     settled date, owed numeric(8,2) NOT NULL, tier text NOT NULL, bonus int NOT NULL,
     kind text NOT NULL, reason text NOT NULL, branch int NOT NULL, last_name text NOT NULL,
-    step int NOT NULL, line int NOT NULL, "odd" text NOT NULL, even text NOT NULL
+    step int NOT NULL, line int NOT NULL, "odd" text NOT NULL, even text NOT NULL,
+    spare date
 );
 INSERT INTO accounts
 SELECT n, f, CASE WHEN f THEN 0 WHEN n % 50 > 0 THEN abs(hashtext('i' || n)) % 40 / 4.0 END, s,
@@ -54,6 +55,7 @@ def test_constants_of_all_rows_or_of_a_label_are_found_and_no_others(
         "stage = 'end' iff odd = E'{0}''\\\\'",
         "branch = '1'",
         "even = 'E'",
+        "spare is null",
     }
 
 

@@ -97,3 +97,26 @@ def test_last_periods_stay_open_as_often_as_they_were(laboratory: Callable[[str]
     assert values.null_count == 400
     rows = pa.table({"b": place.view("pay").values(Term("begins")), "e": values})
     assert all(e is None or e >= b for b, e in zip(*rows.to_pydict().values(), strict=True))
+
+
+SEATED = """
+CREATE TABLE clerks (id int PRIMARY KEY);
+INSERT INTO clerks SELECT generate_series(1, 300);
+CREATE TABLE desks (
+    id int PRIMARY KEY, clerk int NOT NULL REFERENCES clerks, begins date NOT NULL, ends date
+);
+INSERT INTO desks SELECT n, n, date '2010-01-01' + n, NULL FROM generate_series(1, 300) AS n;
+INSERT INTO desks
+SELECT 300 + n, 7 * n, date '2009-01-01' + n, date '2009-09-01' + n FROM generate_series(1, 6) AS n;
+"""
+
+
+def test_a_few_owners_with_several_rows_tell_that_one_is_open(
+    laboratory: Callable[[str], Any],
+) -> None:
+    """That six ends fall on just the rows of those who have another is no chance."""
+    place = laboratory(SEATED)
+    found = place.found("periods", "desks")
+    assert found.keys() == {"count(ends is null) = 1 per desks_clerk_fkey"}
+    ends = pa.nulls(306, pa.date32())
+    assert not place.with_values("desks", "ends", ends).found("periods", "desks")

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import pyarrow as pa
+
 SEATS = """
 CREATE TABLE seats (
     id int PRIMARY KEY, flight int NOT NULL, seat int NOT NULL, price int NOT NULL, kg int NOT NULL
@@ -55,3 +57,31 @@ def test_columns_that_name_a_row_by_what_they_are_need_no_chance_to_repeat(
     place = laboratory(LINES)
     assert place.found("unique", "lines").keys() == {"unique (bill, song)"}
     assert "unique (first_name, last_name, birth_date)" in place.found("unique", "people")
+
+
+PLACES = """
+CREATE TABLE places (
+    id int PRIMARY KEY, latitude float NOT NULL, longitude float NOT NULL, height float NOT NULL,
+    phone text
+);
+INSERT INTO places SELECT n, abs(hashtext('a' || n)) % 18000 / 100.0 - 90, n % 360,
+    abs(hashtext('h' || n)) % 1000 / 10.0,
+    CASE WHEN n % 50 = 0 THEN '' WHEN n % 60 > 0 THEN 'p' || n END
+FROM generate_series(1, 600) AS n;
+"""
+
+
+def test_degrees_name_a_place_and_a_number_that_nobody_has_names_nobody(
+    laboratory: Callable[[str], Any],
+) -> None:
+    place = laboratory(PLACES)
+    found = place.found("unique", "places")
+    assert found.keys() == {"unique (latitude, longitude)", "unique (phone) but for ''"}
+    rule = found["unique (phone) but for ''"]
+    assert place.tally(rule).spoken == 580
+    place.store("places", "phone", pa.array(["p", "", None] * 200))
+    assert place.tally(rule).broken == 199
+    phones = ["p7", "", None, *(f"p{n}" for n in range(597))]
+    drawn = place.with_values("places", "phone", pa.array(phones))
+    place.store("places", "phone", place.remade(rule, "phone", drawn=drawn))
+    assert place.tally(rule).broken == 0
