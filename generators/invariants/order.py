@@ -112,7 +112,7 @@ class Order:
         anchor = (low if upwards else high).values[wrong]
         if rule.form == "<":
             gaps = np.maximum(gaps, _least(anchor, datatype))
-        if scale is Scale.NUMBER and len(wrong):
+        if scale is Scale.NUMBER:
             gaps = np.minimum(gaps, _room(drawing, anchor, upwards=upwards))
         moved = _beyond(anchor, gaps, step_of(datatype), upwards=upwards)
         fresh = stored(moved, np.ones(len(wrong), np.bool_), datatype)
@@ -124,6 +124,7 @@ class Order:
         if scale is Scale.NUMBER or drawing.tight:
             return values
         lenders = _lenders((low, high), wrong, rule.form, drawing.rng, upwards=upwards)
+        lenders = _of_several((low, high)[upwards], (wrong, moved), lenders, state["gaps"])
         return values.take(pa.array(lenders))
 
 
@@ -156,6 +157,29 @@ def _lenders(
         kept |= (held == own) & (form != "<")
         found[left[kept]] = good[near[kept]]
         place, left = place[~kept], left[~kept]
+    return found
+
+
+def _of_several(
+    target: Magnitudes, moves: tuple[Ints, Floats | Ints], lenders: Ints, gaps: Floats
+) -> Ints:
+    """The lenders of moments that others have too, or to rows that would lie beyond all others.
+
+    All other rows keep what they were moved to, as far as was learned: a moment that one row alone
+    has says nothing of when rows end, and would repeat once it is lent.
+    """
+    (wrong, moved), found = moves, lenders.copy()
+    kept = target.known.copy()
+    kept[wrong] = False
+    every = np.sort(target.values[kept])
+    same = np.diff(every, prepend=every[:1] - 1, append=every[-1:] + 1) == 0
+    alone = every[~(same[1:] | same[:-1])]
+    if not len(alone) or not len(gaps):
+        return found
+    lent = target.values[lenders[wrong]]
+    single = alone.take(np.searchsorted(alone, lent), mode="clip") == lent
+    inside = (moved >= alone[0]) & (moved <= alone[-1])
+    found[wrong] = np.where(single & inside, wrong, found[wrong])
     return found
 
 

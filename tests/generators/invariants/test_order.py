@@ -1,7 +1,7 @@
 """Orders are found where chance does not make them, and kept."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from connectors.invariants import Term
@@ -92,3 +92,27 @@ def test_moments_that_move_end_as_those_of_other_rows_do(laboratory: Callable[[s
     begins = place.view("posts").values(Term("begins")).to_pylist()
     assert all(low <= high for low, high in zip(begins, moved, strict=True))
     assert {end.year for end in moved if end > date(2002, 8, 1)} == {9999}
+
+
+PARCELS = """
+CREATE TABLE parcels (id int PRIMARY KEY, packed timestamp NOT NULL, sent timestamp NOT NULL);
+INSERT INTO parcels
+SELECT n, p, p + abs(hashtext('s' || n)) % 7200 * interval '1 second' + n * interval '7 us'
+FROM generate_series(1, 3000) AS n,
+    LATERAL (SELECT timestamp '2020-01-01' + hashtext('p' || n) * interval '10 ms' AS p) AS p;
+"""
+
+
+def test_moments_that_no_rows_share_lie_as_far_apart_as_learned(
+    laboratory: Callable[[str], Any],
+) -> None:
+    place = laboratory(PARCELS)
+    (rule,) = place.found("order", "parcels").values()
+    drawn = place.scrambled("parcels", "sent").view("parcels").values(Term("sent")).to_pylist()
+    moved = place.remade(rule, "sent").to_pylist()
+    packed = place.view("parcels").values(Term("packed")).to_pylist()
+    gaps = [m - p for p, d, m in zip(packed, drawn, moved, strict=True) if d < p]
+    assert len(set(moved)) > 0.99 * len(moved)  # but for rows that would end beyond all
+    assert sum(g < timedelta(hours=2) for g in gaps) > 0.99 * len(gaps) > 1000
+    assert timedelta(minutes=50) < sorted(gaps)[len(gaps) // 2] < timedelta(minutes=70)
+    assert max(moved) <= max(drawn)
