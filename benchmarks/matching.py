@@ -21,7 +21,10 @@ Beyond the same set, these and no others count as met:
   children of a sort of the same owner;
 - aggregate: all columns but those that are 1 in all rows, by a found rule;
 - inclusion: a foreign key; an equality with the column of a row that a key leads to; a number of
-  children, at least one, of the row that a key leads to from the column;
+  children, at least one, of the row that a key leads to from the column; columns that stand
+  together among those of another table, of which the known ones are the same pairs or some of them;
+- path: the same where the columns beside the known ones, if any, are a key, declared or found, of
+  the other table;
 - unique: fewer columns, found or declared unique;
 - presence, constant, exclusive: a dependency among the same columns; for presence a chain of found
   rules of the form "together" as well, and of a date and parts computed of it a chain down to the
@@ -66,6 +69,7 @@ class FoundRule:
         targets: those that may be set to keep it.
         led: those of rows above with the columns of the key that leads to them.
         constants: values that it speaks of.
+        paired: its columns with those of another table that they are among.
     """
 
     kind: str
@@ -76,6 +80,7 @@ class FoundRule:
     targets: Columns = frozenset()
     led: tuple[tuple[Columns, str], ...] = ()
     constants: tuple[str, ...] = ()
+    paired: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +136,15 @@ def qualified(rule: Invariant, schema: Schema) -> FoundRule:
         frozenset(_named(rule.table, column) for column in targets),
         tuple(_led(rule, schema)),
         rule.constants,
+        _paired(rule, terms),
     )
+
+
+def _paired(rule: Invariant, terms: tuple[str, ...]) -> frozenset[tuple[str, str]]:
+    if rule.other is None:
+        return frozenset()
+    table, first = rule.other
+    return frozenset(zip(terms, (_named(table, c) for c in (first, *rule.beside)), strict=True))
 
 
 def declared(schema: Schema) -> Declared:
@@ -174,8 +187,8 @@ def _compared(rule: Invariant, terms: tuple[str, ...], owners: Columns) -> Colum
         return frozenset(terms[:1]).union(below or owners)
     if rule.kind == "periods" and rule.form in _OPEN:
         return frozenset(terms[:1]) | owners
-    if rule.kind == "inclusion" and rule.other is not None:
-        return frozenset(terms) | {_named(*rule.other)}
+    if rule.kind in ("among", "inclusion") and rule.other is not None:
+        return frozenset(terms) | {other for _, other in _paired(rule, terms)}
     along = ("periods", "ranges", "running")
     return frozenset(terms) | owners if rule.kind in along else frozenset(terms)
 
@@ -412,7 +425,14 @@ def _is_one(text: str) -> bool:
 
 
 def _included(known: KnownRule, rules: Sequence[FoundRule], declared: Declared) -> Support | None:
-    """What leads from one column to another: a key, an equality, or a key with children."""
+    """What leads from one column to another: a key, an equality, or a key with children.
+
+    What stands together among columns of another table, does so in parts as well.
+    """
+    pairs = _halves(known)
+    for rule in rules:
+        if pairs and rule.kind == "among" and pairs <= rule.paired:
+            return frozenset({rule})
     if len(known.columns) != 2:
         return None
     column, other = known.columns
@@ -430,10 +450,40 @@ def _included(known: KnownRule, rules: Sequence[FoundRule], declared: Declared) 
     return None
 
 
+def _halves(known: KnownRule) -> frozenset[tuple[str, str]]:
+    """The first columns with the last ones, in their order, of a rule with as many of both."""
+    half = len(known.columns) // 2
+    even = len(known.columns) == 2 * half
+    return frozenset(zip(known.columns[:half], known.columns[half:], strict=True) if even else ())
+
+
+def _led_along(known: KnownRule, rules: Sequence[FoundRule], declared: Declared) -> Support | None:
+    """That what stands among the rows of another table does so in the one row that can be meant.
+
+    The columns beside the known ones tell that row from all others.
+    """
+    for rule in rules:
+        if rule.kind != "among" or not {*known.columns} <= {c for p in rule.paired for c in p}:
+            continue
+        asked = {pair for pair in rule.paired if {*pair} <= {*known.columns}}
+        if rule.columns == {*known.columns}:
+            return frozenset({rule})
+        others = frozenset(other for _, other in rule.paired - asked)
+        if 2 * len(asked) != len(known.columns):
+            continue
+        if any(key <= others for key in declared.uniques):
+            return frozenset({rule})
+        for alone in rules:
+            if alone.kind == "unique" and alone.form == "unique" and alone.columns <= others:
+                return frozenset({rule, alone})
+    return None
+
+
 _IMPLIED: Mapping[str, Callable[[KnownRule, Sequence[FoundRule], Declared], Support | None]] = {
     "aggregate": _multiplied,
     "arithmetic": _recomposed,
     "inclusion": _included,
+    "path": _led_along,
     "order": _in_order,
     "dependency": _determined,
     "unique": _declared,

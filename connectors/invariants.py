@@ -33,6 +33,7 @@ class Invariant:
         key: the foreign key along which siblings or children stand, by the child's table and name.
         constants: values that it speaks of, as texts.
         other: a column of a table that no key leads to.
+        beside: more columns of that table.
         declared: whether a person wrote it.
         relaxed: whether as many rows may break it as do in the source, and shall.
     """
@@ -44,6 +45,7 @@ class Invariant:
     key: tuple[TableName, str] | None = None
     constants: tuple[str, ...] = ()
     other: tuple[TableName, str] | None = None
+    beside: tuple[str, ...] = ()
     declared: bool = False
     relaxed: bool = False
 

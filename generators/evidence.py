@@ -34,13 +34,14 @@ def holds(broken: Bools, spoken: Bools, units: Ints, chance: float, k: int) -> b
         k: distinct units that must stand behind it.
     """
     rows = int(spoken.sum())
-    if not rows or _unlikely(rows, chance) < _EXPECTED or distinct(units[spoken]) < k:
+    if not rows or unlikely(rows, chance) < _EXPECTED or distinct(units[spoken]) < k:
         return False
     share = float((broken & spoken).sum()) / rows
     return share <= MOST_BROKEN and share * _RARER <= chance
 
 
-def _unlikely(rows: int, chance: float) -> float:
+def unlikely(rows: int, chance: float) -> float:
+    """How seldom none of some rows would break a rule by chance, as a negative logarithm."""
     return -rows * math.log1p(-chance) if chance < 1 else math.inf
 
 

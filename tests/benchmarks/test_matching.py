@@ -309,3 +309,23 @@ def test_what_the_server_computes_as_the_begin_of_a_range_counts_as_the_range() 
     assert support(asked, (rule,), known)
     assert not support(asked, (found("ranges", "within", "day", "valid"),), known)
     assert not support(asked, (rule,), DECLARED)
+
+
+def test_what_stands_together_in_another_table_does_so_in_parts() -> None:
+    both = found("among", "in", "x", "day", other=(PARENT, "total"), beside=("city",))
+    assert is_met("inclusion", "s.child.x s.child.day s.parent.total s.parent.city", both)
+    assert is_met("inclusion", "s.child.day s.parent.city", both)
+    assert not is_met("inclusion", "s.child.day s.parent.total", both)
+    assert not is_met("inclusion", "s.child.x s.parent.total s.child.day s.parent.city", both)
+
+
+def test_a_path_is_met_where_the_columns_beside_it_tell_rows_apart() -> None:
+    both = found("among", "in", "x", "day", other=(PARENT, "total"), beside=("city",))
+    assert is_met("path", "s.child.x s.child.day s.parent.total s.parent.city", both)
+    assert not is_met("path", "s.child.day s.parent.city", both)
+    for columns, told in (("total", True), ("city", False)):
+        alone = found("unique", "unique", columns, table=PARENT)
+        assert is_met("path", "s.child.day s.parent.city", both, alone) is told
+    key = found("among", "in", "x", "day", other=(PARENT, "id"), beside=("city",))
+    assert is_met("path", "s.child.day s.parent.city", key)
+    assert not is_met("path", "s.child.x s.parent.id", key)
