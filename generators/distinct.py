@@ -17,6 +17,9 @@ SPREADABLE = frozenset({Kind.INTEGER, Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPT
 _WORD = 8
 _MOST = 1 << 62
 _ODD = np.uint64(0x9E3779B97F4A7C15)
+_WORD_BITS = 16
+_SPARSE = 2
+"""Bits by which hashes are longer than the number of what is hashed."""
 _WIDEST = 4
 """How many times as wide as there are rows a table of numbers is, at most."""
 
@@ -85,8 +88,8 @@ def surplus(columns: list[pa.Array], changed: Ints | None = None) -> Ints:
 
 def _repeated_among(numbers: Ints, fresh: npt.NDArray[np.bool_]) -> Ints:
     """As `_repeated` where only fresh numbers may equal others: those of the same hash are few."""
-    hashes = (numbers.view(np.uint64) * _ODD) >> np.uint64(48)
-    marked = np.zeros(1 << 16, np.bool_)
+    hashes = _hashes(numbers, _WORD_BITS)
+    marked = np.zeros(1 << _WORD_BITS, np.bool_)
     marked[hashes[fresh]] = True
     near = np.flatnonzero(marked[hashes])
     return near[_repeated(numbers[near])]
@@ -94,17 +97,27 @@ def _repeated_among(numbers: Ints, fresh: npt.NDArray[np.bool_]) -> Ints:
 
 def _repeated(numbers: Ints) -> Ints:
     """Positions of the numbers that stand further ahead already."""
-    low = int(numbers.min(initial=0))
+    low, places = int(numbers.min(initial=0)), np.arange(len(numbers), dtype=np.int32)
     width = int(numbers.max(initial=0)) - low + 1
     if width <= _WIDEST * len(numbers):
-        first, places = np.empty(width, np.int64), np.arange(len(numbers))
+        first = np.empty(width, np.int32)
         first[(numbers - low)[::-1]] = places[::-1]  # what is written last stays
         return np.flatnonzero(first[numbers - low] != places)
-    ascending = np.sort(numbers)
-    if (ascending[1:] != ascending[:-1]).all():
-        return np.zeros(0, np.int64)
-    order = ordered(numbers)
-    return np.sort(order[1:][np.diff(numbers[order]) == 0])
+    bits = len(numbers).bit_length() + _SPARSE
+    hashes, last = _hashes(numbers, bits), np.empty(1 << bits, np.int32)
+    last[hashes] = places
+    met = np.flatnonzero(last.take(hashes) != places)
+    if not len(met):
+        return met
+    near = np.union1d(met, last.take(hashes.take(met)))
+    there = numbers.take(near)
+    order = ordered(there)
+    return np.sort(near[order[1:][np.diff(there[order]) == 0]])
+
+
+def _hashes(numbers: Ints, bits: int) -> Ints:
+    """So many bits of a number of each number, equal where these are (Knuth's product)."""
+    return np.asarray((numbers.view(np.uint64) * _ODD >> np.uint64(64 - bits)).view(np.int64))
 
 
 def _comparable(column: pa.Array) -> tuple[Ints, bool] | None:

@@ -32,8 +32,10 @@ def even_uniforms(rows: int, columns: int, rng: np.random.Generator) -> npt.NDAr
     less than a row (systematic sampling, Madow and Madow 1944).
     """
     ranks = np.broadcast_to(np.arange(rows, dtype=np.float64), (columns, rows))
-    found = rng.permuted(ranks, axis=1).T + rng.random(columns)
-    return np.asarray(np.minimum(found / max(1, rows), _BELOW_ONE))
+    found = rng.permuted(ranks, axis=1)
+    found += rng.random(columns)[:, None]
+    found /= max(1, rows)
+    return np.minimum(found, _BELOW_ONE, out=found).T
 
 
 def _digest(seed: int, purpose: tuple[object, ...], size: int) -> int:
