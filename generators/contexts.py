@@ -76,7 +76,7 @@ def _inherited(above: Rows, parents: Ints) -> Matrix:
         len(above.target.codes),
     )
     features = tuple(Feature(_ABOVE + f.name, f.size, f.ordered) for f in both.features)
-    return Matrix(features, both.codes[parents])
+    return Matrix(features, both.codes.take(parents, axis=0))
 
 
 def _is_near(name: str) -> bool:

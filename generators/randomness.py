@@ -35,7 +35,7 @@ def even_uniforms(rows: int, columns: int, rng: np.random.Generator) -> npt.NDAr
     found = rng.permuted(ranks, axis=1)
     found += rng.random(columns)[:, None]
     found /= max(1, rows)
-    return np.minimum(found, _BELOW_ONE, out=found).T
+    return np.asarray(np.minimum(found, _BELOW_ONE, out=found)).T
 
 
 def _digest(seed: int, purpose: tuple[object, ...], size: int) -> int:

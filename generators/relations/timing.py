@@ -49,18 +49,21 @@ def earliest(cast: Cast, clock: Clock) -> Ints:
 def with_present(
     cast: Cast, found: Turns, rows: Ints, given: tuple[Codes, Way], rng: np.random.Generator
 ) -> Codes:
-    """What one turn's rows have by their times, which they get here from what tells of times."""
-    heard, way = given
+    """What one turn's rows have by their times, which they get here from what tells of times.
+
+    `given` are what they have from their older siblings, and how times are drawn.
+    """
+    past, way = given
     history, clock = cast.history, cast.history.clock
     if clock is None or cast.time is None:
         return np.empty((len(rows), 0), np.int32)
     later = bool(cast.before[rows].any())
     if clock.walk is not None and cast.beat is not None:
-        _set_beats(cast, found, rows, (heard, later), rng)
+        _set_beats(cast, found, rows, (past, later), rng)
     elif way.known is not None and (clock.scattered or not later):
         found.ticks[rows] = way.known[rows]
     elif later:
-        _set_later(cast, found, rows, (heard, way), rng)
+        _set_later(cast, found, rows, (past, way), rng)
     else:
         found.ticks[rows] = _first_ticks(cast, clock, rows, rng)
     if cast.beat is not None and clock.walk is None:
@@ -80,12 +83,12 @@ def _set_later(
     cast: Cast, found: Turns, rows: Ints, given: tuple[Codes, Way], rng: np.random.Generator
 ) -> None:
     """Draws the times of rows that have an older sibling, in place."""
-    clock, (heard, way) = cast.history.clock, given
+    clock, (past, way) = cast.history.clock, given
     if clock is None or clock.later is None:
         return
     before, after = found.ticks[rows - 1], cast.after[rows]
     ahead = ahead_codes(clock.since_previous, cast.beat, cast.owners[rows], before, after)
-    asked = np.concatenate([heard, ahead.codes], axis=1) if ahead.features else heard
+    asked = np.concatenate([cast.heard.take(rows, axis=0), past, ahead.codes], axis=1)
     since, bounds = clock.since_previous, (before, way.highest)
     found.ticks[rows] = _later_ticks(clock.later, since, asked, bounds, rng)
 
@@ -94,7 +97,7 @@ def _set_beats(
     cast: Cast, found: Turns, rows: Ints, given: tuple[Codes, bool], rng: np.random.Generator
 ) -> None:
     """Draws which beats rows come at, in place; of an owner without beats, times as they may be."""
-    clock, (heard, later) = cast.history.clock, given
+    clock, (past, later) = cast.history.clock, given
     if clock is None or clock.walk is None or cast.beat is None:
         return
     owners = cast.owners[rows]
@@ -104,7 +107,7 @@ def _set_beats(
         here = _so_far(cast, found.places, rows)
     state = before, here, cast.after[rows]
     told = ahead(cast.beat, cast.history.beat_features, owners, state)
-    asked = np.concatenate([heard, told.codes], axis=1)
+    asked = np.concatenate([cast.heard.take(rows, axis=0), past, told.codes], axis=1)
     steps = clock.walk.sample(asked, {}, rng)[:, 0]
     found.places[rows] = advanced(cast.beat, owners, before, steps)
     found.ticks[rows] = cast.beat.ticks_at(found.places[rows])
@@ -131,7 +134,8 @@ def _so_far(cast: Cast, places: Ints, rows: Ints) -> Ints:
 
 
 def _first_ticks(cast: Cast, clock: Clock, rows: Ints, rng: np.random.Generator) -> Ints:
-    given, origins = cast.heard.take(rows, axis=0), cast.origins[rows]
+    every = len(rows) == len(cast.owners)  # none twice
+    given, origins = cast.heard if every else cast.heard.take(rows, axis=0), cast.origins[rows]
     started = cast.started[rows] & (clock.start is not None)
 
     def drawn(left: Ints | slice) -> Ints:
@@ -143,7 +147,8 @@ def _first_ticks(cast: Cast, clock: Clock, rows: Ints, rng: np.random.Generator)
             spans = ticks(clock.start.spans.decode(codes, _draw(len(codes), rng)))
             found[counted] = origins[left][counted] + spans
         if cast.time is not None and not counted.all():
-            codes = clock.calendar.sample(known[~counted], {}, rng)[:, 0]
+            asked = known[~counted] if counted.any() else known
+            codes = clock.calendar.sample(asked, {}, rng)[:, 0]
             found[~counted] = ticks(cast.time.decode(codes, _draw(len(codes), rng)))
         return found
 

@@ -62,40 +62,29 @@ def _turns(cast: Cast, way: Way, rng: np.random.Generator) -> Turns:
     history, rows = cast.history, len(cast.owners)
     width = cast.base.shape[1] + len(history.past) + len(history.present)
     found = Turns(
-        np.zeros((rows, width), np.int32),
+        np.empty((rows, width), np.int32),
         np.zeros((rows, len(history.features)), np.int32),
         np.full((rows, len(history.features)), -1),
         np.full((rows, len(history.features)), -1),
         np.zeros(rows, np.int64),
         np.full(rows, -1),
     )
-    averaged, past = history.averaged, len(history.past)
+    averaged = history.averaged
     sums = np.zeros((rows, len(averaged)), np.int32)
     order = ordered(cast.before)
-    # Both are in the order in which rows are drawn, so that those of a turn stand side by side.
-    context, base = _with_room(cast.base.take(order, axis=0), width)
-    heard, told = _with_room(cast.heard.take(order, axis=0), cast.heard.shape[1] + past)
     ends = np.cumsum(np.bincount(cast.before))
     for number, end in enumerate(ends if rows else ()):
-        now = slice(ends[number - 1] if number else 0, end)
-        turn, known = order[now], context[now]
+        turn = order[ends[number - 1] if number else 0 : end]
         before, mean = found.codes.take(turn - 1, axis=0), sums.take(turn - 1, axis=0)
         if number:
             mean += before[:, averaged]
             put(sums, turn, mean)
         codes = history.past_codes(before, mean, np.full(len(turn), number))
-        known[:, base : base + past] = heard[now, told:] = codes
-        known[:, base + past :] = with_present(cast, found, turn, (heard[now], way), rng)
+        present = with_present(cast, found, turn, (codes, way), rng)
+        known = np.concatenate([cast.base.take(turn, axis=0), codes, present], axis=1)
         _draw_rows(cast, found, (turn, known), rng)
-    put(found.context, order, context)
+        put(found.context, turn, known)
     return found
-
-
-def _with_room(codes: Codes, width: int) -> tuple[Codes, int]:
-    """Codes with room for more on their right, and where that begins."""
-    found = np.empty((len(codes), width), np.int32)
-    found[:, : codes.shape[1]] = codes
-    return found, codes.shape[1]
 
 
 def drawn_again(cast: Cast, found: Turns, rows: Ints, rng: np.random.Generator) -> Turns:
