@@ -3,7 +3,8 @@
 `python -m benchmarks.scale --rows 1000000 10000000 50000000` fills a database of each size with
 the model of `benchmarks.filling` and prints a table as JSON: the peak proportional set size of the
 command and all its workers (the server's own memory left out), and seconds. With `--hub N` it also
-fills N rows from a source in which one root owns half of all.
+fills N rows from a source in which one root owns half of all; with `--verify` each database is
+verified as well, and `verify_share` is the time of that beside that of loading it.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from benchmarks.servers import database, server
 from connectors.engines import open_source
 from generators.archive import read_archive, write_archive
 from provisioner.learn import Learning, learn
+from provisioner.terminal import DONE, FOUND
 
 _SCHEMA = Path(__file__).parent / "trade.sql"
 # All orders of every second customer go to the first one, so that it owns half of all there is.
@@ -46,6 +48,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000])
     parser.add_argument("--hub", type=int, help="rows, half of which one root owns")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--verify", action="store_true", help="time `verify` beside each load")
     return parser.parse_args(arguments)
 
 
@@ -61,27 +64,41 @@ def _learned(url: str, path: Path, change: str) -> Path:
 
 def _run(url: str, path: Path, rows: int, options: argparse.Namespace) -> dict[str, object]:
     learned = sum(table.rows.value for table in read_archive(path).tables.values())
-    command = [sys.executable, "-m", "provisioner.cli", "provision", str(path), "--no-verify"]
-    command += ["--scale", repr(rows / learned), "--workers", str(options.workers)]
+    scale, workers = repr(rows / learned), str(options.workers)
     with database(url) as target:
-        known, start = {**os.environ, "PROVISIONER_TARGET": target}, time.perf_counter()
-        with (
-            subprocess.Popen(  # noqa: S603 - our own command
-                command, env=known, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            ) as run,
-            watched(run.pid) as peak,
-        ):
-            run.wait()
-    if run.returncode:
-        raise SystemExit(f"provision ended with code {run.returncode}")
-    seconds = time.perf_counter() - start
-    return {
-        "rows": rows,
-        "workers": options.workers,
-        "seconds": round(seconds, 1),
-        "rows_per_second": round(rows / seconds),
-        "peak_megabytes": round(peak.bytes / 1e6),
-    }
+        words = ["provision", str(path), "--no-verify", "--scale", scale, "--workers", workers]
+        seconds, peak = _timed(words, target)
+        found: dict[str, object] = {
+            "rows": rows,
+            "workers": options.workers,
+            "seconds": round(seconds, 1),
+            "rows_per_second": round(rows / seconds),
+            "peak_megabytes": round(peak / 1e6),
+        }
+        if options.verify:
+            verified, held = _timed(["verify", str(path)], target)
+            found |= {
+                "verify_seconds": round(verified, 1),
+                "verify_share": round(verified / seconds, 3),
+                "verify_peak_megabytes": round(held / 1e6),
+            }
+    return found
+
+
+def _timed(words: list[str], target: str) -> tuple[float, int]:
+    """Seconds that a command takes, and the most memory that it and its workers hold."""
+    command = [sys.executable, "-m", "provisioner.cli", *words]
+    known, start = {**os.environ, "PROVISIONER_TARGET": target}, time.perf_counter()
+    with (
+        subprocess.Popen(  # noqa: S603 - our own command
+            command, env=known, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as run,
+        watched(run.pid) as peak,
+    ):
+        run.wait()
+    if run.returncode != DONE and (words[0], run.returncode) != ("verify", FOUND):
+        raise SystemExit(f"{words[0]} ended with code {run.returncode}")
+    return time.perf_counter() - start, peak.bytes
 
 
 if __name__ == "__main__":
