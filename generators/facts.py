@@ -25,9 +25,12 @@ from generators.relations.references import (
     fit_clusters,
     unclustered,
 )
+from generators.relations.visits import most_uneven, refined
 
 _SAME = 0.99
 """Share of rows in which two paths must lead to one row to count as the same."""
+_VISITS = 2
+"""Keys by which a table's rows are told apart as those that they lead to and those they do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +162,18 @@ def _clusters(
     if not incoming:
         return unclustered(facts.support), np.zeros(len(training.rows), np.int32)
     public = facts.source.paths[name].unit is None
-    parts = None if name in facts.source.copied | facts.source.masked else _cells(facts, incoming)
     referring = _referring(facts, incoming)
-    return fit_clusters(training.units, *referring, public, facts.support, parts)
+    if name in facts.source.copied | facts.source.masked:
+        return fit_clusters(training.units, *referring, public, facts.support)
+    parts, links = _cells(facts, incoming), [facts.links[f.table, f.name] for f in incoming]
+    found = fit_clusters(training.units, *referring, public, facts.support, parts)
+    for _ in range(_VISITS):
+        visits = most_uneven(found[1], links)
+        if visits is None:
+            break
+        parts = refined(parts, visits)
+        found = fit_clusters(training.units, *referring, public, facts.support, parts)
+    return found
 
 
 def _cells(facts: Facts, incoming: list[ForeignKey]) -> Ints | None:

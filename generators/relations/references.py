@@ -16,6 +16,8 @@ _MOST_INDIVIDUALS = 200
 _BINS = 24
 _FEWEST_BINS = 6
 """Bins by degree of each part of the rows."""
+_MOST_BINS = 54
+"""Bins of all parts together: a code has room for these beside rows that are known one by one."""
 
 
 class Mode(StrEnum):
@@ -185,7 +187,8 @@ def _bins(degrees: Ints, cells: Ints, units: Ints, support: Support) -> npt.NDAr
     begins = np.concatenate([[0.0], sums])[starts][number]
     ends = sums[np.append(starts[1:], len(own)) - 1][number] if len(own) else sums
     shares = (sums - begins) / np.maximum(ends - begins, 1e-12)
-    bins = max(_FEWEST_BINS, _BINS // max(1, len(starts)))
+    parts = max(1, len(starts))
+    bins = max(1, min(max(_FEWEST_BINS, _BINS // parts), _MOST_BINS // parts))
     raw = np.minimum((shares * bins).astype(np.int64), bins - 1)
     _, raw = np.unique(number * bins + raw, return_inverse=True)
     merged = _merged(raw, units[order], support.k)

@@ -40,3 +40,42 @@ def test_a_row_refers_to_one_that_fits_what_it_holds(
     # Eight parts of the miles say nearly all of them.
     assert wanted > 0.98
     assert found > 0.75
+
+
+SEASONS = """
+CREATE TABLE players (id int PRIMARY KEY, born date NOT NULL);
+CREATE TABLE seasons (id int PRIMARY KEY, parks text NOT NULL);
+CREATE TABLE games (
+    id int PRIMARY KEY, player_id int NOT NULL REFERENCES players,
+    season_id int REFERENCES seasons, hits int NOT NULL
+);
+CREATE TABLE finals (
+    id int PRIMARY KEY, player_id int NOT NULL REFERENCES players,
+    season_id int REFERENCES seasons, hits int NOT NULL
+);
+INSERT INTO players SELECT n, date '1960-01-01' + n * 7 FROM generate_series(1, 1500) AS n;
+INSERT INTO seasons SELECT n, 'P' || abs(hashtext('p' || n)) % 5 FROM generate_series(1, 1500) AS n;
+INSERT INTO games
+SELECT n, 1 + n % 1500, 1 + abs(hashtext('s' || n)) % 1500, abs(hashtext('h' || n)) % 9
+FROM generate_series(1, 30000) AS n;
+INSERT INTO finals
+SELECT n, 1 + n % 1500, 1 + abs(hashtext('s' || n)) % 150 * 10, abs(hashtext('h' || n)) % 9
+FROM generate_series(1, 600) AS n;
+"""
+MET = "SELECT count(DISTINCT season_id) FROM {}"
+
+
+def test_rows_that_one_table_refers_to_are_those_few_that_it_did(
+    filled_database: Callable[[str], str], learned_archive: Callable[[str], Path], database: str
+) -> None:
+    path = learned_archive(filled_database(SEASONS))
+    model = read_archive(path)
+    with open_target(database) as target:
+        load(model, plan(model, fingerprint(path), Request()), target)
+    [(games,)], [(finals,)] = (
+        query(database, MET.format("games")),
+        query(database, MET.format("finals")),
+    )
+    # One in ten seasons has finals, of which each has four; numbers of games do not tell which.
+    assert games > 1400
+    assert 120 <= finals <= 180
