@@ -109,7 +109,9 @@ def _repeated(numbers: Ints) -> Ints:
     met = np.flatnonzero(last.take(hashes) != places)
     if not len(met):
         return met
-    near = np.union1d(met, last.take(hashes.take(met)))
+    alike = np.zeros(len(numbers), np.bool_)
+    alike[met] = alike[last.take(hashes.take(met))] = True
+    near = np.flatnonzero(alike)
     there = numbers.take(near)
     order = ordered(there)
     return np.sort(near[order[1:][np.diff(there[order]) == 0]])

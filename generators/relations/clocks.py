@@ -12,6 +12,7 @@ from connectors.schema import Column
 from generators.columns import Sample, column_generators
 from generators.encoding import FittedColumn
 from generators.privacy.support import Support
+from generators.randomness import stream
 from generators.relations.beats import CLOCKS
 
 Bools = npt.NDArray[np.bool_]
@@ -56,6 +57,8 @@ class Origin:
 def choose_clock(candidates: Sequence[Candidate], owners: Ints) -> Candidate | None:
     """The column that orders rows best: the first of times, else the most regular of numbers.
 
+    Numbers that are dealt out among all rows, such as quantities, order nothing.
+
     Args:
         candidates: columns of the same rows.
         owners: each row's owner.
@@ -68,7 +71,11 @@ def choose_clock(candidates: Sequence[Candidate], owners: Ints) -> Candidate | N
         return best[2]
     scored = [(_regular(c, owners), -place, c) for place, c in enumerate(numbers)]
     best = max(scored, key=lambda s: s[:2], default=None)
-    return best[2] if best is not None and best[0] >= _REGULAR else None
+    if best is None or best[0] < _REGULAR:
+        return None
+    order = np.argsort(owners, kind="stable")
+    dealt = scattered(best[2].ticks[order], owners[order], stream(0, "scattered"))
+    return None if dealt else best[2]
 
 
 def can_be_clock(column: Column) -> bool:
