@@ -137,11 +137,21 @@ def _refused(job: Job, values: Values) -> Ints:
     """Rows that repeat a unique key or break a check, as far as their columns are drawn."""
     if job.seen.is_sound(job.table, values):
         return np.empty(0, np.int64)
-    rules = _keeper(job, values)
-    broken = pardoned(job, rules, rules.broken(values)).any(axis=1)
-    found = np.union1d(repeats_of(job, values), np.flatnonzero(broken))
+    found = np.union1d(repeats_of(job, values), _breaking(job, values))
     if not len(found):
         job.seen.sound = job.table, dict(values)
+    return found
+
+
+def _breaking(job: Job, values: Values) -> Ints:
+    """Rows that break a check; none are looked for where the very same columns had none."""
+    rules = _keeper(job, values)
+    read = tuple(values[column] for rule in rules.rules for column in rule.columns)
+    if job.seen.are_kept(rules.rules, read):
+        return np.empty(0, np.int64)
+    found = np.flatnonzero(pardoned(job, rules, rules.broken(values)).any(axis=1))
+    if not len(found):
+        job.seen.kept = rules.rules, read
     return found
 
 

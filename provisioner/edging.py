@@ -33,10 +33,12 @@ def edged(job: Job, values: Values) -> tuple[Values, Ints]:
     rows = np.flatnonzero(is_chosen(job)) if job.setting.plan.edge_cases else np.empty(0, np.int64)
     rows = np.setdiff1d(rows, job.seats)  # what is made by hand is left as it was given
     columns = _columns(job, values) if len(rows) else {}
+    if not columns:
+        return values, rows[:0]
     found, left, done = dict(values), rows, np.empty(0, np.int64)
     rng, rules = job.randomness("edges"), _rules(job, values)
     before = rules.broken(values).sum(axis=1)
-    for attempt in range(_ATTEMPTS if columns else 0):
+    for attempt in range(_ATTEMPTS):
         often = _OFTEN / 2**attempt if attempt < _ATTEMPTS - 1 else 0.0
         trial = {c: v.take(pa.array(left)) for c, v in values.items()}
         for name in _chosen_columns(columns, len(left), often, rng):

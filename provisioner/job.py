@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from connectors.rules import Rule
 from connectors.schema import ForeignKey, Table, TableName
 from generators.columns import Codes, Draw
 from generators.contexts import Rows, context
@@ -45,6 +46,7 @@ class Setting:
         placing: the places of hand-made rows.
         orientation: how rules that nobody declared are kept.
         single: foreign keys, by table and name, no two rows of which lead to one row.
+        heeded: tables by the codes of whose rows others are drawn.
     """
 
     model: DatabaseModel
@@ -60,6 +62,13 @@ class Setting:
     placing: Placing
     orientation: Orientation
     single: frozenset[tuple[TableName, str]]
+    heeded: frozenset[TableName] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        histories = (table.history for table in self.model.tables.values())
+        beats = {h.beat for h in histories if h is not None and h.beat is not None}
+        heeded = frozenset(key.parent for key in self.model.owners.values()) | beats
+        object.__setattr__(self, "heeded", heeded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +97,12 @@ class Seen:
     Attributes:
         idle: per step of a rule that had nothing to change, by its number, what it read.
         sound: the values of which nothing was refused, with the table whose checks were asked.
+        kept: rules that no row broke, with the columns that they read.
     """
 
     idle: dict[int, tuple[pa.Array, ...]] = field(default_factory=dict)
     sound: tuple[Table, Values] | None = None
+    kept: tuple[tuple[Rule, ...], tuple[pa.Array, ...]] | None = None
 
     def is_sound(self, table: Table, values: Values) -> bool:
         """Whether nothing is refused of these values, as far as is known."""
@@ -99,6 +110,12 @@ class Seen:
             return False
         known = self.sound[1]
         return known.keys() == values.keys() and all(values[c] is known[c] for c in values)
+
+    def are_kept(self, rules: tuple[Rule, ...], read: tuple[pa.Array, ...]) -> bool:
+        """Whether no row breaks rules that read some columns, as far as is known."""
+        if self.kept is None or self.kept[0] != rules:
+            return False
+        return all(a is b for a, b in zip(read, self.kept[1], strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,11 +75,12 @@ def _turns(cast: Cast, way: Way, rng: np.random.Generator) -> Turns:
     ends = np.cumsum(np.bincount(cast.before))
     for number, end in enumerate(ends if rows else ()):
         turn = order[ends[number - 1] if number else 0 : end]
-        before, mean = found.codes.take(turn - 1, axis=0), sums.take(turn - 1, axis=0)
+        codes = np.zeros((len(turn), len(history.past)), np.int32)
         if number:
+            before, mean = found.codes.take(turn - 1, axis=0), sums.take(turn - 1, axis=0)
             mean += before[:, averaged]
             put(sums, turn, mean)
-        codes = history.past_codes(before, mean, np.full(len(turn), number))
+            codes = history.past_codes(before, mean, np.full(len(turn), number))
         present = with_present(cast, found, turn, (codes, way), rng)
         known = np.concatenate([cast.base.take(turn, axis=0), codes, present], axis=1)
         _draw_rows(cast, found, (turn, known), rng)
