@@ -131,7 +131,8 @@ def _joined(leaves: _Leaves, deviation: float) -> _Leaves:
     """Alike neighbours joined until each holds its part of the rows and stands out of the noise."""
     enough = max(leaves.counts.sum() / _MOST, deviation)
     widths = at_bits(leaves.ends) - at_bits(leaves.starts)
-    density = (leaves.counts / np.where(widths > 0, widths, 1.0)).tolist()
+    with np.errstate(over="ignore"):  # zero alone is 5e-324 wide: endlessly dense, as it should be
+        density = (leaves.counts / np.where(widths > 0, widths, 1.0)).tolist()
     starts: list[int] = []
     ends: list[int] = []
     counts: list[float] = []

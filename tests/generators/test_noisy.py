@@ -12,6 +12,7 @@ from generators.privacy.accountant import Accountant, Budget
 from generators.privacy.domains import Domain, Search, declared, paid
 from generators.privacy.frequent import Price
 from generators.privacy.graphical import evenly
+from generators.privacy.intervals import Numbers, found_intervals
 from generators.privacy.noisy import (
     Asked,
     Means,
@@ -47,6 +48,15 @@ def nothing(count: int) -> pa.Array:
 
 def decoded(domain: Domain, codes: Ints) -> pa.Array:
     return domain.decode(codes, np.random.default_rng(1), lambda n: pa.nulls(n, domain.values.type))
+
+
+def test_zero_beside_other_numbers_is_an_interval_of_its_own() -> None:
+    numbers = Numbers(np.repeat([0.0, 3.0, 4.0], 1_000), whole=True)
+    accountant = Accountant(Budget(1_000.0, 1e-3))
+    found = found_intervals("hits", numbers, rich(), accountant)
+    assert found[0, 0] == 0
+    assert found[0, 1] < 1
+    assert len(found) > 1
 
 
 def test_a_value_that_few_units_hold_is_never_found_whatever_the_budget() -> None:
