@@ -176,3 +176,16 @@ def spoken(table: Table, schema: Schema) -> Iterator[Term]:
     for key in table.foreign_keys:
         if not key.self_reference:
             yield from (Term(c.name, (key.name,)) for c in schema.table(key.parent).written)
+
+
+def further(table: Table, schema: Schema) -> Iterator[Term]:
+    """The columns of the rows that two keys lead to, one after the other; none that they hold."""
+    for key in (k for k in table.foreign_keys if not k.self_reference):
+        for second in schema.table(key.parent).foreign_keys:
+            if not second.self_reference and second.parent != table.name:
+                above = schema.table(second.parent).written
+                yield from (
+                    Term(column.name, (key.name, second.name))
+                    for column in above
+                    if column.name not in second.parent_columns
+                )

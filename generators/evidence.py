@@ -12,7 +12,7 @@ Ints = npt.NDArray[np.int64]
 
 MOST_BROKEN = 0.001
 """Share of rows that may break a rule."""
-_EXPECTED = 11.0
+ENOUGH = 11.0
 """How unlikely it must be that no row breaks a rule by chance, as a negative logarithm.
 
 Were rows independent, none of n would break it with a probability of (1 - chance) ** n. At
@@ -34,7 +34,7 @@ def holds(broken: Bools, spoken: Bools, units: Ints, chance: float, k: int) -> b
         k: distinct units that must stand behind it.
     """
     rows = int(spoken.sum())
-    if not rows or unlikely(rows, chance) < _EXPECTED or distinct(units[spoken]) < k:
+    if not rows or unlikely(rows, chance) < ENOUGH or distinct(units[spoken]) < k:
         return False
     share = float((broken & spoken).sum()) / rows
     return share <= MOST_BROKEN and share * _RARER <= chance
@@ -43,6 +43,11 @@ def holds(broken: Bools, spoken: Bools, units: Ints, chance: float, k: int) -> b
 def unlikely(rows: int, chance: float) -> float:
     """How seldom none of some rows would break a rule by chance, as a negative logarithm."""
     return -rows * math.log1p(-chance) if chance < 1 else math.inf
+
+
+def ways(one: int, other: int) -> float:
+    """The logarithm of how many ways there are to choose so many things among both."""
+    return math.lgamma(one + other + 1) - math.lgamma(one + 1) - math.lgamma(other + 1)
 
 
 def as_chance(unlikely: float, rows: int) -> float:

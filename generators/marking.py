@@ -1,11 +1,9 @@
 """Owners that have one marked row among theirs: an open period, a main address."""
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 
-from generators.evidence import as_chance, holds, shuffled
+from generators.evidence import as_chance, holds, shuffled, ways
 from generators.succession import Succession
 
 Bools = npt.NDArray[np.bool_]
@@ -50,8 +48,7 @@ def _dealt(sizes: Ints) -> float:
     numbers; so a few owners with several rows tell as much as many.
     """
     rows, owners = int(sizes.sum()), len(sizes)
-    ways = math.lgamma(rows + 1) - math.lgamma(owners + 1) - math.lgamma(rows - owners + 1)
-    return max(0.0, ways - float(np.log(sizes).sum()))
+    return max(0.0, ways(owners, rows - owners) - float(np.log(sizes).sum()))
 
 
 def _again(counts: Floats | Ints, sizes: Ints) -> float:

@@ -72,8 +72,11 @@ def _all_placed(sight: "Sight") -> "_Placed":
     placed = _Placed()
     bounds: dict[TableName, list[tuple[int, Found]]] = {}
     apart: list[tuple[int, Found]] = []
+    far: list[tuple[int, Found]] = []
     for number, found in ranked:
-        if part_of(found.rule) is Part.BOUNDS:
+        if part_of(found.rule) is Part.BOUNDS and _reach(found.rule) > 1:
+            far.append((number, found))
+        elif part_of(found.rule) is Part.BOUNDS:
             bounds.setdefault(found.rule.table, []).append((number, found))
         elif part_of(found.rule) is Part.PARTS:
             apart.append((number, found))
@@ -81,9 +84,14 @@ def _all_placed(sight: "Sight") -> "_Placed":
             _place(sight, found, number, placed)
     for waiting in bounds.values():
         _place_bounds(sight, waiting, placed)
-    for number, found in apart:
+    for number, found in (*far, *apart):
         _place(sight, found, number, placed)
     return placed
+
+
+def _reach(rule: Invariant) -> int:
+    """How many keys a rule follows, one after the other: what is far comes after what is near."""
+    return max((len(term.keys) for term in rule.terms if term.keys != BELOW), default=0)
 
 
 def _in_order(model: DatabaseModel, placed: "_Placed", vain: list[Step]) -> Orientation:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.datatypes import arrow_type
-from connectors.invariants import Term, foreign_key, key_named, spoken
+from connectors.invariants import Term, foreign_key, further, key_named, spoken
 from connectors.schema import ForeignKey, Schema, Table, TableName
 from generators.distinct import groups
 from generators.facts import Training, stored
@@ -129,6 +129,11 @@ class LearnedView:
     def terms(self) -> tuple[Term, ...]:
         """See `View`."""
         return tuple(spoken(self.table, self.schema))
+
+    @property
+    def further(self) -> tuple[Term, ...]:
+        """See `View`."""
+        return tuple(further(self.table, self.schema))
 
     @property
     def few(self) -> Ints:

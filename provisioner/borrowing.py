@@ -233,12 +233,16 @@ def _judged(job: Job, values: Values, *, late: bool) -> Iterator[Found]:
 
 def _is_known(job: Job, found: Found, term: Term) -> bool:
     """Whether a term is of the rows themselves, or of others that drawing them knows anyhow."""
-    if not term.keys:
-        return True
     setting, schema = job.setting, job.setting.model.schema
-    parent = foreign_key(schema, found.rule.table, term.keys).parent
-    known = setting.orientation.read_of(parent) | schema.referenced(parent)
-    return len(term.keys) == 1 and term.column in known and parent not in setting.plan.stands
+    steps = range(1, len(term.keys) + 1)
+    keys = [foreign_key(schema, found.rule.table, term.keys[:step]) for step in steps]
+    read = [(key.table, column) for key in keys[1:] for column in key.columns]
+    read += [(key.parent, term.column) for key in keys[-1:]]
+    return all(
+        column in setting.orientation.read_of(table) | schema.referenced(table)
+        and table not in setting.plan.stands
+        for table, column in read
+    )
 
 
 def _columns(job: Job, found: Found) -> frozenset[str]:

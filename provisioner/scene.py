@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from connectors.datatypes import arrow_type
-from connectors.invariants import Term, key_named
+from connectors.invariants import Term, foreign_key, key_named
 from connectors.schema import ForeignKey, Schema, Table, TableName
 from generators.distinct import groups
 from generators.relations.references import Mode
@@ -48,12 +48,15 @@ class DrawnScene:
         """See `Scene`."""
         if not term.keys:
             return self.drawn[term.column]
+        if len(term.keys) > 1:
+            return self._further(term)
         key = key_named(self.table, term.keys[0])
         if (near := self._near(key)) is not None:
             above, places = near
             found = above.values[term.column]
             return _all_null(found, len(places)) if not len(found) else _taken(found, places)
-        return self._far(key, term.column)
+        wanted = zip(key.columns, key.parent_columns, strict=True)
+        return self._far(key, term.column, {parent: self.drawn[own] for own, parent in wanted})
 
     def owners(self, key: str) -> Ints:
         """See `Scene`."""
@@ -98,12 +101,32 @@ class DrawnScene:
         null = self.drawn[key.columns[0]].is_null().to_numpy(zero_copy_only=False)
         return above, np.where(null, -1, places)
 
-    def _far(self, key: ForeignKey, column: str) -> pa.Array:
-        """Values of the rows that a reference leads to, in whatever shard these are drawn."""
+    def _further(self, term: Term) -> pa.Array:
+        """Values of the rows that several keys lead to, one after the other."""
+        *before, _ = term.keys
+        key = foreign_key(self.schema, self.table.name, term.keys)
+        owner = self.job.setting.model.owners.get(key.table)
+        if owner is not None and owner.name == key.name and self._owned_by(tuple(before)):
+            above, places = ancestor(self.job, key.parent, np.arange(self.rows))
+            return _taken(above.values[term.column], places)
         wanted = {
-            parent: self.drawn[own]
+            parent: self.values(Term(own, tuple(before)))
             for own, parent in zip(key.columns, key.parent_columns, strict=True)
         }
+        return self._far(key, term.column, wanted)
+
+    def _owned_by(self, path: tuple[str, ...]) -> bool:
+        """Whether each key of a path leads to the owner of the row before."""
+        name = self.table.name
+        for step in path:
+            owner = self.job.setting.model.owners.get(name)
+            if owner is None or owner.name != step:
+                return False
+            name = owner.parent
+        return True
+
+    def _far(self, key: ForeignKey, column: str, wanted: Mapping[str, pa.Array]) -> pa.Array:
+        """Values of the rows that a reference leads to, in whatever shard these are drawn."""
         rng = self.job.randomness("rules", key.name)
         places = self.job.setting.matching(key.parent, wanted, rng)
         kind = arrow_type(self.schema.table(key.parent).column(column).datatype)

@@ -80,6 +80,11 @@ class View(Scene, Protocol):
         ...
 
     @property
+    def further(self) -> tuple[Term, ...]:
+        """The columns of the rows that keys of those rows lead to."""
+        ...
+
+    @property
     def few(self) -> Ints:
         """Positions of a random sample of about 2,000 rows, or of all, for weeding out."""
         ...

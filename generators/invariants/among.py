@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from connectors.invariants import Claim, Invariant, Term, key_named, quoted, relation, sight
 from connectors.schema import ForeignKey, Schema, Table, TableName
 from generators.determination import joint
-from generators.evidence import MOST_BROKEN, shuffled, unlikely
+from generators.evidence import ENOUGH, MOST_BROKEN, shuffled, unlikely
 from generators.invariants import Drawing, InvariantKind, Part, Plain, Together, View
 from generators.privacy.support import distinct
 
@@ -26,8 +26,6 @@ _HELD_OUT = 0.14
 """Share of rows whose others may be missing among training rows alone."""
 _RARER = 4.0
 """How much rarer than by chance they must be missing there; all rows are asked afterwards."""
-_UNLIKELY = 11.0
-"""As in `generators.evidence`, as a negative logarithm."""
 _WIDEST = 4
 """Keys and numbers that rows may have in common with others."""
 _MOST_SETS = 200
@@ -326,7 +324,7 @@ def _stands(beside: _Beside, links: Sequence[_Link]) -> bool:
     chance = _mixed(beside, links, rows) if len(links) > 1 else _uncovered(beside, links[0])
     held = joint([view.codes(term)[rows] for link in links for term, _ in link.pairs])
     different = len(np.unique(held))
-    return missing * _RARER <= chance and unlikely(different, chance) >= _UNLIKELY
+    return missing * _RARER <= chance and unlikely(different, chance) >= ENOUGH
 
 
 def _is_its_own(table: Table, links: Sequence[_Link]) -> bool:

@@ -42,7 +42,7 @@ class Equality(Plain):
             for column, above in zip(key.columns, key.parent_columns, strict=True):
                 told.join(Term(column), Term(above, (key.name,)))
         for pair in _candidates(view):
-            if told.apart(*pair) and (form := _form(view, *pair)):
+            if told.apart(*pair) and not told.reaches(*pair) and (form := _form(view, *pair)):
                 told.join(*pair)
                 yield Invariant(cls.name, form, view.table.name, pair)
 
@@ -125,6 +125,12 @@ class _Classes:
     def apart(self, one: Term, other: Term) -> bool:
         return self.root(one) != self.root(other)
 
+    def reaches(self, own: Term, far: Term) -> bool:
+        """Whether a column equals one of the row between: far ones are that row's matter then."""
+        known = (*self.above, *self.above.values()) if len(far.keys) > 1 else ()
+        near = (t for t in known if len(t.keys) == 1 and t.keys[0] == far.keys[0])
+        return any(not self.apart(own, term) for term in near)
+
     def join(self, one: Term, other: Term) -> None:
         if self.apart(one, other):
             self.above[self.root(one)] = self.root(other)
@@ -150,7 +156,7 @@ def _as(values: pa.Array, datatype: DataType) -> pa.Array:
 def _candidates(view: View) -> Iterator[tuple[Term, Term]]:
     """Pairs that a few rows have equal, those within a row first; each may be set first of all."""
     few = pa.array(view.few)
-    sample = {t: view.values(t).take(few) for t in view.terms if _home(view, t) is not None}
+    sample = {t: view.values(t).take(few) for t in (*view.terms, *view.further)}
     types = {t: _comparable(_home(view, t).column(t.column).datatype) for t in sample}
     rank = {t: (_keyness(view.table, t), -n) for n, t in enumerate(sample) if not t.keys}
     own = sorted(rank, key=lambda t: rank[t])

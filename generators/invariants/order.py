@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 
 from connectors.datatypes import DataType, Kind
 from connectors.invariants import Claim, Invariant, Term, row_claim
-from connectors.schema import Schema
+from connectors.schema import Schema, TableName
 from generators.distinct import patched
-from generators.evidence import MOST_BROKEN, holds, shuffled
+from generators.evidence import ENOUGH, MOST_BROKEN, holds, shuffled, ways
 from generators.gaps import drawn, learned
 from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
 from generators.magnitudes import (
@@ -36,6 +36,8 @@ Ints = npt.NDArray[np.int64]
 
 _EQUAL = 0.999
 """Share of equal values from which two columns are one, and no order."""
+_FURTHER = 2
+"""Keys that lead to a row above the one above."""
 _TIES = 20.0
 """Equal values that chance would bring, before their absence makes an order strict."""
 _TOLERATED = 0.02
@@ -54,7 +56,7 @@ class Order:
         """See `InvariantKind`; what follows from two others is left out."""
         found = {pair: form for pair in _candidates(view) if (form := _form(view, *pair))}
         for (low, high), form in found.items():
-            if not _follows(low, high, found):
+            if not _follows(low, high, found) and not _is_above(view, low, high, found):
                 yield Invariant(cls.name, form, view.table.name, (low, high))
 
     @classmethod
@@ -235,27 +237,38 @@ def _beyond(anchor: Floats | Ints, gaps: Floats, step: float, *, upwards: bool) 
 
 def _candidates(view: View) -> Iterator[tuple[Term, Term]]:
     """Pairs of comparable columns that a few rows have in this order, and not in it alone."""
-    few, usable = view.few, list(_usable(view))
-    for low, high in permutations(usable, 2):
+    for low, high in permutations(_usable(view), 2):
         if low.keys and high.keys:
             continue
-        one, two = view.numbers(low), view.numbers(high)
-        if one is None or two is None or one.scale is not two.scale:
-            continue
-        if (low.keys or high.keys) and one.scale is Scale.NUMBER:
+        one = view.numbers(low)
+        if one is None or ((low.keys or high.keys) and one.scale is Scale.NUMBER):
             continue  # an order among numbers of two tables is nearly always chance
-        both = (one.known & two.known)[few]
-        wrong = (one.values > two.values)[few]
-        if both.any() and (wrong & both).sum() <= _TOLERATED * both.sum():
+        if _stand(view, low, high):
             yield low, high
 
 
 def _usable(view: View) -> Iterable[Term]:
-    """Columns with an order, but for keys: their values are names."""
-    for term in view.terms:
+    """Columns with an order, but for keys: their values are names; no row twice, by two ways."""
+    seen: list[tuple[TableName, Term]] = []
+    for term in (*view.terms, *view.further):
         table = home(view.schema, view.table.name, term)
-        if scale_of(table.column(term.column).datatype) and term.column not in names(table):
+        scale = scale_of(table.column(term.column).datatype)
+        if scale is None or term.column in names(table):
+            continue
+        if len(term.keys) < _FURTHER:
+            seen.append((table.name, term))
             yield term
+        elif scale is Scale.MOMENT and not any(
+            place == table.name and one.column == term.column and _coincide(view, one, term)
+            for place, one in seen
+        ):
+            yield term
+
+
+def _coincide(view: View, one: Term, other: Term) -> bool:
+    """Whether two ways lead a few rows to the same values."""
+    few = pa.array(view.few)
+    return bool(view.values(one).take(few).equals(view.values(other).take(few)))
 
 
 def _form(view: View, low: Term, high: Term) -> str | None:
@@ -283,20 +296,41 @@ def _form(view: View, low: Term, high: Term) -> str | None:
 def _is_apart(view: View, pair: tuple[Magnitudes, Magnitudes], both: Bools, chance: float) -> bool:
     """Whether all moments of one column lie before all of another, so that no chance breaks that.
 
-    Were both columns' moments of one sort, those of n rows would lie so with a probability of one
-    in 2n over n; numbers lie apart where they measure different things.
+    Were both columns' moments of one sort, m and n different ones would lie so with a probability
+    of one in m + n over n; numbers lie apart where they measure different things.
     """
     one, two = pair
     if chance or one.scale is not Scale.MOMENT or distinct(view.units[both]) < view.support.k:
         return False
-    varied = (len(np.unique(m.values[both])) >= view.support.k for m in pair)
-    return bool((one.values <= two.values)[both].all()) and all(varied)
+    several = [len(np.unique(m.values[both])) for m in pair]
+    return bool((one.values <= two.values)[both].all()) and ways(*several) >= ENOUGH
 
 
 def _follows(low: Term, high: Term, found: Mapping[tuple[Term, Term], str]) -> bool:
     """Whether an order follows from two others."""
     between: Sequence[Term] = [b for a, b in found if a == low and b != high]
     return any((b, high) in found and (b, low) not in found for b in between)
+
+
+def _is_above(view: View, low: Term, high: Term, found: Mapping[tuple[Term, Term], str]) -> bool:
+    """Whether an order with a row two keys away follows from one of the row between."""
+    far = low if len(low.keys) >= _FURTHER else high
+    if len(far.keys) < _FURTHER:
+        return False
+    pairs = (pair for pair in found if (pair[1] == high if far is low else pair[0] == low))
+    between = (pair[0] if far is low else pair[1] for pair in pairs)
+    near = (t for t in between if len(t.keys) == 1 and t.keys[0] == far.keys[0])
+    return any(_stand(view, *((far, t) if far is low else (t, far))) for t in near)
+
+
+def _stand(view: View, low: Term, high: Term) -> bool:
+    """Whether nearly all of a few rows have two terms in this order."""
+    one, two = view.numbers(low), view.numbers(high)
+    if one is None or two is None or one.scale is not two.scale:
+        return False
+    both = (one.known & two.known)[view.few]
+    wrong = (one.values > two.values)[view.few]
+    return bool(both.any() and (wrong & both).sum() <= _TOLERATED * both.sum())
 
 
 invariant: type[InvariantKind] = Order

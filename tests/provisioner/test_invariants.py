@@ -252,6 +252,39 @@ FROM generate_series(1, 700) AS n;
 """
 
 
+def test_what_two_keys_lead_to_is_looked_up_in_whatever_shard_it_is(
+    lasting_database: Callable[[], str], database: str, tmp_path: Path
+) -> None:
+    url = lasting_database()
+    query(url, OFFERED)
+    model = learned(url, Learning(units=(TableName("public", "buyers"),)), tmp_path)
+    report = filled(model, database, tmp_path)
+    kept = {rule.rule: rule.broken for rule in report.invariants}
+    assert kept["discount = sold_offer_id_item_fkey.offered_offer_id_fkey.share"] == 0
+    assert kept["sold_buyer_id_fkey.buyers_clerk_id_fkey.hired <= sold_on"] == 0
+
+
+OFFERED = """
+CREATE TABLE offers (id int PRIMARY KEY, share numeric(3, 2) NOT NULL);
+CREATE TABLE clerks (id int PRIMARY KEY, hired date NOT NULL);
+CREATE TABLE offered (offer_id int REFERENCES offers, item int, PRIMARY KEY (offer_id, item));
+CREATE TABLE buyers (id int PRIMARY KEY, clerk_id int NOT NULL REFERENCES clerks);
+CREATE TABLE sold (
+    id int PRIMARY KEY, buyer_id int NOT NULL REFERENCES buyers,
+    offer_id int NOT NULL, item int NOT NULL, discount numeric(3, 2) NOT NULL,
+    sold_on date NOT NULL, FOREIGN KEY (offer_id, item) REFERENCES offered
+);
+INSERT INTO offers SELECT n, n % 30 / 100.0 FROM generate_series(1, 60) AS n;
+INSERT INTO clerks SELECT n, date '2020-01-01' + 9 * n FROM generate_series(1, 90) AS n;
+INSERT INTO offered SELECT 1 + abs(hashtext('o' || n)) % 60, n FROM generate_series(1, 300) AS n;
+INSERT INTO buyers SELECT n, 1 + abs(hashtext('c' || n)) % 90 FROM generate_series(1, 500) AS n;
+INSERT INTO sold SELECT n, b.id, f.id, o.item, f.share, c.hired + abs(hashtext('d' || n)) % 600
+FROM generate_series(1, 2500) AS n JOIN buyers AS b ON b.id = 1 + abs(hashtext('b' || n)) % 500
+JOIN offered AS o ON o.item = 1 + abs(hashtext('s' || n)) % 300
+JOIN offers AS f ON f.id = o.offer_id JOIN clerks AS c ON c.id = b.clerk_id;
+"""
+
+
 def test_one_of_two_keys_leads_somewhere_at_least(
     lasting_database: Callable[[], str], database: str, tmp_path: Path
 ) -> None:

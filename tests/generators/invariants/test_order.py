@@ -116,3 +116,33 @@ def test_moments_that_no_rows_share_lie_as_far_apart_as_learned(
     assert sum(g < timedelta(hours=2) for g in gaps) > 0.99 * len(gaps) > 1000
     assert timedelta(minutes=50) < sorted(gaps)[len(gaps) // 2] < timedelta(minutes=70)
     assert max(moved) <= max(drawn)
+
+
+CLIENTS = """
+CREATE TABLE regions (id int PRIMARY KEY, opened date NOT NULL, closed date NOT NULL);
+INSERT INTO regions SELECT n, date '2000-01-01' + 7 * n, date '2015-01-01' + 9 * n
+FROM generate_series(1, 80) AS n;
+CREATE TABLE clients (id int PRIMARY KEY, region int NOT NULL REFERENCES regions, since date);
+INSERT INTO clients SELECT n, r, date '2000-01-01' + 7 * r + abs(hashtext('s' || n)) % 900
+FROM generate_series(1, 500) AS n, LATERAL (SELECT 1 + abs(hashtext('r' || n)) % 80 AS r) AS x;
+CREATE TABLE orders (
+    id int PRIMARY KEY, client int NOT NULL REFERENCES clients, payer int NOT NULL
+        REFERENCES clients, made date NOT NULL
+);
+INSERT INTO orders SELECT n, c.id, c.id, c.since + (r.closed - c.since) * (n % 40) / 40
+FROM generate_series(1, 2000) AS n JOIN clients AS c ON c.id = 1 + n % 500
+JOIN regions AS r ON r.id = c.region;
+"""
+
+
+def test_a_row_two_keys_away_bounds_where_the_row_between_does_not(
+    laboratory: Callable[[str], Any],
+) -> None:
+    """The region opened before its client came, and that was before the order."""
+    found = laboratory(CLIENTS).found("order", "orders")
+    assert found.keys() == {
+        "orders_client_fkey.since <= made",
+        "orders_payer_fkey.since <= made",
+        "made <= orders_client_fkey.clients_region_fkey.closed",
+        "made <= orders_payer_fkey.clients_region_fkey.closed",
+    }
