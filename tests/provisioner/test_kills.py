@@ -108,15 +108,16 @@ def test_a_server_stopped_at_once_among_rows_indexes_and_keys_costs_nothing(
         assert state(url) == calm
 
 
-def spawned() -> list[int]:
-    """Workers that run now."""
+def workers_of(number: int) -> list[int]:
+    """Workers of a process that run now; nobody else's are killed."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             line = (folder / "cmdline").read_text("utf-8", "replace")
+            parent = int((folder / "stat").read_text("utf-8").rsplit(")", 1)[1].split()[1])
         except OSError:
             continue
-        if "spawn_main" in line and "resource_tracker" not in line:
+        if parent == number and "spawn_main" in line and "resource_tracker" not in line:
             found.append(int(folder.name))
     return sorted(found)
 
@@ -164,14 +165,13 @@ def _killed(
     archive: Path, url: str, data: Path, chance: np.random.Generator, seconds: float
 ) -> bool:
     """Runs a load and kills something at a random moment; False where it ended before."""
-    before = set(spawned())
     line = command(archive, int(chance.integers(1, 4)))
     with subprocess.Popen(line, env=environment(url), stderr=subprocess.DEVNULL) as run:
         try:
             run.wait(float(chance.uniform(0.05, 1.2)) * seconds)
         except subprocess.TimeoutExpired:
             victim = chance.choice(["run", "worker", "server"])
-            workers = [number for number in spawned() if number not in before]
+            workers = workers_of(run.pid)
             if victim == "server":
                 stop_at_once(data)
             else:
