@@ -39,8 +39,8 @@ from generators.states import restored_tables, table_states
 from generators.traits import restored_traits, trait_states
 from generators.written import replacing
 
-FORMAT = 4
-WITHOUT_ROWS = 3
+FORMAT = 6
+WITHOUT_ROWS = 5
 """The format of a file in which no rows travel, and the oldest that this version reads."""
 _MEMBERS = ("schema.json", "ddl.json", "model.json", "tensors.safetensors")
 _MOST_BYTES = 4 << 30

@@ -1,6 +1,6 @@
 """A table's rows as codes, before they are held against those of its owner."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,9 +13,11 @@ from generators.encoding import FittedColumn
 from generators.facts import Facts, learned_column, null_rows, stored
 from generators.keyed import divided
 from generators.keys import KeyGenerator
+from generators.privacy.support import Ints
 from generators.relations.counts import SIMPLER, count_column, differing, more_than
 from generators.relations.factors import factors
 from generators.relations.levels import branching_column
+from generators.relations.lifetimes import Kin, Measure, measures
 from generators.relations.references import (
     Mode,
     Reference,
@@ -33,7 +35,7 @@ class Draft:
     branching: Mapping[str, FittedColumn]
     factors: tuple[Feature, ...]
     target: Matrix
-    beside: Mapping[TableName, TableName]
+    beside: Mapping[TableName, Measure]
 
 
 def draft(facts: Facts, table: Table, below: Mapping[TableName, Draft]) -> Draft:
@@ -62,7 +64,7 @@ def draft(facts: Facts, table: Table, below: Mapping[TableName, Draft]) -> Draft
 
 
 def _counts(
-    facts: Facts, name: TableName, beside: Mapping[TableName, TableName]
+    facts: Facts, name: TableName, beside: Mapping[TableName, Measure]
 ) -> Mapping[TableName, FittedColumn]:
     """A generator of the number of children, for each table that this one owns.
 
@@ -78,32 +80,59 @@ def _counts(
     }
 
 
-def _beside(facts: Facts, name: TableName) -> Mapping[TableName, TableName]:
-    """For children that are best counted by the difference to another child table's: that table.
+def _beside(facts: Facts, name: TableName) -> Mapping[TableName, Measure]:
+    """For children that are best counted by the difference to another child table's: what of it.
 
-    Only to one that is drawn before, as `owners.trees` has it, and counted by itself.
+    Only to one that is drawn before, as `owners.trees` has it; to its number of rows only where
+    that is told by itself.
     """
     rows = {n: profile.rows for n, profile in facts.source.profile.tables.items()}
     ranked = sorted((rows[c], c) for c, key in facts.owners.items() if key.parent == name)
-    counts = {c: _children(facts, name, facts.owners[c]).to_numpy() for _, c in ranked}
-    found = {}
+    found: dict[TableName, Measure] = {}
     for place, (_, child) in enumerate(ranked):
-        before = [other for _, other in ranked[:place] if other not in found]
-        told = [(differing(counts[child], counts[other]), other) for other in before]
-        best = min(told, default=None)
+        counts = _children(facts, name, facts.owners[child]).to_numpy()
+        told = [
+            (differing(counts, _measured(facts, name, measure)), number, measure)
+            for number, measure in enumerate(
+                _measures(facts, child, [c for _, c in ranked[:place]])
+            )
+            if measure.pace is not None or measure.table not in found
+        ]
+        best = min(told, key=lambda t: t[:2], default=None)
         if best is not None and best[0] <= SIMPLER:
-            found[child] = best[1]
+            found[child] = best[2]
     return found
 
 
+def _measures(facts: Facts, child: TableName, before: list[TableName]) -> Iterator[Measure]:
+    own = _kin(facts, child)
+    for other in before:
+        yield from measures(own, _kin(facts, other), facts.support)
+
+
+def _kin(facts: Facts, child: TableName) -> Kin:
+    training, key = facts.source.training[child], facts.owners[child]
+    table = facts.source.schema.table(child)
+    referring = {c for f in table.foreign_keys for c in f.columns}
+    columns = tuple(c for c in table.columns if c.name not in referring)
+    return Kin(child, training.rows, training.units, facts.links[child, key.name], columns)
+
+
+def _measured(facts: Facts, name: TableName, measure: Measure) -> Ints:
+    """What a measure is for each row of the owner."""
+    kin = _kin(facts, measure.table)
+    columns = [c for c in (measure.begin, measure.end) if c]
+    return measure.of(kin.values(*columns), kin.owned, len(facts.source.training[name].rows))
+
+
 def _counted(
-    facts: Facts, name: TableName, child: TableName, beside: Mapping[TableName, TableName]
+    facts: Facts, name: TableName, child: TableName, beside: Mapping[TableName, Measure]
 ) -> pa.Array:
     """What the generator of a child's number learns, per row."""
     counts = _children(facts, name, facts.owners[child])
     if child not in beside:
         return counts
-    return more_than(counts, _children(facts, name, facts.owners[beside[child]]))
+    return more_than(counts, pa.array(_measured(facts, name, beside[child])))
 
 
 def _branching(facts: Facts, name: TableName) -> Mapping[str, FittedColumn]:
@@ -138,7 +167,7 @@ def _target(
     name: TableName,
     columns: tuple[FittedColumn, ...],
     more: tuple[Mapping[TableName, FittedColumn], Mapping[str, FittedColumn], Matrix],
-    beside: Mapping[TableName, TableName],
+    beside: Mapping[TableName, Measure],
 ) -> Matrix:
     """Codes of all that the table's generator models: counts, references, columns."""
     counts, branching, common = more

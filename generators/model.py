@@ -16,6 +16,7 @@ from generators.privacy.accountant import Ledger
 from generators.privacy.attacked import NOT_ATTACKED, Attacked
 from generators.privacy.support import Floats, Released
 from generators.relations.histories import History
+from generators.relations.lifetimes import Measure
 from generators.relations.owners import Owners
 from generators.relations.references import Clusters, Reference
 from generators.tables import Feature, TableGenerator
@@ -40,7 +41,7 @@ class TableModel:
         history: what its rows have from their older siblings; None for a root.
         branching: per key to itself, by name, a generator of how many rows refer to one.
         factors: codes of what its children have in common.
-        beside: child tables whose numbers are told by the difference to another child table's.
+        beside: child tables whose numbers are told by the difference to a measure of another one.
         dangling: share of the values of each undeclared key that lead nowhere, by its name.
     """
 
@@ -59,7 +60,7 @@ class TableModel:
     dangling: Mapping[str, Released[float]] = field(default_factory=dict)
     branching: Mapping[str, FittedColumn] = field(default_factory=dict)
     factors: tuple[Feature, ...] = ()
-    beside: Mapping[TableName, TableName] = field(default_factory=dict)
+    beside: Mapping[TableName, Measure] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

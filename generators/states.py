@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from connectors.schema import Column, ForeignKey, Schema, Table, TableName
-from generators.columns import column_generators
+from generators.columns import State, column_generators
 from generators.encoding import FittedColumn
 from generators.keys import key_generators
 from generators.model import DatabaseModel, TableModel
@@ -14,6 +14,7 @@ from generators.pasts import history_states, restored_history
 from generators.privacy.support import Released, Support
 from generators.relations.counts import count_column
 from generators.relations.levels import branching_column
+from generators.relations.lifetimes import Measure, Pace
 from generators.relations.references import Clusters, Mode, Reference
 from generators.tables import Feature, table_generators
 
@@ -46,8 +47,7 @@ def _table_states(model: TableModel) -> States:
         yield from _under(f"columns/{number}", fitted.generator.released())
     for name, key in model.keys.items():
         yield from _under(f"keys/{_position(model, name)}", key.released())
-    for number, fitted in enumerate(model.counts.values()):
-        yield from _under(f"counts/{number}", fitted.generator.released())
+    yield from _counting_states(model)
     for number, fitted in enumerate(model.branching.values()):
         yield from _under(f"branching/{number}", fitted.generator.released())
     yield from _under("generator", model.generator.released())
@@ -57,6 +57,13 @@ def _table_states(model: TableModel) -> States:
         yield from _under("history", history_states(model.history))
     for number, share in enumerate(model.dangling.values()):
         yield f"dangling/{number}", share
+
+
+def _counting_states(model: TableModel) -> States:
+    for number, fitted in enumerate(model.counts.values()):
+        yield from _under(f"counts/{number}", fitted.generator.released())
+    for number, measure in enumerate(model.beside.values()):
+        yield from _under(f"beside/{number}", _pace(measure))
 
 
 def _shape(model: TableModel) -> dict[str, Any]:
@@ -71,7 +78,7 @@ def _shape(model: TableModel) -> dict[str, Any]:
             [child.schema, child.name, fitted.generator.kind, fitted.nullable]
             for child, fitted in model.counts.items()
         ],
-        "beside": [[*astuple(one), *astuple(other)] for one, other in model.beside.items()],
+        "beside": [_beside_shape(child, measure) for child, measure in model.beside.items()],
         "references": [
             [r.key.name, r.mode.value, r.clusters, r.nullable, r.within, r.older]
             for r in model.references
@@ -80,6 +87,16 @@ def _shape(model: TableModel) -> dict[str, Any]:
         "factors": [[f.name, f.size] for f in model.factors],
         "dangling": list(model.dangling),
     }
+
+
+def _beside_shape(child: TableName, measure: Measure) -> list[Any]:
+    names = *astuple(child), *astuple(measure.table), measure.begin, measure.end
+    return [*names, measure.pace is not None]
+
+
+def _pace(measure: Measure) -> State:
+    told = measure.pace
+    return {} if told is None else {"step": told.step, "latest": told.latest}
 
 
 def _column_shape(fitted: FittedColumn) -> list[Any]:
@@ -135,7 +152,7 @@ def _restored(table: Table, state: Mapping[str, Any]) -> TableModel:
         },
         _restored_branching(table, shape.get("branching", []), state),
         tuple(Feature(name, int(size), ordered=True) for name, size in shape.get("factors", [])),
-        {TableName(a, b): TableName(c, d) for a, b, c, d in shape.get("beside", [])},
+        _restored_beside(shape.get("beside", []), state),
     )
 
 
@@ -158,6 +175,17 @@ def _restored_counts(
         found[child] = _restored_column(
             count_column(child), kind, nullable, _part(state, "counts", number)
         )
+    return found
+
+
+def _restored_beside(
+    shapes: list[list[Any]], state: Mapping[str, Any]
+) -> Mapping[TableName, Measure]:
+    found = {}
+    for number, (schema, name, other_schema, other, begin, end, paced) in enumerate(shapes):
+        told = _part(state, "beside", number)
+        pace = Pace(*(Support().declared(told[f]) for f in ("step", "latest"))) if paced else None
+        found[TableName(schema, name)] = Measure(TableName(other_schema, other), begin, end, pace)
     return found
 
 

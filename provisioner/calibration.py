@@ -38,16 +38,25 @@ def calibrated(job: Job, codes: Codes, rng: np.random.Generator) -> Codes:
 
 
 def _quotas(job: Job) -> dict[TableName, int]:
-    """How many rows the plan gives each owned table in this shard, where it gives any."""
+    """How many rows the plan gives each owned table in this shard, where it gives any.
+
+    But for those whose number depends on what rows of another table turn out to be.
+    """
     plan = job.setting.plan
-    planned = ((child, plan.layout(child).rows[job.shard]) for child in job.model.counts)
+    told = (c for c in job.model.counts if not _is_paced(job, c))
+    planned = ((child, plan.layout(child).rows[job.shard]) for child in told)
     return {child: rows for child, rows in planned if rows}
+
+
+def _is_paced(job: Job, child: TableName) -> bool:
+    return child in job.model.beside and job.model.beside[child].pace is not None
 
 
 def _counts(job: Job, codes: Codes, quotas: dict[TableName, int]) -> Floats:
     """The children of each row, of shape (rows, tables)."""
     known: dict[TableName, Ints] = {}
-    for child in sorted(job.model.counts, key=lambda c: c in job.model.beside):
+    told = (c for c in job.model.counts if not _is_paced(job, c))
+    for child in sorted(told, key=lambda c: c in job.model.beside):
         known[child] = counts_of(job, codes, child, known)
     return np.stack([known[child] for child in quotas], axis=1).astype(np.float64)
 

@@ -223,10 +223,11 @@ def _counts(
     parent = setting.model.owners[name].parent
     fitted, owning = setting.model.tables[parent].counts[name], above[parent]
     codes = owning.rows.target.column(fitted.column.name)
-    other = setting.model.tables[parent].beside.get(name)
+    measure = setting.model.tables[parent].beside.get(name)
     others = None
-    if other is not None:
-        others = np.bincount(above[other].parents, minlength=len(codes))
+    if measure is not None:
+        other = above[measure.table]
+        others = measure.of(other.values, other.parents, len(codes))
     return _decoded(
         fitted, codes, Draw(rng, owning.indexes, owning.indexes.astype(np.uint64)), others
     )
@@ -235,14 +236,15 @@ def _counts(
 def counts_of(job: Job, codes: Codes, child: TableName, known: Mapping[TableName, Ints]) -> Ints:
     """How many rows of a child table a job's rows have, given their codes.
 
-    `known` are those of the table that the child's are told beside, where there is one.
+    `known` are those of the table beside whose number of rows the child's is told, if any.
     """
     fitted = job.model.counts[child]
     place = [f.name for f in features(job.model)].index(fitted.column.name)
     rng = stream(job.setting.plan.seed, child, job.shard, "counts")
     draw = Draw(rng, job.indexes, job.indexes.astype(np.uint64))
-    other = job.model.beside.get(child)
-    return _decoded(fitted, codes[:, place], draw, None if other is None else known[other])
+    measure = job.model.beside.get(child)
+    others = None if measure is None else known[measure.table]
+    return _decoded(fitted, codes[:, place], draw, others)
 
 
 def _decoded(fitted: FittedColumn, codes: Codes, draw: Draw, others: Ints | None) -> Ints:

@@ -355,7 +355,9 @@ class Synthesizer:
         history = model.tables[name].history
         above = [model.owners[name].parent] if name in model.owners else []
         beats = [history.beat] if history is not None and history.beat is not None else []
-        beats += [model.tables[t].beside[name] for t in above if name in model.tables[t].beside]
+        beats += [
+            model.tables[t].beside[name].table for t in above if name in model.tables[t].beside
+        ]
         line = [step for table in (*above, *beats) for step in self._needed(table)]
         return tuple(dict.fromkeys([*line, name]))
 
