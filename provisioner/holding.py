@@ -109,6 +109,7 @@ def _realised(job: Job, scene: DrawnScene, step: Step, *, tight: bool) -> pa.Arr
         partial(_keys, job),
         tight,
         job.table.name in job.setting.plan.whole,
+        job.model.history is not None and step.target[1] in job.model.history.shared,
     )
     with np.errstate(all="ignore"):  # what is no number keeps no rule
         found = step.found.kind.realise(step.found.rule, step.found.known, drawing)

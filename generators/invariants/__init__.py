@@ -150,6 +150,7 @@ class Drawing:
         tight: whether rules were applied once already, so that what is still wrong is to be moved
             no further than it must.
         whole: whether these are all rows of their table, and not those of one of several shards.
+        shared: whether some values of the target are those of a sibling table's rows.
     """
 
     scene: Scene
@@ -161,6 +162,7 @@ class Drawing:
     keys: "Keys"
     tight: bool = False
     whole: bool = False
+    shared: bool = False
 
 
 class Redraw(Protocol):

@@ -14,9 +14,11 @@ from connectors.invariants import Claim, Invariant, Term, row_claim
 from connectors.schema import Schema, TableName
 from generators.distinct import patched
 from generators.evidence import ENOUGH, MOST_BROKEN, holds, shuffled, ways
-from generators.gaps import drawn, learned
+from generators.gaps import brought, drawn, learned
 from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
 from generators.magnitudes import (
+    DAY,
+    LAST_DAY,
     Magnitudes,
     Scale,
     finite,
@@ -78,13 +80,21 @@ class Order:
 
     @classmethod
     def fit(cls, rule: Invariant, view: View) -> State:
-        """See `InvariantKind`; how far the two lie apart, as quantiles."""
+        """See `InvariantKind`; how far the two lie apart, as quantiles.
+
+        Of moments of one row also how far those do that are not as many others.
+        """
         low, high = (view.numbers(term) for term in rule.terms)
         if low is None or high is None:
             raise TypeError(f"{cls.words(rule)}: no order among values of these types")
         both = low.known & high.known & np.all([finite(view.values(t)) for t in rule.terms], axis=0)
         gaps = high.values[both] - low.values[both]
-        return {"gaps": learned(view.support, gaps, view.units[both])}
+        state: dict[str, Any] = {"gaps": learned(view.support, gaps, view.units[both])}
+        plain = both & _plain(low, high)
+        apart = (high.values - low.values)[plain]
+        if low.scale is Scale.MOMENT and not any(t.keys for t in rule.terms) and _varied(apart):
+            state["plain"] = learned(view.support, apart, view.units[plain])
+        return state
 
     @classmethod
     def breaks(cls, rule: Invariant, scene: Scene) -> Bools | None:
@@ -98,36 +108,84 @@ class Order:
 
     @classmethod
     def realise(cls, rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:
-        """See `InvariantKind`; only what breaks the rule moves, as far as was learned."""
-        datatype = drawing.scene.table.column(drawing.target).datatype
-        scale = scale_of(datatype)
+        """See `InvariantKind`; only what breaks the rule moves, as far as was learned.
+
+        And moments of one row that altogether lie apart in another way than learned ones, unless
+        they are those of other tables' rows.
+        """
+        values = drawing.scene.values(Term(drawing.target))
+        scale = scale_of(drawing.scene.table.column(drawing.target).datatype)
         if scale is None:
-            return drawing.scene.values(Term(drawing.target))
+            return values
         low, high = (magnitudes(drawing.scene.values(t), scale) for t in rule.terms)
+        upwards = drawing.target == rule.terms[1].column and not rule.terms[1].keys
+        if len(state.get("plain", ())) and not drawing.tight and not drawing.shared:
+            values = _apart(state["plain"], drawing, (low, high), upwards=upwards)
+            fresh = magnitudes(values, scale)
+            low, high = (low, fresh) if upwards else (fresh, high)
         wrong = np.flatnonzero(broken(low, high, rule.form))
         if not len(wrong):
-            return drawing.scene.values(Term(drawing.target))
-        upwards = drawing.target == rule.terms[1].column and not rule.terms[1].keys
-        gaps = np.zeros(len(wrong))
-        if not drawing.tight:
-            gaps = drawn(state["gaps"], len(wrong), drawing.rng)
+            return values
         anchor = (low if upwards else high).values[wrong]
-        if rule.form == "<":
-            gaps = np.maximum(gaps, _least(anchor, datatype))
-        if scale is Scale.NUMBER:
-            gaps = np.minimum(gaps, _room(drawing, anchor, upwards=upwards))
-        moved = _beyond(anchor, gaps, step_of(datatype), upwards=upwards)
-        fresh = stored(moved, np.ones(len(wrong), np.bool_), datatype)
-        bound = drawing.scene.values(rule.terms[0 if upwards else 1]).take(pa.array(wrong))
-        if rule.form == "<=" and scale is Scale.NUMBER and bound.type == fresh.type:
-            further = pc.max_element_wise if upwards else pc.min_element_wise
-            fresh = further(fresh, bound)  # a number of many digits lies beside its float
-        values = patched(drawing.scene.values(Term(drawing.target)), wrong, fresh)
+        fresh = _moved(rule, state, drawing, (wrong, anchor))
+        values = patched(values, wrong, fresh)
         if scale is Scale.NUMBER or drawing.tight:
             return values
         lenders = _lenders((low, high), wrong, rule.form, drawing.rng, upwards=upwards)
+        moved = magnitudes(fresh, scale).values
         lenders = _of_several((low, high)[upwards], (wrong, moved), lenders, state["gaps"])
         return values.take(pa.array(lenders))
+
+
+def _moved(
+    rule: Invariant,
+    state: Mapping[str, Any],
+    drawing: Drawing,
+    rows: tuple[Ints, Floats | Ints],
+) -> pa.Array:
+    """Values of rows that break a rule, as far from what they are held against as learned."""
+    wrong, anchor = rows
+    upwards = drawing.target == rule.terms[1].column and not rule.terms[1].keys
+    datatype = drawing.scene.table.column(drawing.target).datatype
+    number = scale_of(datatype) is Scale.NUMBER
+    known = state.get("plain", ())
+    known = known if len(known) else state["gaps"]
+    gaps = np.zeros(len(wrong)) if drawing.tight else drawn(known, len(wrong), drawing.rng)
+    if rule.form == "<":
+        gaps = np.maximum(gaps, _least(anchor, datatype))
+    if number:
+        gaps = np.minimum(gaps, _room(drawing, anchor, upwards=upwards))
+    moved = _beyond(anchor, gaps, step_of(datatype), upwards=upwards)
+    fresh = stored(moved, np.ones(len(wrong), np.bool_), datatype)
+    bound = drawing.scene.values(rule.terms[0 if upwards else 1]).take(pa.array(wrong))
+    if rule.form == "<=" and number and bound.type == fresh.type:
+        further = pc.max_element_wise if upwards else pc.min_element_wise
+        fresh = further(fresh, bound)  # a number of many digits lies beside its float
+    return fresh
+
+
+def _apart(
+    wanted: Floats, drawing: Drawing, pair: tuple[Magnitudes, Magnitudes], *, upwards: bool
+) -> pa.Array:
+    """The target's moments as far from others as learned, those further apart still further.
+
+    A moment that many have stays, and one that would lie beyond all that are drawn.
+    """
+    values = drawing.scene.values(Term(drawing.target))
+    datatype = drawing.scene.table.column(drawing.target).datatype
+    anchor, own = (np.asarray(m.values, np.int64) for m in (pair if upwards else pair[::-1]))
+    rows = np.flatnonzero(_plain(*pair) & finite(values))
+    gaps = brought((pair[1].values - pair[0].values)[rows].astype(np.float64), wanted, drawing.rng)
+    moved = _beyond(anchor[rows], gaps, step_of(datatype), upwards=upwards).astype(np.int64)
+    limits = own[rows].min(initial=LAST_DAY * DAY), own[rows].max(initial=-LAST_DAY * DAY)
+    kept = (moved >= limits[0]) & (moved <= limits[1])
+    fresh = stored(moved[kept], np.ones(int(kept.sum()), np.bool_), datatype)
+    return patched(values, rows[kept], fresh)
+
+
+def _plain(low: Magnitudes, high: Magnitudes) -> Bools:
+    """Rows in which both are known, and neither is what many have."""
+    return np.asarray(low.known & high.known & ~_frequent(low) & ~_frequent(high))
 
 
 def _lenders(
@@ -145,7 +203,7 @@ def _lenders(
     """
     anchor, moved = pair if upwards else reversed(pair)
     found = np.arange(len(anchor.values))
-    keeping = anchor.known & moved.known
+    keeping = anchor.known & moved.known & ~_frequent(moved)
     keeping[wrong] = False
     good = np.flatnonzero(keeping)
     good = good[ordered(anchor.values[good])]
@@ -185,6 +243,22 @@ def _of_several(
     return found
 
 
+def _frequent(numbers: Magnitudes) -> Bools:
+    """Rows with a value that many have, "for good", say: one that no broken row means."""
+    found = np.zeros(len(numbers.values), np.bool_)
+    _, places, counts = np.unique(
+        numbers.values[numbers.known], return_inverse=True, return_counts=True
+    )
+    found[numbers.known] = (counts >= max(2, _FREQUENT * len(found)))[places]
+    return found
+
+
+def _varied(gaps: Floats | Ints) -> bool:
+    """Whether gaps are more than one length over and over, which other kinds of rules say."""
+    _, counts = np.unique(gaps, return_counts=True)
+    return bool(counts.max(initial=0) < _FIXED * len(gaps))
+
+
 def broken(low: Magnitudes, high: Magnitudes, form: str) -> Bools:
     """Rows in which both are known and stand the wrong way round."""
     wrong = low.values >= high.values if form == "<" else low.values > high.values
@@ -212,6 +286,10 @@ def _least(anchor: Floats | Ints, datatype: DataType) -> Floats:
 
 
 _NARROW = 32
+_FREQUENT = 0.05
+"""Share of rows from which on a moment is none like others."""
+_FIXED = 0.5
+"""Share of gaps from which on one length is what gaps are."""
 _NEAR = 25
 """Rows to either side, in the order of their anchors, among which one lends its moment."""
 _ASKED = 6
