@@ -20,9 +20,9 @@ def history_states(history: History) -> State:
     found: dict[str, Released[Any]] = {_SHAPE: Support().declared(_shape(history))}
     if history.clock is not None:
         found |= _clock_states(history.clock)
-    if history.chooser is not None:
-        chooser = history.chooser.released()
-        found |= {f"chooser/{field}": value for field, value in chooser.items()}
+    for name, generator in (("chooser", history.chooser), ("manner", history.manner)):
+        if generator is not None:
+            found |= {f"{name}/{field}": value for field, value in generator.released().items()}
     if history.referee is not None:
         state = history.referee.released()
         found |= {f"referee/{field}": value for field, value in state.items()}
@@ -56,11 +56,12 @@ def restored_history(state: Mapping[str, Any]) -> History:
         _features(shape["beat_features"]),
         frozenset(shape.get("shared", ())),
         Referee.restore(state.get("referee", {})) if shape.get("refereed") else None,
-        _chooser(shape.get("chooser"), state.get("chooser", {})),
+        _generator(shape.get("chooser"), state.get("chooser", {})),
+        _generator(shape.get("manner"), state.get("manner", {})),
     )
 
 
-def _chooser(kind: str | None, state: Mapping[str, Any]) -> TableGenerator | None:
+def _generator(kind: str | None, state: Mapping[str, Any]) -> TableGenerator | None:
     return None if kind is None else table_generators()[kind].restore(state)
 
 
@@ -71,6 +72,7 @@ def _shape(history: History) -> dict[str, Any]:
         "repeated": sorted(history.repeated),
         "shared": sorted(history.shared),
         "chooser": history.chooser and history.chooser.kind,
+        "manner": history.manner and history.manner.kind,
         "refereed": history.referee is not None,
         "clock": None if clock is None else _clock_shape(clock),
         "beat": None if beat is None else [beat.schema, beat.name],

@@ -138,29 +138,39 @@ def with_chooser(
     fit: Fitter,
     support: Support,
 ) -> Followed:
-    """The same with what draws how features repeat others, where some do and others do not.
+    """The same with what draws features that may repeat others, before the rest of a row.
+
+    How numbers do comes first, then what all of them are.
 
     Args:
         followed: what was learned so far.
         codes: what all features are.
         units: the rows' privacy units.
-        fit: learns how features repeat others.
+        fit: learns each of the two.
         support: the rule of release.
     """
     history, drawn = followed.history, followed.target
-    if not len(history.choices) or not len(history.rest) or len(codes.codes) != len(drawn.codes):
+    if not len(history.choices) or len(codes.codes) != len(drawn.codes):
         return followed
     features = tuple(drawn.features[i] for i in history.choices)
     target = Matrix(features, drawn.codes[:, history.choices])
-    chooser = fit(followed.context, target, units, support)
-    return replace(followed, history=replace(history, chooser=chooser))
+    ways = Matrix(tuple(history.manners.values()), history.manner_codes(target.codes))
+    manner = fit(followed.context, ways, units, support) if ways.features else None
+    if not len(history.rest):
+        return replace(followed, history=replace(history, manner=manner))
+    chooser = fit(joined([followed.context, ways], len(units)), target, units, support)
+    return replace(followed, history=replace(history, chooser=chooser, manner=manner))
 
 
 def rest_of(followed: Followed, codes: Matrix | None) -> tuple[Matrix, Matrix]:
     """What the table's generator draws, and given what: all, or what a chooser leaves."""
     history, drawn = followed.history, followed.target
-    if history.chooser is None or codes is None:
+    if codes is None or (history.chooser is None and history.manner is None):
         return followed.context, drawn
+    if history.chooser is None:
+        ways = history.manner_codes(drawn.codes[:, history.choices])
+        told = Matrix(tuple(history.manners.values()), ways)
+        return joined([followed.context, told], len(ways)), drawn
     features = (*followed.context.features, *history.chosen)
     known = history.with_choices(followed.context.codes, drawn.codes, codes.codes)
     rest = tuple(drawn.features[i] for i in history.rest)

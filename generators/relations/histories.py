@@ -4,6 +4,7 @@ The sibling just before, the running means of all before it, the time since then
 *beat* table, another child table of the same owner, that is current at its time.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,8 +108,12 @@ class History:
         shared: names of features that may be "as in the beat's row of the same time", which is
             one code more, behind those of repeats.
         referee: what chooses among several histories drawn for an owner; None where one is drawn.
-        chooser: table generator of how features repeat others, drawn before all else, so that the
-            rest of a row is drawn given what they then are; None where one generator draws all.
+        chooser: table generator of the features that may repeat others, drawn before all else, so
+            that the rest of a row is drawn given what they then are; None where one generator
+            draws all.
+        manner: table generator of how those of them that are numbers repeat others, drawn before
+            what they are: among a hundred new values, trees would hardly tell when there is none.
+            None where none is a number.
     """
 
     features: tuple[Feature, ...]
@@ -119,6 +124,7 @@ class History:
     shared: frozenset[str] = frozenset()
     referee: Referee | None = None
     chooser: TableGenerator | None = None
+    manner: TableGenerator | None = None
 
     @property
     def choices(self) -> Ints:
@@ -130,6 +136,21 @@ class History:
     def rest(self) -> Ints:
         """Positions among `drawn` of all other features."""
         return np.setdiff1d(np.arange(len(self.drawn)), self.choices)
+
+    @property
+    def manners(self) -> Mapping[str, Feature]:
+        """How choices that are numbers repeat others: not at all, or in one of their ways."""
+        return {
+            f.name: Feature(f"way.{f.name}", 1 + len(self.ways(f.name)), ordered=False)
+            for f in (self.drawn[i] for i in self.choices)
+            if f.ordered
+        }
+
+    def manner_codes(self, choices: Codes) -> Codes:
+        """Codes of `manners`, from those of the choices."""
+        some = [place for place, i in enumerate(self.choices) if self.drawn[i].ordered]
+        sizes = [self.features[self.places[self.choices[place]]].size for place in some]
+        return np.maximum(choices[:, some] - np.array(sizes, np.int32) + 1, 0, dtype=np.int32)
 
     def with_choices(self, context: Codes, drawn: Codes, codes: Codes) -> Codes:
         """What the rest of rows is drawn given: how features repeat others, and what they are.

@@ -21,7 +21,7 @@ from generators.relations.histories import (
 from generators.relations.repeating import has_earlier, held_before, last_followers, repeated
 from generators.relations.timing import Way, earliest, scattered_ticks, with_present
 from generators.sorting import ordered
-from generators.tables import Feature
+from generators.tables import Feature, TableGenerator
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -109,13 +109,18 @@ def _log_weight(
 ) -> Floats:
     """The weight of rows drawn with evidence, their choices and their rest together."""
     history, known = cast.history, found.context[rows]
-    if history.chooser is None:
+    if history.chooser is None and history.manner is None:
         return cast.generator.log_weight(known, codes, evidence)
     choices, rest = (_of(evidence, history, p) for p in (history.choices, history.rest))
-    given = history.with_choices(known, codes, found.codes[rows])
-    return history.chooser.log_weight(
-        known, codes[:, history.choices], choices
-    ) + cast.generator.log_weight(given, codes[:, history.rest], rest)
+    given, chosen = history.with_choices(known, codes, found.codes[rows]), codes[:, history.choices]
+    ways = history.manner_codes(chosen)
+    chooser = history.chooser or cast.generator
+    weight = chooser.log_weight(np.concatenate([known, ways], axis=1), chosen, choices)
+    if history.manner is not None:
+        weight += history.manner.log_weight(known, ways, [*_manners(history, choices)])
+    if history.chooser is None:
+        return weight
+    return weight + cast.generator.log_weight(given, codes[:, history.rest], rest)
 
 
 def _copied(found: Turns, rows: Ints) -> Turns:
@@ -201,11 +206,43 @@ def _chosen(
     """Codes of all that is drawn; where there is a chooser, only its part is there."""
     history = cast.history
     if history.chooser is None:
-        return cast.generator.sample(known, evidence, rng)
+        return _choices(history, cast.generator, (known, evidence), rng)
     codes = np.zeros((len(known), len(history.drawn)), np.int32)
     given = _of(evidence, history, history.choices)
-    codes[:, history.choices] = history.chooser.sample(known, given, rng)
+    codes[:, history.choices] = _choices(history, history.chooser, (known, given), rng)
     return codes
+
+
+def _choices(
+    history: History,
+    chooser: TableGenerator,
+    asked: tuple[Codes, Mapping[str, Codes]],
+    rng: np.random.Generator,
+) -> Codes:
+    """Codes of the choices; those of numbers repeat others just as was drawn before."""
+    known, given = asked
+    if history.manner is None:
+        return chooser.sample(known, given, rng)
+    ways = history.manner.sample(known, _manners(history, given), rng)
+    known = np.concatenate([known, ways], axis=1)
+    codes = chooser.sample(known, given, rng)
+    for _ in range(_REDRAWS):
+        wrong = np.flatnonzero((history.manner_codes(codes) != ways).any(axis=1))
+        if not len(wrong):
+            break
+        evidence = {name: own[wrong] for name, own in given.items()}
+        codes[wrong] = chooser.sample(known[wrong], evidence, rng)
+    return codes
+
+
+def _manners(history: History, evidence: Mapping[str, Codes]) -> Mapping[str, Codes]:
+    """What evidence on choices says of how they repeat others."""
+    sizes = {f.name: f.size for f in history.features}
+    return {
+        manner.name: np.maximum(evidence[name] - sizes[name] + 1, 0)
+        for name, manner in history.manners.items()
+        if name in evidence
+    }
 
 
 def _of(evidence: Mapping[str, Codes], history: History, places: Ints) -> Mapping[str, Codes]:
