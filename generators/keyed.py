@@ -16,6 +16,7 @@ from generators.columns import Draw, Sample
 from generators.encoding import FittedColumn
 from generators.facts import Facts, learned_column, stored
 from generators.keys import KeyGenerator
+from generators.natural import natural_keys
 from generators.randomness import identities, stream
 from generators.relations.owners import is_own
 
@@ -30,10 +31,12 @@ _FORMS = ("^[A-Z0-9]{8}$", "^[0-9]{8}$", "^[A-Z]{8}$")
 
 
 def divided(facts: Facts, table: Table) -> tuple[list[Column], dict[str, KeyGenerator]]:
-    """The columns to learn, and those that are keys; neither holds those of foreign keys."""
+    """The columns to learn, and those that are keys; of foreign keys, natural ones alone."""
+    natural = natural_keys(facts, table)
     foreign = {
         column
         for key in table.foreign_keys
+        if key not in natural
         for column, parent in zip(key.columns, key.parent_columns, strict=True)
         if not is_own(facts.source.schema, key, column, parent)
     }

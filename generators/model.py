@@ -18,7 +18,7 @@ from generators.privacy.support import Floats, Released
 from generators.relations.histories import History
 from generators.relations.lifetimes import Measure
 from generators.relations.owners import Owners
-from generators.relations.references import Clusters, Reference
+from generators.relations.references import Clusters, Mode, Reference
 from generators.tables import Feature, TableGenerator
 from generators.traits import Trait
 
@@ -61,6 +61,13 @@ class TableModel:
     branching: Mapping[str, FittedColumn] = field(default_factory=dict)
     factors: tuple[Feature, ...] = ()
     beside: Mapping[TableName, Measure] = field(default_factory=dict)
+
+    @property
+    def natural(self) -> tuple[Reference, ...]:
+        """The references whose columns are learned; they lead to what is nearest to those drawn."""
+        learned = {f.column.name for f in self.columns}
+        free = (r for r in self.references if r.mode is Mode.CLUSTER)
+        return tuple(r for r in free if learned >= set(r.key.columns))
 
 
 @dataclass(frozen=True, slots=True)

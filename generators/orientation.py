@@ -297,6 +297,7 @@ def _settable(model: DatabaseModel, rule: Invariant, name: TableName) -> set[str
     learned = {f.column.name for f in columns if again or f.generator.reserved is None}
     if rule.kind in _CHOOSE_KEYS:
         learned |= chosen_keys(model, name)
+    learned -= {c for r in model.tables[name].natural for c in r.key.columns}
     return learned - model.schema.referenced(name) - model.schema.table(name).typed_columns
 
 

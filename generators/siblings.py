@@ -33,6 +33,8 @@ _SHARED = 0.8
 """Share of rows that must have the beat's value in a column for that to have a code of its own."""
 BEAT = ""
 """The name of the origin that is the beat table's first time."""
+ONGOING = "@ongoing"
+"""That of the origin from which a row a year leads to the latest year."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +184,15 @@ def _origins(
     if pulse is not None:
         first = pulse.beat.first(owners)
         found.append(Origin(BEAT, pulse.beat.ticks_at(first), first >= 0))
+    if kind is Kind.INTEGER and looks_like_years(times):
+        begun = ongoing(owners, int(times.max()))
+        found.append(Origin(ONGOING, begun, np.ones(len(times), np.bool_)))
     return tuple(found)
+
+
+def ongoing(owners: Ints, latest: int) -> Ints:
+    """The year in which each row's owner began, had it a row in each year until the latest."""
+    return np.asarray(latest + 1 - np.bincount(owners)[owners])
 
 
 def _moments(owner: Seen) -> list[tuple[str, Kind]]:

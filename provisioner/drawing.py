@@ -27,6 +27,7 @@ from provisioner.mending import mended
 from provisioner.moving import move, repeats_of, uniques
 from provisioner.pinning import pardoned, pinned, pinned_codes
 from provisioner.report import Finding, Severity
+from provisioner.resolving import resolved
 from provisioner.scenarios import with_roles
 from provisioner.selves import reference_selves
 from provisioner.straying import drawn_values, strayed
@@ -71,6 +72,7 @@ def draw_keys(
     rows = np.arange(len(job.indexes))
     turns = draw_codes(job)
     values = with_repeats(job, drawn_values(job, turns.codes, rows, 0), turns)
+    values = resolved(job, values, turns.codes)
     values = pinned(job, held(job, values))
     for attempt in range(1, _RESAMPLES + 1):
         refused = _refused(job, values)
@@ -80,7 +82,8 @@ def draw_keys(
         fresh = drawn_values(job, turns.codes[refused], refused, attempt)
         keys = job.model.keys  # rows may have got each other's
         values = {c: v if c in keys else patched(v, refused, fresh[c]) for c, v in values.items()}
-        values = pinned(job, held(job, with_repeats(job, values, turns)))
+        values = resolved(job, with_repeats(job, values, turns), turns.codes)
+        values = pinned(job, held(job, values))
     if job.setting.plan.roles(name):
         values = _settled(job, values)  # a row that is moved later might lose its part
         turns, values = enacted(job, turns, values)

@@ -41,7 +41,8 @@ def free_columns(
         free[name] = Free(redraw, nullable, alone=True, proposals=worth)
     for reference in job.model.references:
         there = reference.mode is Mode.CLUSTER and values.keys() >= set(reference.key.columns)
-        there &= not fixed & set(reference.key.columns)
+        kept = fixed - set(reference.key.columns) if reference in job.model.natural else fixed
+        there &= not kept & set(reference.key.columns)
         there = there and len(job.setting.reachable(reference.key)) > 0
         if there and not shares_a_column(job, reference):
             free |= _free_key(job, reference, proposals, rng)
@@ -71,8 +72,11 @@ def _earlier_redraw(key: ForeignKey, known: pa.Array, rng: np.random.Generator) 
 
 
 def fixed_columns(job: Job, values: Values) -> set[str]:
-    """Columns that others reference, once references are drawn that took them as they were."""
-    fixed: set[str] = set()
+    """Columns that others reference, once references are drawn that took them as they were.
+
+    And those of natural keys, of which none moves without the others.
+    """
+    fixed = {c for r in job.model.natural for c in r.key.columns}
     for key in chosen_selves(job, values):
         fixed |= {*key.columns, *key.parent_columns}
     if any(set(r.key.columns) <= values.keys() for r in waiting_references(job)):

@@ -18,7 +18,7 @@ from generators.relations.beats import Beat, moments, ticks
 from generators.relations.casts import Cast, Turns
 from generators.relations.histories import History
 from generators.relations.turns import drawn_again, drawn_given, take_turns
-from generators.siblings import BEAT, origin_ticks
+from generators.siblings import BEAT, ONGOING, ongoing, origin_ticks
 from generators.sorting import ordered
 from generators.tables import Matrix
 from provisioner.calibration import calibrated
@@ -101,7 +101,8 @@ def with_repeats(job: Job, values: Values, found: Turns) -> Values:
     if history.clock is not None:
         datatype = job.table.column(history.clock.column).datatype
         carried[history.clock.column] = moments(found.ticks, datatype)
-    columns = {r.feature.name: r.key.columns for r in job.model.references}
+    natural = job.model.natural
+    columns = {r.feature.name: () if r in natural else r.key.columns for r in job.model.references}
     everything = np.arange(len(found.codes))
     for place, feature in enumerate(history.features):
         sources = found.sources[:, place]
@@ -210,6 +211,10 @@ def _origins(job: Job, start: str, time: FittedColumn, beat: Beat | None) -> tup
     if start == BEAT and beat is not None:
         first = beat.first(job.parents)
         return beat.ticks_at(first), first >= 0
+    history = job.model.history
+    if start == ONGOING and history is not None and history.clock is not None:
+        begun = ongoing(job.parents, history.clock.bounds[1])
+        return begun, np.ones(len(begun), np.bool_)
     owner = job.setting.model.owners[job.table.name].parent
     column = job.setting.model.schema.table(owner).column(start)
     values = job.above[owner].values[start]

@@ -58,7 +58,8 @@ def waiting_references(job: Job) -> list[Reference]:
 def _in_turn(job: Job, *, late: bool) -> list[Reference]:
     """The references to other rows; wide keys first, since narrow ones may lie inside them."""
     waiting = job.setting.late[job.table.name]
-    others = [r for r in job.model.references if r.mode is not Mode.SELF]
+    natural = job.model.natural
+    others = [r for r in job.model.references if r.mode is not Mode.SELF and r not in natural]
     found = [r for r in others if (r.key.name in waiting) == late]
     return sorted(found, key=lambda r: (r.nullable, -len(r.key.columns)))
 

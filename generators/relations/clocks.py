@@ -25,7 +25,7 @@ _REGULAR = 0.3
 """Share of consecutive siblings whose whole numbers must lie one usual step apart."""
 _NARROWER = 0.5
 """How much narrower times must lie around a start than on the calendar."""
-_TOGETHER = 0.3
+_TOGETHER = 0.2
 """Share of first times that must lie one usual span from a start, where they lie no narrower."""
 _KNOWN = 0.9
 _FEWEST_GAPS = 200

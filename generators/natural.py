@@ -1,0 +1,50 @@
+"""Which keys of several columns say when and where a row belongs, so that they are learned."""
+
+import numpy as np
+import pyarrow as pa
+
+from connectors.datatypes import Kind
+from connectors.schema import Column, ForeignKey, Table
+from generators.facts import Facts, stored
+from generators.relations.beats import ticks
+from generators.relations.clocks import can_be_clock, looks_like_years
+from generators.relations.references import Mode
+
+
+def natural_keys(facts: Facts, table: Table) -> tuple[ForeignKey, ...]:
+    """The keys whose columns are learned as if no key held them: the team and the year of a season.
+
+    A row in order behind its siblings says most of what it leads to by its own time. So are keys
+    of several columns that no other key shares, one of which is a time; none of them is null, and
+    none of them alone tells rows of the parent apart, as numbers do that somebody gave out.
+    """
+    found = facts.references.get(table.name, ())
+    return tuple(
+        r.key for r in found if r.mode is Mode.CLUSTER and _is_natural(facts, table, r.key)
+    )
+
+
+def _is_natural(facts: Facts, table: Table, key: ForeignKey) -> bool:
+    owner = facts.owners.get(table.name)
+    if owner is None or len(key.columns) < 2 or key.parent in facts.source.masked:
+        return False
+    others = {c for f in table.foreign_keys if f != key for c in f.columns}
+    columns = [table.column(c) for c in key.columns]
+    nulls = facts.source.profile.tables[table.name].columns
+    if others & set(key.columns) or any(nulls[c].null_frac > 0 for c in key.columns):
+        return False
+    parent = facts.source.schema.table(key.parent)
+    alone = {u.columns[0] for u in parent.uniques if len(u.columns) == 1}
+    given = {c for f in parent.foreign_keys for c in f.columns}
+    if (alone | given) & set(key.parent_columns):
+        return False
+    return any(_is_time(facts, table, column) for column in columns)
+
+
+def _is_time(facts: Facts, table: Table, column: Column) -> bool:
+    if not can_be_clock(column):
+        return False
+    if column.datatype.kind is not Kind.INTEGER:
+        return True
+    values: pa.Array = stored(facts.source.training[table.name], column.name).drop_null()
+    return looks_like_years(np.asarray(ticks(values)))

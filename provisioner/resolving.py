@@ -1,0 +1,166 @@
+"""Finds the rows that natural keys lead to: those nearest to what was drawn."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.schema import ForeignKey
+from generators.columns import Codes
+from generators.distinct import groups
+from generators.relations.beats import CLOCKS, ticks
+from generators.relations.references import Reference
+from provisioner.job import Floats, Ints, Job, Values, features
+
+_DEVIATIONS = 2.0
+
+
+def resolved(job: Job, values: Values, codes: Codes) -> Values:
+    """The values with natural keys that lead to rows that are there.
+
+    A row leads to one that has all that was drawn, or else all but one of the columns, and so on;
+    its time is given up last. Rows for which the same was drawn go together then, to the one that
+    the fewest rows lead to; and so do rows that would make one far more popular than its like.
+
+    Args:
+        job: the table and shard.
+        values: the rows' values.
+        codes: what they were drawn as.
+    """
+    found = dict(values)
+    for reference in job.model.natural:
+        rows = _nearest(job, reference, values, codes)
+        if len(rows):
+            fresh = job.setting.keys(reference.key.parent, reference.key.parent_columns, rows)
+            found |= zip(reference.key.columns, fresh, strict=True)
+    return found
+
+
+def _nearest(job: Job, reference: Reference, values: Values, codes: Codes) -> Ints:
+    """The index of the row that each row leads to; none where none can be led to."""
+    key = reference.key
+    reachable = job.setting.reachable(key)
+    if not len(reachable):
+        return np.empty(0, np.int64)
+    known = job.setting.keys(key.parent, key.parent_columns, reachable)
+    there = dict(zip(key.parent_columns, known, strict=True))
+    rng = job.randomness("nearest", key.name)
+    troupes, when = groups([values[c] for c in key.columns]), ticks(values[_timed(job, key)[0]])
+    crowd = _crowd(ticks(there[_timed(job, key)[1]]), when)
+    most = _most(crowd * _expected(job, reference, reachable, codes))
+    if (most > 0).any():  # to others nothing leads, as to a team that no play-off saw
+        some = np.flatnonzero(most)
+        there = {p: v.take(pa.array(some)) for p, v in there.items()}
+        reachable, most = reachable[some], most[some]
+    found, loads = np.full(len(job.indexes), -1), np.zeros(len(reachable), np.int64)
+    for columns in _parts(job, key, values):
+        left = rng.permutation(np.flatnonzero(found < 0))
+        asked = [values[c].take(pa.array(left)) for c in columns]
+        equal = _equal([there[p] for p in columns.values()], asked)
+        found[left] = _led(equal, (troupes[left], when[left]), loads)
+        if len(columns) > 1:  # afterwards those that are left go wherever there is room
+            found[_beyond(found, most)] = -1
+        loads = np.bincount(found[found >= 0], minlength=len(loads))
+    left = np.flatnonzero(found < 0)
+    found[left] = rng.integers(0, len(reachable), len(left))
+    return np.asarray(reachable[found], dtype=np.int64)
+
+
+def _timed(job: Job, key: ForeignKey) -> tuple[str, str]:
+    """The first time of a key, and what it leads to."""
+    pairs = zip(key.columns, key.parent_columns, strict=True)
+    return next(pair for pair in pairs if _is_timed(job, pair[0]))
+
+
+def _crowd(times: Ints, when: Ints) -> Floats:
+    """How many more rows than usual come at each time for one that they may lead to."""
+    known = np.unique(times)
+    sizes = [
+        np.bincount(np.searchsorted(known, t[np.isin(t, known)]), minlength=len(known)) / len(t)
+        for t in (when, times)
+        if len(t)
+    ]
+    if len(sizes) < 2:
+        return np.ones(len(times))
+    return (sizes[0] / sizes[1])[np.searchsorted(known, times)]
+
+
+def _expected(job: Job, reference: Reference, reachable: Ints, codes: Codes) -> Floats:
+    """How many rows lead to each row, as many as to its like."""
+    place = [f.name for f in features(job.model)].index(reference.feature.name)
+    clusters = job.setting.model.tables[reference.key.parent].clusters
+    total = job.setting.plan.layout(reference.key.parent).total
+    own = clusters.of(reachable, total)
+    asked = np.bincount(codes[:, place] - reference.nullable, minlength=clusters.count)
+    return np.asarray((asked / np.maximum(1, np.bincount(own, minlength=clusters.count)))[own])
+
+
+def _most(expected: Floats) -> Ints:
+    """How many rows may lead to each row where so many are expected, and chance adds to them."""
+    return np.ceil(expected + _DEVIATIONS * np.sqrt(expected)).astype(np.int64)
+
+
+def _beyond(found: Ints, most: Ints) -> Ints:
+    """The rows that are too many where they lead to."""
+    there = np.flatnonzero(found >= 0)
+    order = there[np.argsort(found[there], kind="stable")]
+    starts = np.flatnonzero(np.diff(found[order], prepend=-1))
+    rank = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
+    return order[rank >= most[found[order]]]
+
+
+def _parts(job: Job, key: ForeignKey, values: Values) -> Iterator[Mapping[str, str]]:
+    """Columns to ask for, with those that they lead to: all, then fewer, those with times first.
+
+    Of these the ones with most values, which say most.
+    """
+    told = {c: int(pc.count_distinct(values[c]).as_py()) for c in key.columns}
+    pairs = list(zip(key.columns, key.parent_columns, strict=True))
+    timed = {c for c in key.columns if _is_timed(job, c)}
+    parts = (dict(p) for size in range(len(pairs)) for p in combinations(pairs, size + 1))
+    yield from sorted(
+        parts, key=lambda p: (not timed & p.keys(), -len(p), -sum(told[c] for c in p))
+    )
+
+
+def _is_timed(job: Job, column: str) -> bool:
+    return job.table.column(column).datatype.kind in CLOCKS
+
+
+def _equal(known: Sequence[pa.Array], asked: Sequence[pa.Array]) -> tuple[Ints, Ints]:
+    """A number per known row and per row asked for, the same where all columns are equal."""
+    pairs = zip(known, asked, strict=True)
+    both = groups([pa.concat_arrays([k, a.cast(k.type)]) for k, a in pairs])
+    return both[: len(known[0])], both[len(known[0]) :]
+
+
+def _led(equal: tuple[Ints, Ints], of: tuple[Ints, Ints], loads: Ints) -> Ints:
+    """Per row asked for, the place of a known one that is equal; -1 where none is.
+
+    Rows of one troupe go to one place, the largest first, each to the emptiest one.
+
+    Args:
+        equal: a number per known row, and per row asked for.
+        of: the rows' troupes, and when they come.
+        loads: how many rows lead to each known one already.
+    """
+    (own, others), (troupes, when), loads = equal, of, loads.copy()
+    found = np.full(len(others), -1, np.int64)
+    order = np.lexsort((troupes, others))
+    starts = np.flatnonzero(np.diff(others[order], prepend=-2))
+    places = np.argsort(own, kind="stable")
+    for rows in sorted(np.split(order, starts[1:]), key=lambda r: int(when[r].min(initial=0))):
+        if not len(rows):
+            continue
+        span = np.searchsorted(own[places], [others[rows[0]], others[rows[0]] + 1])
+        free = places[slice(*span)]
+        if not len(free):
+            continue
+        _, firsts, sizes = np.unique(troupes[rows], return_index=True, return_counts=True)
+        for troupe in np.argsort(-sizes, kind="stable"):
+            place = free[np.argmin(loads[free])]
+            found[rows[firsts[troupe] : firsts[troupe] + sizes[troupe]]] = place
+            loads[place] += sizes[troupe]
+    return found

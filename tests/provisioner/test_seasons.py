@@ -1,0 +1,91 @@
+"""Rows of an owner follow one another in time also where a composite key holds the time."""
+
+from collections.abc import Callable
+
+import numpy as np
+import psycopg
+import pytest
+
+from connectors.engines import open_source, open_target
+from connectors.schema import TableName
+from generators.archive import fingerprint, read_archive, write_archive
+from provisioner.learn import Learning, learn
+from provisioner.load import load
+from provisioner.plan import Request, plan
+from provisioner.resolving import _led
+
+SEASONS = """
+CREATE TABLE club (year int, team text, won int NOT NULL, PRIMARY KEY (year, team));
+INSERT INTO club SELECT y, 'T' || t, abs(hashtext(y || '.' || t)) % 60
+FROM generate_series(1960, 1999) AS y, generate_series(1, 12) AS t;
+CREATE TABLE player (id int PRIMARY KEY, height int NOT NULL);
+INSERT INTO player SELECT n, 160 + abs(hashtext('h' || n)) % 40 FROM generate_series(1, 1500) AS n;
+CREATE TABLE career AS
+SELECT id, 1960 + abs(hashtext('f' || id)) % 32 AS first, 1 + abs(hashtext('t' || id)) % 12 AS team,
+    2 + abs(hashtext('l' || id)) % 7 AS seasons, abs(hashtext('m' || id)) % 3 = 0 AS moves
+FROM player;
+CREATE TABLE season (
+    player int REFERENCES player, year int, team text NOT NULL, games int NOT NULL,
+    PRIMARY KEY (player, year), FOREIGN KEY (year, team) REFERENCES club
+);
+INSERT INTO season
+SELECT id, first + s, 'T' || CASE WHEN moves AND s * 2 > seasons THEN 1 + team % 12 ELSE team END,
+    abs(hashtext(id || 'g' || s)) % 150
+FROM career, generate_series(0, seasons - 1) AS s;
+DROP TABLE career;
+"""
+NEXT = """
+SELECT avg((later = year + 1)::int), avg((other = team)::int)
+FROM (
+    SELECT year, team, lead(year) OVER w AS later, lead(team) OVER w AS other FROM season
+    WINDOW w AS (PARTITION BY player ORDER BY year)
+) AS s WHERE later IS NOT NULL
+"""
+FULLEST = """
+SELECT max(n)::float / avg(n) FROM (
+    SELECT count(*) AS n FROM season GROUP BY year, team
+) AS s
+"""
+
+
+def numbers(url: str, query: str) -> list[float]:
+    with psycopg.connect(url) as connection:
+        row = connection.execute(query.encode()).fetchone()
+    return [float(number) for number in row or ()]
+
+
+@pytest.fixture(scope="module")
+def both(
+    lasting_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+) -> list[str]:
+    source, target = lasting_database(), lasting_database()
+    path = tmp_path_factory.mktemp("models") / "seasons.model"
+    with psycopg.connect(source) as connection:
+        connection.execute(SEASONS.encode())
+    with open_source(source) as opened:
+        write_archive(learn(opened, Learning(units=(TableName("public", "player"),))), path)
+    with open_target(target) as filled:
+        load(read_archive(path), plan(read_archive(path), fingerprint(path), Request()), filled)
+    return [source, target]
+
+
+def test_a_season_follows_the_last_one_with_the_same_team_as_often_as_learned(
+    both: list[str],
+) -> None:
+    """Clubs are drawn too, so that not each team plays in each drawn year."""
+    (stored_next, stored_same), (drawn_next, drawn_same) = (numbers(url, NEXT) for url in both)
+    assert stored_next == 1
+    assert drawn_next >= 0.9
+    assert drawn_same == pytest.approx(stored_same, abs=0.2)
+
+
+def test_no_club_has_far_more_players_than_any_had(both: list[str]) -> None:
+    (stored,), (drawn,) = (numbers(url, FULLEST) for url in both)
+    assert drawn <= 2 * stored
+
+
+def test_rows_that_find_no_like_go_together_to_the_emptiest_places() -> None:
+    loads = np.array([40, 1, 0, 7])
+    own, others = np.array([3, 3, 3, 5]), np.array([3, 3, 3, 3, 3, 9])
+    troupes, when = np.array([8, 6, 6, 8, 6, 6]), np.array([1990] * 6)
+    assert _led((own, others), (troupes, when), loads).tolist() == [1, 2, 2, 1, 2, -1]
