@@ -16,6 +16,7 @@ from generators.invariants import Drawing, Part
 from generators.randomness import identities, stream
 from generators.redrawing import filled
 from generators.relations.references import Mode
+from generators.spans import overlap
 from generators.steps import Step
 from provisioner.job import Drawn, Ints, Job, Values, features
 from provisioner.scene import DrawnScene
@@ -109,7 +110,7 @@ def _realised(job: Job, scene: DrawnScene, step: Step, *, tight: bool) -> pa.Arr
         partial(_keys, job),
         tight,
         job.table.name in job.setting.plan.whole,
-        job.model.history is not None and step.target[1] in job.model.history.shared,
+        _is_settled(job, step.target[1]),
     )
     with np.errstate(all="ignore"):  # what is no number keeps no rule
         found = step.found.kind.realise(step.found.rule, step.found.known, drawing)
@@ -120,6 +121,14 @@ def _realised(job: Job, scene: DrawnScene, step: Step, *, tight: bool) -> pa.Arr
         return found
     left = np.flatnonzero(job.randomness("relaxed", step.number).random(len(found)) < share)
     return patched(found, left, scene.values(Term(step.target[1])).take(pa.array(left)))
+
+
+def _is_settled(job: Job, column: str) -> bool:
+    """Whether values of a column are a sibling table's, or are kept apart from one another."""
+    apart = (overlap(job.table, exclusion) for exclusion in job.table.exclusions)
+    ranges = {c for found in apart if found is not None for c in found.columns}
+    history = job.model.history
+    return column in ranges or (history is not None and column in history.shared)
 
 
 def _leading(job: Job, key: ForeignKey, values: pa.Array, drawn: pa.Array) -> pa.Array:

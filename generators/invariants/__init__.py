@@ -150,7 +150,8 @@ class Drawing:
         tight: whether rules were applied once already, so that what is still wrong is to be moved
             no further than it must.
         whole: whether these are all rows of their table, and not those of one of several shards.
-        shared: whether some values of the target are those of a sibling table's rows.
+        settled: whether the target's values are no longer to move together: some are those of a
+            sibling table's rows, or an exclusion constraint keeps them apart.
     """
 
     scene: Scene
@@ -162,7 +163,7 @@ class Drawing:
     keys: "Keys"
     tight: bool = False
     whole: bool = False
-    shared: bool = False
+    settled: bool = False
 
 
 class Redraw(Protocol):

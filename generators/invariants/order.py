@@ -119,7 +119,7 @@ class Order:
             return values
         low, high = (magnitudes(drawing.scene.values(t), scale) for t in rule.terms)
         upwards = drawing.target == rule.terms[1].column and not rule.terms[1].keys
-        if len(state.get("plain", ())) and not drawing.tight and not drawing.shared:
+        if len(state.get("plain", ())) and not drawing.tight and not drawing.settled:
             values = _apart(state["plain"], drawing, (low, high), upwards=upwards)
             fresh = magnitudes(values, scale)
             low, high = (low, fresh) if upwards else (fresh, high)
