@@ -203,7 +203,7 @@ def _lenders(
     """
     anchor, moved = pair if upwards else reversed(pair)
     found = np.arange(len(anchor.values))
-    keeping = anchor.known & moved.known & ~_frequent(moved)
+    keeping = anchor.known & moved.known
     keeping[wrong] = False
     good = np.flatnonzero(keeping)
     good = good[ordered(anchor.values[good])]

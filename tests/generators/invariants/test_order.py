@@ -162,7 +162,7 @@ FROM generate_series(1, 3000) AS n;
 """
 
 
-def test_what_lasts_for_good_is_lent_to_no_row_and_other_spans_are_as_long_as_learned(
+def test_spans_that_end_are_as_long_as_learned_and_as_many_last_for_good(
     laboratory: Callable[[str], Any],
 ) -> None:
     """Of ends that are dealt out anew, about half come before the begin."""
