@@ -27,6 +27,8 @@ _NARROWER = 0.5
 """How much narrower times must lie around a start than on the calendar."""
 _TOGETHER = 0.2
 """Share of first times that must lie one usual span from a start, where they lie no narrower."""
+_OFTENER = 1.5
+"""How much more of them must, than come at the most frequent time of all."""
 _KNOWN = 0.9
 _FEWEST_GAPS = 200
 """Consecutive siblings from which on it can be told whether their times heed each other."""
@@ -103,7 +105,8 @@ def choose_start(ticks: Ints, first: Ints, origins: Sequence[Origin]) -> Origin 
     if narrow is None or _width(narrow[1]) <= _NARROWER * _width(ticks[first]):
         return None if narrow is None else narrow[0]
     usual = max(found, key=lambda f: (usual_share(f[1]), f[0].name))
-    return usual[0] if usual_share(usual[1]) >= _TOGETHER else None
+    least = max(_TOGETHER, _OFTENER * usual_share(ticks[first]))
+    return usual[0] if usual_share(usual[1]) >= least else None
 
 
 def usual_share(spans: Ints) -> float:

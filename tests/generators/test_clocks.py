@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from connectors.datatypes import DataType, Kind
 from connectors.schema import Column
-from generators.relations.clocks import Candidate, choose_clock
+from generators.relations.clocks import Candidate, Origin, choose_clock, choose_start
 
 OWNERS = np.random.default_rng(1).permutation(np.repeat(np.arange(400), 4))
 
@@ -26,3 +26,16 @@ def test_numbers_that_count_siblings_order_them() -> None:
     season = line + 1990 + OWNERS % 17
     for candidate in (numbered("line", line), numbered("season", season)):
         assert choose_clock([candidate], OWNERS) is candidate
+
+
+def test_a_start_that_says_no_more_than_the_calendar_is_none() -> None:
+    """A quarter of first times are one day, counted from another day that all owners share."""
+    rng = np.random.default_rng(3)
+    ticks = np.where(np.arange(400) % 4 == 0, 900, rng.integers(0, 1000, 400))
+    first, known = np.arange(400), np.ones(400, np.bool_)
+    shared = Origin("created", np.zeros(400, np.int64), known)
+    assert choose_start(ticks, first, [shared]) is None
+    own = rng.integers(-3000, 0, 400)
+    begun = np.where(np.arange(400) % 4 == 0, own, ticks)
+    hired = Origin("hired", own, known)
+    assert choose_start(begun, first, [shared, hired]) is hired
