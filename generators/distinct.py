@@ -1,5 +1,7 @@
 """Makes the rows of a shard differ where a unique key says so, moving as little as it can."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -22,6 +24,16 @@ _SPARSE = 2
 """Bits by which hashes are longer than the number of what is hashed."""
 _WIDEST = 4
 """How many times as wide as there are rows a table of numbers is, at most."""
+
+
+def numbered(known: Sequence[pa.Array], asked: Sequence[pa.Array]) -> tuple[Ints, Ints]:
+    """A number per known row and per row asked for, the same where all columns are equal.
+
+    -1 where one is null; what is asked for takes the types of what is known.
+    """
+    pairs = zip(known, asked, strict=True)
+    both = groups([pa.concat_arrays([k, a.cast(k.type)]) for k, a in pairs])
+    return both[: len(known[0])], both[len(known[0]) :]
 
 
 def groups(columns: list[pa.Array]) -> Ints:

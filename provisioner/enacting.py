@@ -27,6 +27,7 @@ from provisioner.holding import held
 from provisioner.job import Floats, Ints, Job, Values
 from provisioner.keeping import callable_functions
 from provisioner.moving import uniques
+from provisioner.resolving import resolved
 from provisioner.scenarios import Having, Role, condition, is_role
 from provisioner.straying import drawn_values
 from provisioner.succession import draw_codes_given, drawable, with_repeats
@@ -311,7 +312,8 @@ def _judged(stage: _Stage, scene: Scene, turns: Turns, rows: Ints, weights: Floa
     attempt = int(stage.rng.integers(1 << 62))
     fresh = drawn_values(job, turns.codes[rows], rows, attempt)
     whole = {c: patched(scene.values[c], rows, v) for c, v in fresh.items()}
-    whole = held(job, with_repeats(job, {**scene.values, **whole}, turns))
+    whole = resolved(job, with_repeats(job, {**scene.values, **whole}, turns), turns.codes)
+    whole = held(job, whole)
     part = {c: v.take(places) for c, v in whole.items()}
     part[stage.role.column] = pa.array(np.full(len(rows), stage.goal))
     rules = job.setting.keeper(job.table.name).over(frozenset(part))

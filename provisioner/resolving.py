@@ -1,15 +1,16 @@
 """Finds the rows that natural keys lead to: those nearest to what was drawn."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import combinations
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from connectors.datatypes import Kind
 from connectors.schema import ForeignKey
 from generators.columns import Codes
-from generators.distinct import groups
+from generators.distinct import groups, numbered
 from generators.relations.beats import CLOCKS, ticks
 from generators.relations.references import Reference
 from provisioner.job import Floats, Ints, Job, Values, features
@@ -47,8 +48,9 @@ def _nearest(job: Job, reference: Reference, values: Values, codes: Codes) -> In
     known = job.setting.keys(key.parent, key.parent_columns, reachable)
     there = dict(zip(key.parent_columns, known, strict=True))
     rng = job.randomness("nearest", key.name)
-    troupes, when = groups([values[c] for c in key.columns]), ticks(values[_timed(job, key)[0]])
-    crowd = _crowd(ticks(there[_timed(job, key)[1]]), when)
+    timed = _timed(job, key)
+    troupes, when = groups([values[c] for c in key.columns]), ticks(values[timed[0]])
+    crowd = _crowd(ticks(there[timed[1]]), when)
     most = _most(crowd * _expected(job, reference, reachable, codes))
     if (most > 0).any():  # to others nothing leads, as to a team that no play-off saw
         some = np.flatnonzero(most)
@@ -58,7 +60,7 @@ def _nearest(job: Job, reference: Reference, values: Values, codes: Codes) -> In
     for columns in _parts(job, key, values):
         left = rng.permutation(np.flatnonzero(found < 0))
         asked = [values[c].take(pa.array(left)) for c in columns]
-        equal = _equal([there[p] for p in columns.values()], asked)
+        equal = numbered([there[p] for p in columns.values()], asked)
         found[left] = _led(equal, (troupes[left], when[left]), loads)
         if len(columns) > 1:  # afterwards those that are left go wherever there is room
             found[_beyond(found, most)] = -1
@@ -69,9 +71,13 @@ def _nearest(job: Job, reference: Reference, values: Values, codes: Codes) -> In
 
 
 def _timed(job: Job, key: ForeignKey) -> tuple[str, str]:
-    """The first time of a key, and what it leads to."""
+    """The time of a key, and what it leads to: what orders siblings, or else its first time."""
+    clock = job.model.history.clock if job.model.history else None
     pairs = zip(key.columns, key.parent_columns, strict=True)
-    return next(pair for pair in pairs if _is_timed(job, pair[0]))
+    kinds = {c: job.table.column(c).datatype.kind for c in key.columns}
+    timed = [pair for pair in pairs if kinds[pair[0]] in CLOCKS]
+    first = clock.column if clock is not None else ""
+    return min(timed, key=lambda pair: (pair[0] != first, kinds[pair[0]] is Kind.INTEGER))
 
 
 def _crowd(times: Ints, when: Ints) -> Floats:
@@ -112,28 +118,15 @@ def _beyond(found: Ints, most: Ints) -> Ints:
 
 
 def _parts(job: Job, key: ForeignKey, values: Values) -> Iterator[Mapping[str, str]]:
-    """Columns to ask for, with those that they lead to: all, then fewer, those with times first.
+    """Columns to ask for, with those that they lead to: all, then fewer, those with the time first.
 
     Of these the ones with most values, which say most.
     """
     told = {c: int(pc.count_distinct(values[c]).as_py()) for c in key.columns}
     pairs = list(zip(key.columns, key.parent_columns, strict=True))
-    timed = {c for c in key.columns if _is_timed(job, c)}
+    timed, _ = _timed(job, key)
     parts = (dict(p) for size in range(len(pairs)) for p in combinations(pairs, size + 1))
-    yield from sorted(
-        parts, key=lambda p: (not timed & p.keys(), -len(p), -sum(told[c] for c in p))
-    )
-
-
-def _is_timed(job: Job, column: str) -> bool:
-    return job.table.column(column).datatype.kind in CLOCKS
-
-
-def _equal(known: Sequence[pa.Array], asked: Sequence[pa.Array]) -> tuple[Ints, Ints]:
-    """A number per known row and per row asked for, the same where all columns are equal."""
-    pairs = zip(known, asked, strict=True)
-    both = groups([pa.concat_arrays([k, a.cast(k.type)]) for k, a in pairs])
-    return both[: len(known[0])], both[len(known[0]) :]
+    yield from sorted(parts, key=lambda p: (timed not in p, -len(p), -sum(told[c] for c in p)))
 
 
 def _led(equal: tuple[Ints, Ints], of: tuple[Ints, Ints], loads: Ints) -> Ints:

@@ -12,7 +12,7 @@ from connectors.batch import Batch
 from connectors.dialect.expressions import Scope
 from connectors.schema import ForeignKey, Schema, TableName
 from generators.columns import Draw
-from generators.distinct import SPREADABLE, alike, beyond, groups
+from generators.distinct import SPREADABLE, alike, beyond, numbered
 from generators.errors import Unmeetable
 from generators.layout import KeyLayout
 from generators.model import DatabaseModel
@@ -254,13 +254,7 @@ class Synthesizer:
         """The index of some row of a table with the values wanted in some key columns; else -1."""
         everything = np.arange(self._setting.plan.layout(name).total)
         known = self.keys(name, tuple(wanted), everything)
-        both = groups(
-            [
-                pa.concat_arrays([k, w.cast(k.type)])
-                for k, w in zip(known, wanted.values(), strict=True)
-            ]
-        )
-        return alike(both[: len(everything)], both[len(everything) :], rng)
+        return alike(*numbered(known, [*wanted.values()]), rng)
 
     def keeper(self, name: TableName) -> Keeper:
         """The rules of a table, made ready once."""

@@ -13,7 +13,7 @@ from generators.columns import Sample, column_generators
 from generators.encoding import FittedColumn
 from generators.privacy.support import Support
 from generators.randomness import stream
-from generators.relations.beats import CLOCKS
+from generators.relations.beats import CLOCKS, ticks
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -83,6 +83,14 @@ def choose_clock(candidates: Sequence[Candidate], owners: Ints) -> Candidate | N
 def can_be_clock(column: Column) -> bool:
     """Whether a column is of a kind that can order siblings."""
     return column.datatype.kind in CLOCKS
+
+
+def tells_when(column: Column, values: pa.Array) -> bool:
+    """Whether a column holds times; of whole numbers, those that may be years."""
+    if not can_be_clock(column):
+        return False
+    whole = column.datatype.kind is Kind.INTEGER
+    return not whole or looks_like_years(ticks(values.drop_null()))
 
 
 def looks_like_years(ticks: Ints) -> bool:

@@ -1,6 +1,7 @@
 """Rows of an owner follow one another in time also where a composite key holds the time."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import psycopg
@@ -9,10 +10,12 @@ import pytest
 from connectors.engines import open_source, open_target
 from connectors.schema import TableName
 from generators.archive import fingerprint, read_archive, write_archive
+from generators.model import DatabaseModel
 from provisioner.learn import Learning, learn
 from provisioner.load import load
 from provisioner.plan import Request, plan
 from provisioner.resolving import _led
+from provisioner.scenarios import Scenario
 
 SEASONS = """
 CREATE TABLE club (year int, team text, won int NOT NULL, PRIMARY KEY (year, team));
@@ -54,18 +57,26 @@ def numbers(url: str, query: str) -> list[float]:
     return [float(number) for number in row or ()]
 
 
+def filled(
+    source: str, target: str, path: Path, schema: str, *scenarios: Scenario
+) -> DatabaseModel:
+    """Learns a database of this schema and fills another one, whose server checks every key."""
+    with psycopg.connect(source) as connection:
+        connection.execute(schema.encode())
+    with open_source(source) as opened:
+        write_archive(learn(opened, Learning(units=(TableName("public", "player"),))), path)
+    model, request = read_archive(path), Request(scenarios=scenarios)
+    with open_target(target) as opened_target:
+        load(model, plan(model, fingerprint(path), request), opened_target)
+    return model
+
+
 @pytest.fixture(scope="module")
 def both(
     lasting_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
 ) -> list[str]:
     source, target = lasting_database(), lasting_database()
-    path = tmp_path_factory.mktemp("models") / "seasons.model"
-    with psycopg.connect(source) as connection:
-        connection.execute(SEASONS.encode())
-    with open_source(source) as opened:
-        write_archive(learn(opened, Learning(units=(TableName("public", "player"),))), path)
-    with open_target(target) as filled:
-        load(read_archive(path), plan(read_archive(path), fingerprint(path), Request()), filled)
+    filled(source, target, tmp_path_factory.mktemp("models") / "seasons.model", SEASONS)
     return [source, target]
 
 
@@ -89,3 +100,32 @@ def test_rows_that_find_no_like_go_together_to_the_emptiest_places() -> None:
     own, others = np.array([3, 3, 3, 5]), np.array([3, 3, 3, 3, 3, 9])
     troupes, when = np.array([8, 6, 6, 8, 6, 6]), np.array([1990] * 6)
     assert _led((own, others), (troupes, when), loads).tolist() == [1, 2, 2, 1, 2, -1]
+
+
+RING = """
+ALTER TABLE club ADD star int, ADD seen int;
+UPDATE club AS c SET (star, seen) = (
+    SELECT min(player), c.year FROM season AS s WHERE (s.year, s.team) = (c.year, c.team)
+);
+UPDATE club SET seen = NULL WHERE star IS NULL;
+ALTER TABLE club ADD FOREIGN KEY (star, seen) REFERENCES season (player, year);
+"""
+
+
+def test_a_key_that_leads_back_is_drawn_as_before(
+    lasting_database: Callable[[], str], tmp_path: Path
+) -> None:
+    source, target = lasting_database(), lasting_database()
+    model = filled(source, target, tmp_path / "ring.model", SEASONS + RING)
+    assert not model.tables[TableName("public", "season")].natural
+
+
+@pytest.mark.parametrize("where", ["games > 120", "year >= 1990"])
+def test_rows_that_enact_a_scenario_lead_to_a_row(
+    lasting_database: Callable[[], str], tmp_path: Path, where: str
+) -> None:
+    source, target = lasting_database(), lasting_database()
+    scenario = Scenario(TableName("public", "season"), where, share=0.4)
+    filled(source, target, tmp_path / "asked.model", SEASONS, scenario)
+    query = f"SELECT avg(({where})::int) FROM season"  # noqa: S608 - a test's own text
+    assert numbers(target, query) == [pytest.approx(0.4, abs=0.001)]
