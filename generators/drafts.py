@@ -1,6 +1,6 @@
 """A table's rows as codes, before they are held against those of its owner."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -91,23 +91,16 @@ def _beside(facts: Facts, name: TableName) -> Mapping[TableName, Measure]:
     found: dict[TableName, Measure] = {}
     for place, (_, child) in enumerate(ranked):
         counts = _children(facts, name, facts.owners[child]).to_numpy()
+        before = (_kin(facts, other) for _, other in ranked[:place])
         told = [
             (differing(counts, _measured(facts, name, measure)), number, measure)
-            for number, measure in enumerate(
-                _measures(facts, child, [c for _, c in ranked[:place]])
-            )
+            for number, measure in enumerate(measures(_kin(facts, child), before, facts.support))
             if measure.pace is not None or measure.table not in found
         ]
         best = min(told, key=lambda t: t[:2], default=None)
         if best is not None and best[0] <= SIMPLER:
             found[child] = best[2]
     return found
-
-
-def _measures(facts: Facts, child: TableName, before: list[TableName]) -> Iterator[Measure]:
-    own = _kin(facts, child)
-    for other in before:
-        yield from measures(own, _kin(facts, other), facts.support)
 
 
 def _kin(facts: Facts, child: TableName) -> Kin:

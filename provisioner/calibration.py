@@ -43,20 +43,21 @@ def _quotas(job: Job) -> dict[TableName, int]:
     But for those whose number depends on what rows of another table turn out to be.
     """
     plan = job.setting.plan
-    told = (c for c in job.model.counts if not _is_paced(job, c))
-    planned = ((child, plan.layout(child).rows[job.shard]) for child in told)
+    planned = ((child, plan.layout(child).rows[job.shard]) for child in _foretold(job))
     return {child: rows for child, rows in planned if rows}
 
 
-def _is_paced(job: Job, child: TableName) -> bool:
-    return child in job.model.beside and job.model.beside[child].pace is not None
+def _foretold(job: Job) -> list[TableName]:
+    """The tables whose numbers follow from codes alone, behind those that they are told beside."""
+    beside = job.model.beside
+    told = (c for c in job.model.counts if c not in beside or beside[c].pace is None)
+    return sorted(told, key=lambda c: c in beside)
 
 
 def _counts(job: Job, codes: Codes, quotas: dict[TableName, int]) -> Floats:
     """The children of each row, of shape (rows, tables)."""
     known: dict[TableName, Ints] = {}
-    told = (c for c in job.model.counts if not _is_paced(job, c))
-    for child in sorted(told, key=lambda c: c in job.model.beside):
+    for child in _foretold(job):
         known[child] = counts_of(job, codes, child, known)
     return np.stack([known[child] for child in quotas], axis=1).astype(np.float64)
 

@@ -16,6 +16,7 @@ from generators.distinct import patched
 from generators.evidence import ENOUGH, MOST_BROKEN, holds, shuffled, ways
 from generators.gaps import brought, drawn, learned
 from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
+from generators.lending import lenders, of_several
 from generators.magnitudes import (
     DAY,
     LAST_DAY,
@@ -30,7 +31,7 @@ from generators.magnitudes import (
 )
 from generators.privacy.support import distinct
 from generators.quantities import home, names
-from generators.sorting import ordered
+from generators.relations.clocks import usual_share
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -92,7 +93,8 @@ class Order:
         state: dict[str, Any] = {"gaps": learned(view.support, gaps, view.units[both])}
         plain = both & _plain(low, high)
         apart = (high.values - low.values)[plain]
-        if low.scale is Scale.MOMENT and not any(t.keys for t in rule.terms) and _varied(apart):
+        within = low.scale is Scale.MOMENT and not any(t.keys for t in rule.terms)
+        if within and usual_share(apart) < _FIXED:
             state["plain"] = learned(view.support, apart, view.units[plain])
         return state
 
@@ -131,10 +133,10 @@ class Order:
         values = patched(values, wrong, fresh)
         if scale is Scale.NUMBER or drawing.tight:
             return values
-        lenders = _lenders((low, high), wrong, rule.form, drawing.rng, upwards=upwards)
+        lent = lenders((low, high), wrong, rule.form, drawing.rng, upwards=upwards)
         moved = magnitudes(fresh, scale).values
-        lenders = _of_several((low, high)[upwards], (wrong, moved), lenders, state["gaps"])
-        return values.take(pa.array(lenders))
+        lent = of_several((low, high)[upwards], (wrong, moved), lent, state["gaps"])
+        return values.take(pa.array(lent))
 
 
 def _moved(
@@ -188,75 +190,14 @@ def _plain(low: Magnitudes, high: Magnitudes) -> Bools:
     return np.asarray(low.known & high.known & ~_frequent(low) & ~_frequent(high))
 
 
-def _lenders(
-    pair: tuple[Magnitudes, Magnitudes],
-    wrong: Ints,
-    form: str,
-    rng: np.random.Generator,
-    *,
-    upwards: bool,
-) -> Ints:
-    """Per row the one whose moment it takes: its own, or for some that break the rule another's.
-
-    Of rows that keep the rule and have about the same anchor; so moments of rows that go on for
-    good, and the last one that was observed, stay what they are.
-    """
-    anchor, moved = pair if upwards else reversed(pair)
-    found = np.arange(len(anchor.values))
-    keeping = anchor.known & moved.known
-    keeping[wrong] = False
-    good = np.flatnonzero(keeping)
-    good = good[ordered(anchor.values[good])]
-    if not len(good):
-        return found
-    place, left = np.searchsorted(anchor.values[good], anchor.values[wrong]), wrong
-    for _ in range(_ASKED):
-        near = np.clip(place + rng.integers(-_NEAR, _NEAR, len(left)), 0, len(good) - 1)
-        held, own = moved.values[good[near]], anchor.values[left]
-        kept = held > own if upwards else held < own
-        kept |= (held == own) & (form != "<")
-        found[left[kept]] = good[near[kept]]
-        place, left = place[~kept], left[~kept]
-    return found
-
-
-def _of_several(
-    target: Magnitudes, moves: tuple[Ints, Floats | Ints], lenders: Ints, gaps: Floats
-) -> Ints:
-    """The lenders of moments that others have too, or to rows that would lie beyond all others.
-
-    All other rows keep what they were moved to, as far as was learned: a moment that one row alone
-    has says nothing of when rows end, and would repeat once it is lent.
-    """
-    (wrong, moved), found = moves, lenders.copy()
-    kept = target.known.copy()
-    kept[wrong] = False
-    every = np.sort(target.values[kept])
-    same = np.diff(every, prepend=every[:1] - 1, append=every[-1:] + 1) == 0
-    alone = every[~(same[1:] | same[:-1])]
-    if not len(alone) or not len(gaps):
-        return found
-    lent = target.values[lenders[wrong]]
-    single = alone.take(np.searchsorted(alone, lent), mode="clip") == lent
-    inside = (moved >= alone[0]) & (moved <= alone[-1])
-    found[wrong] = np.where(single & inside, wrong, found[wrong])
-    return found
-
-
 def _frequent(numbers: Magnitudes) -> Bools:
-    """Rows with a value that many have, "for good", say: one that no broken row means."""
+    """Rows with a value that many have: "for good", say."""
     found = np.zeros(len(numbers.values), np.bool_)
     _, places, counts = np.unique(
         numbers.values[numbers.known], return_inverse=True, return_counts=True
     )
     found[numbers.known] = (counts >= max(2, _FREQUENT * len(found)))[places]
     return found
-
-
-def _varied(gaps: Floats | Ints) -> bool:
-    """Whether gaps are more than one length over and over, which other kinds of rules say."""
-    _, counts = np.unique(gaps, return_counts=True)
-    return bool(counts.max(initial=0) < _FIXED * len(gaps))
 
 
 def broken(low: Magnitudes, high: Magnitudes, form: str) -> Bools:
@@ -290,10 +231,6 @@ _FREQUENT = 0.05
 """Share of rows from which on a moment is none like others."""
 _FIXED = 0.5
 """Share of gaps from which on one length is what gaps are."""
-_NEAR = 25
-"""Rows to either side, in the order of their anchors, among which one lends its moment."""
-_ASKED = 6
-"""How many of them a row asks."""
 
 
 def _beyond(anchor: Floats | Ints, gaps: Floats, step: float, *, upwards: bool) -> Floats | Ints:

@@ -1,24 +1,25 @@
 """What an owner's rows of one child table tell of its number of others: how many, or how long."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from connectors.datatypes import Kind, endless
+from connectors.datatypes import Kind
 from connectors.schema import Column, TableName
+from generators.magnitudes import Scale, finite, magnitudes
 from generators.privacy.support import Floats, Released, Support
 from generators.relations.beats import ticks
-from generators.relations.clocks import Candidate, can_be_clock, choose_clock, looks_like_years
+from generators.relations.clocks import Candidate, choose_clock, tells_when
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
 _FEWEST = 3.0
 """Children of an owner, on average of those with any, for a span to be worth a look."""
-_DAY = 86_400_000_000
 _NEVER = 2**62
 
 
@@ -105,39 +106,25 @@ class Kin:
     @property
     def times(self) -> list[Column]:
         """The columns that tell when something is."""
-        return [c for c in self.columns if can_be_clock(c) and self._is_time(c)]
-
-    def _is_time(self, column: Column) -> bool:
-        if column.datatype.kind is not Kind.INTEGER:
-            return True
-        found, known = instants(self.rows[column.name].combine_chunks())
-        return looks_like_years(found[known])
+        return [c for c in self.columns if tells_when(c, self.rows[c.name].combine_chunks())]
 
 
-def measures(children: Kin, other: Kin, support: Support) -> Iterator[Measure]:
-    """What the number of children may be told beside, of another child table of their owner."""
-    yield Measure(other.table)
+def measures(children: Kin, others: Iterable[Kin], support: Support) -> Iterator[Measure]:
+    """What the number of children may be told beside, of other child tables of their owner."""
     paced = None if _average(children.owned) < _FEWEST else _pace(children, support)
-    if paced is None:
-        return
-    years, pace = paced
-    ways = [c.name for c in other.times if (c.datatype.kind is Kind.INTEGER) == years]
-    for begin in ways:
-        for end in ways:
-            yield Measure(other.table, begin, end, pace)
+    for other in others:
+        yield Measure(other.table)
+        if paced is not None:
+            years, pace = paced
+            ways = [c.name for c in other.times if (c.datatype.kind is Kind.INTEGER) == years]
+            yield from (Measure(other.table, b, e, pace) for b, e in product(ways, ways))
 
 
 def instants(values: pa.Array) -> tuple[Ints, Bools]:
     """Microseconds of dates and timestamps, whole numbers as they are; and which are finite."""
-    found = ticks(values)
-    found = found * _DAY if pa.types.is_date(values.type) and values.type.bit_width == 32 else found
-    known = values.is_valid().to_numpy(zero_copy_only=False)
-    return found, np.asarray(known & ~_infinite(values))
-
-
-def _infinite(values: pa.Array) -> Bools:
-    found = endless(values).fill_null(False)
-    return np.asarray(found.to_numpy(zero_copy_only=False))
+    if pa.types.is_integer(values.type):
+        return ticks(values), np.asarray(values.is_valid().to_numpy(zero_copy_only=False))
+    return np.asarray(magnitudes(values, Scale.MOMENT).values, np.int64), finite(values)
 
 
 def _average(owners: Ints) -> float:

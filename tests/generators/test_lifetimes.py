@@ -57,7 +57,7 @@ def test_spans_are_looked_at_where_owners_have_several_children(each: int, ways:
     column = Column("begins", DATE, nullable=False)
     other = Kin(POSTS, posts, np.arange(owners), np.arange(owners), (column,))
     children = Kin(PAY, pay, of, of, (Column("on", DATE, nullable=False),))
-    found = list(measures(children, other, Support(k=11)))
+    found = list(measures(children, [other], Support(k=11)))
     assert [m.begin for m in found] == ways
     for measure in found[1:]:
         assert measure.pace is not None
