@@ -16,6 +16,8 @@ from generators.relations.references import Reference
 from provisioner.job import Floats, Ints, Job, Values, features
 
 _DEVIATIONS = 2.0
+_GOLDEN = (5**0.5 - 1) / 2
+"""Multiples of it lie evenly between whole numbers, however many are taken."""
 
 
 def resolved(job: Job, values: Values, codes: Codes) -> Values:
@@ -51,17 +53,19 @@ def _nearest(job: Job, reference: Reference, values: Values, codes: Codes) -> In
     timed = _timed(job, key)
     troupes, when = groups([values[c] for c in key.columns]), ticks(values[timed[0]])
     crowd = _crowd(ticks(there[timed[1]]), when)
-    most = _most(crowd * _expected(job, reference, reachable, codes))
-    if (most > 0).any():  # to others nothing leads, as to a team that no play-off saw
-        some = np.flatnonzero(most)
+    expected = crowd * _expected(job, reference, reachable, codes)
+    if (expected > 0).any():  # to others nothing leads, as to a team that no play-off saw
+        some = np.flatnonzero(expected)
         there = {p: v.take(pa.array(some)) for p, v in there.items()}
-        reachable, most = reachable[some], most[some]
+        reachable, expected = reachable[some], expected[some]
+    offsets = np.asarray((reachable * _GOLDEN + _turn(job)) % 1, np.float64)
+    most = _most(expected, _part(job), offsets)
     found, loads = np.full(len(job.indexes), -1), np.zeros(len(reachable), np.int64)
     for columns in _parts(job, key, values):
         left = rng.permutation(np.flatnonzero(found < 0))
         asked = [values[c].take(pa.array(left)) for c in columns]
         equal = numbered([there[p] for p in columns.values()], asked)
-        found[left] = _led(equal, (troupes[left], when[left]), loads)
+        found[left] = _led(equal, (troupes[left], when[left]), loads, _turn(job))
         if len(columns) > 1:  # afterwards those that are left go wherever there is room
             found[_beyond(found, most)] = -1
         loads = np.bincount(found[found >= 0], minlength=len(loads))
@@ -103,9 +107,24 @@ def _expected(job: Job, reference: Reference, reachable: Ints, codes: Codes) -> 
     return np.asarray((asked / np.maximum(1, np.bincount(own, minlength=clusters.count)))[own])
 
 
-def _most(expected: Floats) -> Ints:
-    """How many rows may lead to each row where so many are expected, and chance adds to them."""
-    return np.ceil(expected + _DEVIATIONS * np.sqrt(expected)).astype(np.int64)
+def _part(job: Job) -> float:
+    """The share of all rows of the table that are in the shard."""
+    return len(job.indexes) / max(1, job.setting.plan.layout(job.table.name).total)
+
+
+def _turn(job: Job) -> float:
+    """Where among places of one sort the shard begins, so that each begins elsewhere."""
+    return job.shard / len(job.setting.plan.layout(job.table.name).rows)
+
+
+def _most(expected: Floats, part: float, offsets: Floats) -> Ints:
+    """How many rows of the shard may lead to each row where so many are expected.
+
+    Chance adds to those of all shards, of which this one has its part. A fraction is one more in
+    as many shards, other ones for each row, as offsets say.
+    """
+    most = expected + _DEVIATIONS * np.sqrt(expected * part)
+    return np.floor(most + offsets).astype(np.int64)
 
 
 def _beyond(found: Ints, most: Ints) -> Ints:
@@ -129,7 +148,7 @@ def _parts(job: Job, key: ForeignKey, values: Values) -> Iterator[Mapping[str, s
     yield from sorted(parts, key=lambda p: (timed not in p, -len(p), -sum(told[c] for c in p)))
 
 
-def _led(equal: tuple[Ints, Ints], of: tuple[Ints, Ints], loads: Ints) -> Ints:
+def _led(equal: tuple[Ints, Ints], of: tuple[Ints, Ints], loads: Ints, turn: float = 0.0) -> Ints:
     """Per row asked for, the place of a known one that is equal; -1 where none is.
 
     Rows of one troupe go to one place, the largest first, each to the emptiest one.
@@ -138,6 +157,7 @@ def _led(equal: tuple[Ints, Ints], of: tuple[Ints, Ints], loads: Ints) -> Ints:
         equal: a number per known row, and per row asked for.
         of: the rows' troupes, and when they come.
         loads: how many rows lead to each known one already.
+        turn: where among equally empty places to begin, from 0 to 1.
     """
     (own, others), (troupes, when), loads = equal, of, loads.copy()
     found = np.full(len(others), -1, np.int64)
@@ -151,6 +171,7 @@ def _led(equal: tuple[Ints, Ints], of: tuple[Ints, Ints], loads: Ints) -> Ints:
         free = places[slice(*span)]
         if not len(free):
             continue
+        free = np.roll(free, -int(turn * len(free)))
         _, firsts, sizes = np.unique(troupes[rows], return_index=True, return_counts=True)
         for troupe in np.argsort(-sizes, kind="stable"):
             place = free[np.argmin(loads[free])]

@@ -14,7 +14,7 @@ from generators.model import DatabaseModel
 from provisioner.learn import Learning, learn
 from provisioner.load import load
 from provisioner.plan import Request, plan
-from provisioner.resolving import _led
+from provisioner.resolving import _led, _most
 from provisioner.scenarios import Scenario
 
 SEASONS = """
@@ -129,3 +129,19 @@ def test_rows_that_enact_a_scenario_lead_to_a_row(
     filled(source, target, tmp_path / "asked.model", SEASONS, scenario)
     query = f"SELECT avg(({where})::int) FROM season"  # noqa: S608 - a test's own text
     assert numbers(target, query) == [pytest.approx(0.4, abs=0.001)]
+
+
+def test_shards_begin_at_other_places_that_are_as_empty() -> None:
+    places, rows = np.zeros(12, np.int64), np.zeros(3, np.int64)
+    asked, of = (places, rows), (np.arange(3), np.full(3, 1990))
+    found = [_led(asked, of, np.zeros(12, np.int64), shard / 4) for shard in range(4)]
+    assert sorted(np.concatenate(found)) == [*range(12)]
+
+
+@pytest.mark.parametrize("expected", [0.1, 0.5, 1.2, 3.0])
+def test_all_shards_together_let_no_more_lead_to_a_row_than_chance_brings(expected: float) -> None:
+    shards = 8
+    each = np.full(1, expected / shards)
+    turns = np.arange(shards)[:, None] / shards
+    most = sum(int(_most(each, 1 / shards, (0.3 + turn) % 1)[0]) for turn in turns)
+    assert most <= expected + 2 * expected**0.5 + 1
