@@ -107,7 +107,7 @@ def _kin(facts: Facts, child: TableName) -> Kin:
     training, key = facts.source.training[child], facts.owners[child]
     table = facts.source.schema.table(child)
     referring = {c for f in table.foreign_keys for c in f.columns}
-    columns = tuple(c for c in table.columns if c.name not in referring)
+    columns = tuple(c for c in table.written if c.name not in referring)
     return Kin(child, training.rows, training.units, facts.links[child, key.name], columns)
 
 
