@@ -3,6 +3,7 @@
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 
 import pyarrow as pa
 
@@ -43,6 +44,7 @@ def to_learning(
     """
     schema = source.schema()
     known = tuple(table.name for table in schema.tables)
+    _hold_against(config, known)
     skip = frozenset(_in_mode(config, Mode.SKIP, known))
     schema = schema.without(skip)
     if chosen.privacy is not None:
@@ -75,6 +77,14 @@ def to_learning(
         carrying=carrying,
         classes=dict(_classes(config, schema)),
     )
+
+
+def _hold_against(config: Config, known: tuple[TableName, ...]) -> None:
+    """Every table that the file names, so that a mistake is told before hours of learning."""
+    for text in config.tables:
+        _table(config, ("tables", text), text, known)
+    for _ in chain(_rows(config, known), _scenarios(config, known)):
+        pass
 
 
 def _classes(config: Config, schema: Schema) -> Iterator[tuple[TableName, dict[str, Classified]]]:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.engines import open_source
 from connectors.schema import TableName
-from provisioner.apply import to_request
+from provisioner.apply import to_learning, to_request
 from provisioner.cli import main
 from provisioner.config import (
     EACH_EMPTY,
@@ -26,6 +27,7 @@ from provisioner.config import (
     read_config,
 )
 from provisioner.errors import WrongConfig, WrongRequest
+from provisioner.learn import Learning
 from provisioner.plan import Request
 
 WHOLE = """
@@ -316,6 +318,24 @@ def test_commands_take_the_file_of_their_folder_and_options_win_over_it(
     monkeypatch.setenv("STAGING_URL", database)
     assert main(["provision", "a.model"]) == 0
     assert main(["verify", "a.model"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("tables:\n  ordrs: {rows: 4}", "line 2, table ordrs"),
+        ("rows:\n  ordrs: 4", "line 2, rows.ordrs"),
+        ("scenarios:\n- {table: ordrs, where: total > 5, share: 0.5}", "line 2, .*table"),
+    ],
+)
+def test_a_table_that_the_source_lacks_is_told_before_it_is_learned(
+    shop: str, text: str, place: str
+) -> None:
+    with (
+        open_source(shop) as source,
+        pytest.raises(WrongConfig, match=f"{place}: found no table ordrs"),
+    ):
+        to_learning(read(text), source, Learning())
 
 
 def rows_planned(capsys: pytest.CaptureFixture[str]) -> dict[str, int]:
