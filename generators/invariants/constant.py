@@ -10,11 +10,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from connectors.datatypes import Kind
 from connectors.invariants import Claim, Invariant, Term, literal, row_claim
 from connectors.schema import Schema
 from generators.distinct import patched
 from generators.evidence import MOST_BROKEN, holds
 from generators.invariants import Drawing, InvariantKind, Part, Plain, Scene, View
+from generators.magnitudes import Scale
 from generators.privacy.support import distinct
 from generators.quoting import Listing, from_text, key_columns, listing, quotable, texts_of
 from generators.redrawing import filled, masked, redrawn
@@ -195,24 +197,38 @@ def _with(
 
 
 def _steady(view: View) -> Iterator[tuple[Term, str | None]]:
-    """Columns with one value in all rows, and that value, None for null; no keys."""
+    """Columns with one value in all rows, and that value, None for null; no keys but names."""
     keys, every = key_columns(view), np.ones(view.rows, np.bool_)
     if not holds(~every, every, view.units, _OTHERWISE, view.support.k):
         return
-    for term in (t for t in view.terms if not t.keys and t.column not in keys):
+    for term in (t for t in view.terms if not t.keys):
+        if term.column in keys - _natural(view):
+            continue
         if (view.codes(term) < 0).all():
             yield term, None
         elif not view.codes(term).any() and quotable(view, term):
             yield term, texts_of(view, term, np.array([0]))[0].as_py()
 
 
+def _natural(view: View) -> frozenset[str]:
+    """Texts that lead to other rows by what these are called, and that no row leads to."""
+    texts = {c.name for c in view.table.written if c.datatype.kind is Kind.TEXT}
+    led = (c for key in view.table.foreign_keys for c in key.columns)
+    return frozenset(texts.intersection(led)) - view.schema.referenced(view.table.name)
+
+
 def _pairs(view: View) -> Iterator[tuple[Listing, Term]]:
-    """Columns whose labels may tell a value of another; nulls only where that has no labels."""
+    """Columns whose labels may tell a value of another; nulls only where that has no labels.
+
+    Of amounts of many values, nought alone is a label.
+    """
     keys = key_columns(view)
     own = [t for t in view.terms if not t.keys]
     labels = {t: one for t in own if (one := listing(view, t)) is not None}
     named = [one for t, one in labels.items() if t.column not in keys]
     nulls = [one for t in own if (one := _nulls(view, t)) is not None]
+    amounts = [t for t in own if t not in labels and t.column not in keys]
+    named += [one for t in amounts if (one := _nought(view, t)) is not None]
     for second in own:
         if second.column not in keys and view.codes(second).max(initial=-1) > 0:
             firsts = named if second in labels else [*named, *nulls]
@@ -228,6 +244,18 @@ def _nulls(view: View, term: Term) -> Listing | None:
     return Listing(term, full, _ABOUT_NULL) if min(sides) >= view.support.k else None
 
 
+def _nought(view: View, term: Term) -> Listing | None:
+    """Where a number is 0, as the only label of its column."""
+    numbers = view.numbers(term)
+    if numbers is None or numbers.scale is not Scale.NUMBER:
+        return None
+    none = numbers.known & (numbers.values == 0)
+    if distinct(view.units[none]) < view.support.k or (none | ~numbers.known).all():
+        return None
+    text = texts_of(view, term, view.codes(term)[[none.argmax()]])[0].as_py()
+    return Listing(term, np.where(none, 0, -1), (text,))
+
+
 def _facts(view: View, labels: Listing, second: Term) -> Iterator[_Fact]:
     """Labels with which a column has one value."""
     codes = view.codes(second)
@@ -237,16 +265,19 @@ def _facts(view: View, labels: Listing, second: Term) -> Iterator[_Fact]:
     known = labels.codes >= 0
     cells = (labels.codes * width + codes + 1)[known]
     table = np.bincount(cells, minlength=labels.size * width).reshape(labels.size, width)
-    if _determines(table) or (labels.size > 2 and _determines(table[:, 1:].T)):
+    if (labels.size > 1 and _determines(table)) or (
+        labels.size > 2 and _determines(table[:, 1:].T)
+    ):
         return
     best = table.argmax(axis=1)
     steady = table.max(axis=1) >= (1 - MOST_BROKEN) * table.sum(axis=1)
     for label in np.flatnonzero(steady & (best > 0)).tolist():
         value = int(best[label]) - 1
-        if _is_end(view, labels, second, (label, value)):
+        end = _is_end(view, labels, second, (label, value))
+        if end and labels.size > 1:
             continue
         arrow = _arrow_of(view, labels, codes, (label, value))
-        if arrow is not None and quotable(view, second):
+        if arrow is not None and not (end and arrow == "->") and quotable(view, second):
             text = texts_of(view, second, np.array([value]))[0].as_py()
             start = labels.texts[label]
             about = labels.texts is _ABOUT_NULL
@@ -258,7 +289,7 @@ def _facts(view: View, labels: Listing, second: Term) -> Iterator[_Fact]:
 def _is_end(view: View, labels: Listing, second: Term, pair: tuple[int, int]) -> bool:
     """Whether two numbers are both the least or both the greatest, as where one follows another."""
     one, two = view.numbers(labels.term), view.numbers(second)
-    if labels.size < 3 or one is None or two is None:
+    if labels.size == 2 or one is None or two is None:
         return False
     ends = []
     for numbers, codes, code in ((one, labels.codes, pair[0]), (two, view.codes(second), pair[1])):

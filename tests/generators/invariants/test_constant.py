@@ -75,3 +75,37 @@ def test_no_row_is_no_trouble(laboratory: Callable[[str], Any]) -> None:
         for target in rule.columns:
             assert not len(empty.remade(rule, target))
     assert not list(Constant.propose(empty.view("accounts")))
+
+
+WEATHER = """
+CREATE TABLE unit (code text PRIMARY KEY);
+CREATE TABLE station (id int PRIMARY KEY);
+INSERT INTO unit VALUES ('knots'), ('mph');
+INSERT INTO station SELECT generate_series(1, 5);
+CREATE TABLE gust (
+    id int PRIMARY KEY, speed numeric(6,2), direction int, rain int NOT NULL, drops int NOT NULL,
+    unit text NOT NULL REFERENCES unit, station int NOT NULL REFERENCES station
+);
+INSERT INTO gust
+SELECT n, CASE WHEN calm THEN 0 ELSE 1 + abs(hashtext('s' || n)) % 4000 / 100.0 END,
+    CASE WHEN calm THEN 0 ELSE 10 + abs(hashtext('d' || n)) % 350 END,
+    rain, abs(hashtext('e' || n)) % (rain + 1), 'knots', 1
+FROM generate_series(1, 3000) AS n,
+    LATERAL (SELECT hashtext('c' || n) % 5 = 0 AS calm, abs(hashtext('r' || n)) % 90 AS rain) AS x;
+"""
+
+
+def test_nought_of_an_amount_tells_another_but_what_merely_lies_below_it_does_not(
+    laboratory: Callable[[str], Any],
+) -> None:
+    found = laboratory(WEATHER).found("constant", "gust")
+    assert found.keys() == {"direction = '0' iff speed = '0.00'", "unit = 'knots'"}
+
+
+def test_noughts_and_natural_keys_are_kept(laboratory: Callable[[str], Any]) -> None:
+    place = laboratory(WEATHER)
+    for words, rule in place.found("constant", "gust").items():
+        for target in rule.columns:
+            place.store("gust", target, place.remade(rule, target))
+            assert place.tally(rule).broken == 0, (words, target)
+            place.store("gust", target, place.view("gust").values(Term(target)))
