@@ -16,7 +16,7 @@ from generators.distinct import enumerated, patched, spread_out, surplus
 from generators.evidence import MOST_BROKEN, shuffled
 from generators.invariants import Drawing, InvariantKind, Part, Plain, Together, View
 from generators.magnitudes import step_of
-from generators.naming import named_together
+from generators.naming import named_alone, named_together
 from generators.privacy.support import distinct
 
 Ints = npt.NDArray[np.int64]
@@ -110,7 +110,10 @@ def _apart(rule: Invariant, drawing: Drawing, values: pa.Array) -> pa.Array:
 
 
 def _found(view: View) -> Iterator[tuple[str, ...]]:
-    """Sets of columns that would repeat by chance, then those that name rows by what they are."""
+    """Sets of columns that would repeat by chance, then those that name rows by what they are.
+
+    What a column is called needs no rows to tell that it is no accident.
+    """
     found = [set(u.columns) for u in view.table.uniques if u.whole]
     codes = {c.name: view.codes(Term(c.name)) for c in _usable(view)}
     enough = distinct(view.units) >= view.support.k
@@ -126,6 +129,14 @@ def _found(view: View) -> Iterator[tuple[str, ...]]:
         if fresh_one and _differs(view, [view.codes(Term(name)) for name in names]):
             found.append(set(names))
             yield names
+    for name in named_alone(view):
+        if {name} not in found and _is_named(view.codes(Term(name))):
+            yield (name,)
+
+
+def _is_named(codes: Ints) -> bool:
+    """Whether each of several rows has a value, and one of its own; nothing of it is told."""
+    return len(codes) > 1 and bool((codes >= 0).all()) and not _repeats([codes], None)
 
 
 def _unique_but_blank(view: View) -> Iterator[str]:

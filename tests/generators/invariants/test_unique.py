@@ -85,3 +85,45 @@ def test_degrees_name_a_place_and_a_number_that_nobody_has_names_nobody(
     drawn = place.with_values("places", "phone", pa.array(phones))
     place.store("places", "phone", place.remade(rule, "phone", drawn=drawn))
     assert place.tally(rule).broken == 0
+
+
+LISTS = """
+CREATE TABLE categories (id int PRIMARY KEY, category_name text NOT NULL, note text NOT NULL);
+INSERT INTO categories VALUES (1, 'Tea', 'a'), (2, 'Coffee', 'b'), (3, 'Milk', 'c');
+CREATE TABLE clerk (id int PRIMARY KEY, email text NOT NULL, last_name text NOT NULL);
+INSERT INTO clerk VALUES (1, 'ann@acme.com', 'Ray'), (2, 'bob@acme.com', 'Fox');
+CREATE TABLE region (id int PRIMARY KEY);
+INSERT INTO region SELECT generate_series(1, 40);
+CREATE TABLE tax (
+    id int PRIMARY KEY, region int NOT NULL REFERENCES region, tax_type int NOT NULL,
+    rate int NOT NULL
+);
+INSERT INTO tax SELECT n, 1 + n / 2, 1 + n % 2, n / 2 FROM generate_series(0, 59) AS n;
+CREATE TABLE review (
+    id int PRIMARY KEY, category int NOT NULL REFERENCES categories,
+    clerk int NOT NULL REFERENCES clerk, email text NOT NULL, title text NOT NULL
+);
+INSERT INTO review VALUES (1, 1, 1, 'c@acme.com', 'Good'), (2, 1, 2, 'd@acme.com', 'Bad');
+CREATE TABLE address (
+    id int PRIMARY KEY, street text NOT NULL, postcode text NOT NULL, floor int NOT NULL
+);
+INSERT INTO address SELECT n, (n % 97) || ' Mill Road', 'P' || n % 20, n % 20
+FROM generate_series(1, 900) AS n;
+"""
+
+
+def test_what_others_refer_to_goes_by_one_name_however_few_there_are(
+    laboratory: Callable[[str], Any],
+) -> None:
+    place = laboratory(LISTS)
+    assert place.found("unique", "categories").keys() == {"unique (category_name)"}
+    assert place.found("unique", "clerk").keys() == {"unique (email)"}
+    assert not place.found("unique", "review")
+
+
+def test_an_owner_has_a_row_of_each_sort_and_a_street_a_postal_code_of_few_values(
+    laboratory: Callable[[str], Any],
+) -> None:
+    place = laboratory(LISTS)
+    assert place.found("unique", "tax").keys() == {"unique (region, tax_type)"}
+    assert "unique (street, postcode)" in place.found("unique", "address")
