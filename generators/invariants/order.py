@@ -39,6 +39,8 @@ Ints = npt.NDArray[np.int64]
 
 _EQUAL = 0.999
 """Share of equal values from which two columns are one, and no order."""
+_WORD = 3
+"""Letters at the end of names that must agree for two numbers to mean the same."""
 _FURTHER = 2
 """Keys that lead to a row above the one above."""
 _TIES = 20.0
@@ -253,13 +255,38 @@ def _beyond(anchor: Floats | Ints, gaps: Floats, step: float, *, upwards: bool) 
 def _candidates(view: View) -> Iterator[tuple[Term, Term]]:
     """Pairs of comparable columns that a few rows have in this order, and not in it alone."""
     for low, high in permutations(_usable(view), 2):
-        if low.keys and high.keys:
-            continue
         one = view.numbers(low)
-        if one is None or ((low.keys or high.keys) and one.scale is Scale.NUMBER):
-            continue  # an order among numbers of two tables is nearly always chance
-        if _stand(view, low, high):
+        if one is not None and _may_differ(view, one.scale, low, high) and _stand(view, low, high):
             yield low, high
+
+
+def _may_differ(view: View, scale: Scale, low: Term, high: Term) -> bool:
+    """Whether an order of two columns would say something of the rows.
+
+    An order among numbers of two tables is nearly always chance, but for two that are called alike.
+    """
+    if low.keys and high.keys:
+        return False
+    if scale is not Scale.NUMBER or not (low.keys or high.keys):
+        return True
+    return _called_alike(low.column, high.column) and _meet(view, low, high)
+
+
+def _called_alike(one: str, other: str) -> bool:
+    """Whether two names end in the same word: `unitprice` and `listprice`."""
+    ends = {name.lower().rstrip("_0123456789")[-_WORD:] for name in (one, other)}
+    return one != other and len(ends) == 1 and len(min(ends)) == _WORD
+
+
+def _meet(view: View, low: Term, high: Term) -> bool:
+    """Whether rows of enough units reach the bound, of those whose bound is not the least one."""
+    one, two = view.numbers(low), view.numbers(high)
+    if one is None or two is None:
+        return False
+    both, bound = one.known & two.known, (one if low.keys else two).values
+    ends = bound.min(initial=0, where=both), bound.max(initial=0, where=both)
+    inner = both & (bound != (ends[0] if low.keys else ends[1]))
+    return distinct(view.units[inner & (one.values == two.values)]) >= view.support.k
 
 
 def _usable(view: View) -> Iterable[Term]:
@@ -273,7 +300,7 @@ def _usable(view: View) -> Iterable[Term]:
         if len(term.keys) < _FURTHER:
             seen.append((table.name, term))
             yield term
-        elif scale is Scale.MOMENT and not any(
+        elif scale in (Scale.MOMENT, Scale.NUMBER) and not any(
             place == table.name and one.column == term.column and _coincide(view, one, term)
             for place, one in seen
         ):

@@ -181,3 +181,31 @@ def test_spans_that_end_are_as_long_as_learned_and_as_many_last_for_good(
     days = (left - came)[~lasting].astype("timedelta64[D]").astype(int)
     assert days.min() >= 0
     assert np.mean(days) == pytest.approx(29.5, abs=5 * 17.3 / len(plain) ** 0.5)
+
+
+OFFERS = """
+CREATE TABLE item (
+    id int PRIMARY KEY, list_price numeric(8,2) NOT NULL, list_score int NOT NULL,
+    top_height int NOT NULL
+);
+INSERT INTO item SELECT n, p, p, p FROM (
+    SELECT n, 10 + abs(hashtext('l' || n)) % 90 AS p FROM generate_series(1, 200) AS n) AS x;
+CREATE TABLE sold (
+    id int PRIMARY KEY, item int NOT NULL REFERENCES item, unit_price numeric(8,2) NOT NULL,
+    clerk_score int NOT NULL, lines int NOT NULL
+);
+INSERT INTO sold SELECT n, i.id, CASE WHEN n % 3 > 0 THEN i.list_price ELSE
+        round(i.list_price * (50 + abs(hashtext('d' || n)) % 50) / 100, 2) END,
+    abs(hashtext('s' || n)) % i.list_score, abs(hashtext('q' || n)) % 9
+FROM generate_series(1, 3000) AS n JOIN item AS i ON i.id = 1 + abs(hashtext('i' || n)) % 200;
+"""
+
+
+def test_a_number_called_as_one_of_the_row_above_is_no_greater_where_many_reach_that(
+    laboratory: Callable[[str], Any],
+) -> None:
+    place = laboratory(OFFERS)
+    [(words, rule)] = place.found("order", "sold").items()
+    assert words == "unit_price <= sold_item_fkey.list_price"
+    place.store("sold", "unit_price", place.remade(rule, "unit_price"))
+    assert place.tally(rule).broken == 0
