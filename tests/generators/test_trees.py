@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from generators import forest
 from generators.forest import GRAINS, planted
 from generators.growth import Sample, grown
+from generators.privacy.attacks.chance import area
 from generators.privacy.support import Support, unit_counts
 from generators.tables import Feature, Matrix
 from generators.tables.trees import Trees
@@ -154,6 +155,43 @@ def test_many_ordered_codes_are_learned_where_none_is_null() -> None:
     shown = drawn(fitted(given, matrix(amount, ordered=True)), given)[:, 0]
     assert ((shown > 45) == (sign == 1)).mean() >= 1 - 20 / ROWS
     assert shown.min() > 0
+
+
+def amounts(rows: int, rng: np.random.Generator) -> tuple[Matrix, Matrix]:
+    """Places, and amounts of which they tell no more than how often they are high."""
+    place = rng.integers(0, 8, rows)
+    high = rng.random(rows) < (place + 0.5) / 8
+    own = high * 50 + rng.integers(0, 50, rows)
+    return matrix(place, ordered=True), matrix(own, ordered=True)
+
+
+def told(model: Trees, *sides: tuple[Matrix, Matrix]) -> float:
+    """How often a row of the first side is likelier than one of the second."""
+    likely = [model.log_prob(given.codes, own.codes) for given, own in sides]
+    members = np.repeat([True, False], [len(one) for one in likely])
+    return float(area(np.concatenate(likely))(members[None])[0])
+
+
+def test_leaves_hold_no_more_of_their_rows_than_a_tree_that_asks_nothing() -> None:
+    """Shares drawn to those of all rows by a fixed number of rows tell 0.018 more."""
+    more = []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        (given, own), others = amounts(ROWS, rng), amounts(5 * ROWS, rng)
+        asking, blind = fitted(given, own), fitted(nothing(), own)
+        assert len(asking.trees[0].cumulative) > 2
+        plain = (nothing(), own), (nothing(5 * ROWS), others[1])
+        more.append(told(asking, (given, own), others) - told(blind, *plain))
+    assert np.mean(more) <= 0.01
+
+
+def test_many_codes_that_differ_one_by_one_from_leaf_to_leaf_are_kept() -> None:
+    """Odd amounts with one sign, even ones with the other: neighbours are not alike."""
+    rng = np.random.default_rng(16)
+    sign = rng.integers(0, 2, ROWS)
+    given, own = matrix(sign), matrix(2 * rng.integers(0, 40, ROWS) + sign, ordered=True)
+    shown = drawn(fitted(given, own), given)[:, 0]
+    assert (shown % 2 == sign).mean() >= 1 - 40 / ROWS
 
 
 @given(
