@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import comb
+from math import comb, lgamma
 
 import numpy as np
 import numpy.typing as npt
 
 from connectors.datatypes import Kind
 from connectors.invariants import Term
-from generators.evidence import MOST_BROKEN, holds
+from generators.evidence import MOST_BROKEN, as_chance, holds
 from generators.feistel import mixed
 from generators.invariants import View
 from generators.magnitudes import scale_of
@@ -241,7 +241,10 @@ class _Table:
         spoken[found.rows] = True
         subsets = combinations(given, len(given) - 1)
         share = 1.0 - float(found.agrees.mean())
-        chances = (self._chance(codes, subset, found.rows, y) for subset in subsets)
+        chances = [self._chance(codes, subset, found.rows, y) for subset in subsets]
+        if len(given) == 1 and found.agrees.all():
+            dealt = _dealt(found.group, self.codes[y][found.rows])
+            chances = [max(*chances, as_chance(dealt, len(found.rows)))]
         return all(
             share * _RARER <= chance
             and holds(broken, spoken, self.view.units, chance, self.view.support.k)
@@ -266,6 +269,22 @@ class _Table:
         values[np.argsort(among, kind="stable")] = self.codes[y][rows][np.lexsort((random, among))]
         agrees = grouped(codes, values).agrees
         return 1.0 - float(agrees.mean()) if len(agrees) else 0.0
+
+
+def _dealt(group: Ints, values: Ints) -> float:
+    """How unlikely groups of rows would each have one value, were rows' values dealt out by chance.
+
+    As a negative logarithm: of the ways to deal values out to rows, those that deal them out to
+    groups. A value of few rows tells as much as one of many where these are a group of their own.
+    """
+    heads = np.flatnonzero(np.diff(group, prepend=-1))
+    rows, groups = (np.unique(v, return_counts=True)[1] for v in (values, values[heads]))
+    return max(0.0, _arrangements(rows) - _arrangements(groups))
+
+
+def _arrangements(counts: Ints) -> float:
+    """The logarithm of how many ways there are to arrange so many things of each sort."""
+    return lgamma(int(counts.sum()) + 1) - sum(lgamma(n + 1) for n in counts.tolist())
 
 
 def _judged(among: Ints) -> Ints:

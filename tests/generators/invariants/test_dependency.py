@@ -158,3 +158,25 @@ def _unseen(laboratory: Callable[[str], Any]) -> tuple[Any, Any, dict[str, Any],
     rule = place.found("dependency", "orders")["postcode -> city"]
     state = {n: r.value for n, r in Dependency.fit(rule, place.view("orders")).items()}
     return place, rule, state, pa.array([f"Q{n % 1000}" for n in range(4000)])
+
+
+FLEET = """
+CREATE TABLE planes (
+    id int PRIMARY KEY, model text NOT NULL, sort text NOT NULL, hull text NOT NULL,
+    engine text NOT NULL
+);
+INSERT INTO planes SELECT n, 'M' || n / 10, CASE WHEN n BETWEEN 30 AND 39 THEN 'rotor'
+    ELSE 'wing' END, 'H' || n / 2, CASE WHEN n IN (500, 501) THEN 'piston' ELSE 'jet' END
+FROM generate_series(0, 1099) AS n;
+"""
+
+
+def test_a_rare_value_that_is_all_of_its_group_tells_as_much_as_a_frequent_one(
+    laboratory: Callable[[str], Any],
+) -> None:
+    place = laboratory(FLEET)
+    found = place.found("dependency", "planes")
+    assert "model -> sort" in found
+    assert not found.keys() & {"hull -> engine", "model -> engine"}
+    place.store("planes", "sort", place.remade(found["model -> sort"], "sort"))
+    assert place.tally(found["model -> sort"]).broken == 0
