@@ -18,6 +18,7 @@ from generators.evidence import MOST_BROKEN, holds, shuffled
 from generators.invariants import Drawing, InvariantKind, Part, Scene, State, Together, View
 from generators.magnitudes import Magnitudes, Scale, magnitudes, scale_of, stored
 from generators.nearness import differ, near
+from generators.partial import is_part
 from generators.privacy.support import distinct
 from generators.quantities import names
 from generators.succession import Succession, owned, parted, succession
@@ -40,6 +41,9 @@ _ALIKE = frozenset(
     | {Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}
 )
 """Kinds of which a parent can hold the latest value."""
+_SUMMED = frozenset({Kind.INTEGER, Kind.DECIMAL})
+_BROOD = 2
+"""Children per parent from which their sum is more than what one of them holds."""
 
 
 class Aggregate(Together):
@@ -61,6 +65,9 @@ class Aggregate(Together):
                 if own not in said and _stands(view, below, form, own, terms):
                     said.add(own)
                     yield _rule(view, below, form, own, terms)
+            for own, term in _partial_sums(view, below):
+                if own not in said:
+                    yield _rule(view, below, "sum", own, (term,))
 
     @classmethod
     def words(cls, rule: Invariant) -> str:
@@ -239,6 +246,27 @@ def _guesses(view: View, below: _Below) -> Iterator[tuple[str, str, tuple[str, .
             wrong = differ(held.values[few], found, column.datatype, _steps(form)) & spoken
             if wrong.sum() <= _TOLERATED * spoken.sum() and spoken.any():
                 yield form, column.name, terms
+
+
+def _partial_sums(view: View, below: _Below) -> Iterator[tuple[str, str]]:
+    """Own columns with a child's of which they are the sum, but for children that are held out.
+
+    Where children are of other units than their parent, only the source's rows can tell.
+    """
+    named = names(below.child) | names(view.table)
+    terms = [c.name for c in below.child.written if c.datatype.kind in _SUMMED]
+    owns = [c for c in view.table.written if c.datatype.kind in _SUMMED]
+    if below.family.counts.sum() < _BROOD * max(1, (below.family.counts > 0).sum()):
+        return
+    for term in (t for t in terms if t not in named):
+        found, there = _reduced(below, below.family, "sum", (term,))
+        for own in (c for c in owns if c.name not in named):
+            numbers = view.numbers(Term(own.name))
+            if numbers is None:
+                continue
+            spoken = there & numbers.known & (distinct(view.units) >= view.support.k)
+            if is_part(found, numbers.values, spoken):
+                yield own.name, term
 
 
 def _forms(below: _Below) -> Iterator[tuple[str, tuple[str, ...], Scale]]:

@@ -1,6 +1,7 @@
 """Values that are what a row's children come to are found, and computed from them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.invariants import Invariant, Term
+from connectors.schema import TableName
+from generators.facts import Training
 from generators.invariants import Drawing
 from generators.invariants.aggregate import Aggregate
+from generators.viewing import Library
 
 ORDERS = """
 CREATE TABLE orders (
@@ -142,3 +146,31 @@ def taken_over(place: Any, rule: Invariant, child: str, column: str) -> pa.Array
     place.store(parent, column, mixed.view(parent).values(Term(column)))
     place.store(child, column, made)
     return made
+
+
+SEASONS = """
+CREATE TABLE team (id int PRIMARY KEY, goals int NOT NULL, shots int NOT NULL);
+CREATE TABLE player (
+    id int PRIMARY KEY, team int NOT NULL REFERENCES team, goals int NOT NULL, shots int NOT NULL
+);
+INSERT INTO team SELECT generate_series(1, 300), 0, 0;
+INSERT INTO player SELECT n, 1 + n % 300, greatest(abs(hashtext('g' || n)) % (n % 300 + 9) - 7, 0),
+    abs(hashtext('s' || n)) % 30 FROM generate_series(1, 2400) AS n;
+UPDATE team SET goals = s.goals, shots = s.shots + team.id % 7 FROM
+    (SELECT team, sum(goals) AS goals, sum(shots) AS shots FROM player GROUP BY team) AS s
+    WHERE s.team = team.id;
+"""
+
+
+def test_a_sum_is_found_though_some_of_the_children_are_held_out(
+    laboratory: Callable[[str], Any],
+) -> None:
+    place = laboratory(SEASONS)
+    name = TableName("public", "player")
+    every = place.library.training[name]
+    kept = np.flatnonzero(np.arange(len(every.rows)) % 11 > 0)
+    learned = Training(every.rows.take(pa.array(kept)), every.units[kept])
+    training = {**place.library.training, name: learned}
+    library = Library(place.library.schema, training, place.library.support)
+    found = replace(place, library=library).found("aggregate", "team")
+    assert found.keys() == {"goals = sum(player.goals) per player_team_fkey"}
