@@ -1,18 +1,23 @@
 """Finds the rules that training rows keep though nobody declared them."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
 from connectors.invariants import Claim, Invariant, Tally
-from connectors.schema import Table
+from connectors.schema import ForeignKey, Schema, Table
 from generators.found import Found
 from generators.invariants import InvariantKind, View, invariant_kinds
+from generators.invariants.among import Among
 from generators.privacy.support import Released, Support
 from generators.viewing import LearnedView, Library
 
 Count = Callable[[Claim], Tally]
 """Counts a claim over all rows of the source."""
+
+_FEW = 4
+"""As many keys may be among another's, however few there are besides."""
 
 
 def proposed(library: Library, table: Table) -> Iterator[Invariant]:
@@ -40,6 +45,35 @@ def verified(
         view = LearnedView(library, library.schema.table(rule.table))
         spoken, broken = library.support.counted(tally.spoken), _coarse(tally, library.support)
         yield Found(rule, spoken, broken, kind.fit(rule, view))
+
+
+def remarkable(schema: Schema, found: Iterable[Found]) -> list[Found]:
+    """The rules without those that say of a key what most keys to its table have in common.
+
+    Where all that refers to people refers to the sixty who work there, each such key is among
+    each other one: as many rules as there are pairs of keys, of which none says anything. Rules
+    that a person wrote stay.
+    """
+    rules = list(found)
+    among = Counter(one.rule.other for one in rules if _key_among(schema, one.rule))
+    keys = [k for table in schema.tables for k in table.foreign_keys if len(k.columns) == 1]
+    leading = Counter(key.parent for key in keys)
+
+    def is_common(one: Found) -> bool:
+        key, inside = _key_among(schema, one.rule), among[one.rule.other]
+        if key is None or one.rule.declared or one.rule.relaxed:
+            return False
+        return inside > _FEW and 2 * inside > leading[key.parent] - 1
+
+    return [one for one in rules if not is_common(one)]
+
+
+def _key_among(schema: Schema, rule: Invariant) -> ForeignKey | None:
+    """The key of one column that a rule holds against another column alone."""
+    if rule.kind != Among.name or len(rule.terms) != 1 or rule.terms[0].keys:
+        return None
+    keys = schema.table(rule.table).foreign_keys
+    return next((k for k in keys if k.columns == (rule.terms[0].column,)), None)
 
 
 def _coarse(tally: Tally, support: Support) -> Released[int | None]:

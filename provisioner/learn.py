@@ -14,7 +14,7 @@ from connectors.profile import Split, TableSize, UnitPath
 from connectors.schema import ForeignKey, Schema, Table, TableName
 from generators.carried import Carried
 from generators.classes import Classes, table_classes
-from generators.discovery import proposed, verified
+from generators.discovery import proposed, remarkable, verified
 from generators.facts import Reading, Training
 from generators.fit import Fitted, Overrun, fit_database
 from generators.found import Found
@@ -314,7 +314,7 @@ def _found(source: Source, sample: Sample, learning: Learning, listen: Listener)
         listen(Stated(f"no such rule was found: {words}"))
     seconds = time.monotonic() - began
     listen(StageFinished("discover", len(sample.schema.tables), seconds))
-    rules = (*asked, *granted(found, learning.wishes))
+    rules = (*asked, *remarkable(sample.schema, granted(found, learning.wishes)))
     return Discovered(sample.schema, rules, seconds)
 
 
