@@ -125,6 +125,8 @@ def qualified(rule: Invariant, schema: Schema) -> FoundRule:
     if rule.key is not None:
         key = key_named(schema.table(rule.key[0]), rule.key[1])
         owners = frozenset(_named(key.table, column) for column in key.columns)
+    if rule.other is None:
+        owners |= {_named(rule.table, column) for column in rule.beside}
     kind = invariant_kinds().get(rule.kind)
     targets = kind.targets(rule) if kind else rule.columns
     return FoundRule(

@@ -33,7 +33,7 @@ class Invariant:
         key: the foreign key along which siblings or children stand, by the child's table and name.
         constants: values that it speaks of, as texts.
         other: a column of a table that no key leads to.
-        beside: more columns of that table.
+        beside: more columns of that table; without one, what siblings have in common besides a key.
         declared: whether a person wrote it.
         relaxed: whether as many rows may break it as do in the source, and shall.
     """

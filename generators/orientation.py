@@ -430,6 +430,8 @@ def _nodes(model: DatabaseModel, rule: Invariant) -> Iterator[Node]:
     if rule.key is not None and rule.key[0] == rule.table:
         key = key_named(model.schema.table(rule.table), rule.key[1])
         yield from ((rule.table, column) for column in key.columns)
+    if rule.other is None:
+        yield from ((rule.table, column) for column in rule.beside)
 
 
 def _home(model: DatabaseModel, rule: Invariant, term: Term) -> TableName:

@@ -44,6 +44,8 @@ def out_of_sight(sight: Sight, rule: Invariant) -> str | None:
         child = model.owners.get(rule.key[0])
         if child is None or child.name != rule.key[1]:
             return f"rows that share a parent by {rule.key[1]} may lie in several shards"
+    if rule.key is None and rule.other is None and rule.beside and rule.table not in sight.whole:
+        return f"rows that share {', '.join(rule.beside)} may lie in several shards"
     if rule.other is not None and rule.table in _needed_by(sight, rule.other[0]):
         return f"rows of {rule.other[0]} wait for those of {rule.table}"
     for path in {t.keys for t in rule.terms if t.keys and t.keys != BELOW}:

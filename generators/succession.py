@@ -1,12 +1,16 @@
 """Siblings in an order: the rows of each owner, one after the other."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 import numpy.typing as npt
 
-from connectors.invariants import Invariant, key_named, quoted
+from connectors.invariants import Invariant, Term, key_named, quoted
 from connectors.schema import ForeignKey, Schema, Table
+from generators.distinct import groups
+from generators.invariants import Scene
 from generators.sorting import ordered
 
 Bools = npt.NDArray[np.bool_]
@@ -14,6 +18,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 _FEW = 2_000
+_PAIR = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +76,62 @@ def sibling_keys(table: Table) -> tuple[ForeignKey, ...]:
     return tuple(sorted(kept, key=lambda key: (len(key.columns), key.columns)))
 
 
+def sibling_groups(table: Table) -> Iterator[tuple[ForeignKey, str, str]]:
+    """Keys with one more column of a unique key, and with the only one that is then left of it.
+
+    That one tells the rows apart that have the others in common: a player's stints of a year.
+    """
+    seen = set[tuple[frozenset[str], str]]()
+    for key in sibling_keys(table):
+        for unique in (u for u in table.uniques if u.whole):
+            rest = [c for c in unique.columns if c not in key.columns]
+            if len(rest) != _PAIR or len(unique.columns) != len(rest) + len(key.columns):
+                continue
+            for beside, last in permutations(rest):
+                group = frozenset({*key.columns, beside}), last
+                if group not in seen:
+                    seen.add(group)
+                    yield key, beside, last
+
+
+def named_groups(table: Table) -> Iterator[str]:
+    """Columns of a unique key of several that lead nowhere alone: rows of one year are siblings."""
+    led = {key.columns[0] for key in table.foreign_keys if len(key.columns) == 1}
+    wide = dict.fromkeys(
+        c for u in table.uniques if u.whole and len(u.columns) > 1 for c in u.columns
+    )
+    yield from (column for column in wide if column not in led)
+
+
 def siblings_of(rule: Invariant, schema: Schema) -> tuple[str, ...]:
     """The columns that siblings of a rule have in common."""
-    if rule.key is None:
-        raise ValueError(f"{rule.kind}: a rule along siblings names their foreign key")
-    return key_named(schema.table(rule.key[0]), rule.key[1]).columns
+    if rule.key is None and not rule.beside:
+        raise ValueError(f"{rule.kind}: a rule along siblings names what they have in common")
+    led = key_named(schema.table(rule.key[0]), rule.key[1]).columns if rule.key else ()
+    return (*led, *rule.beside)
+
+
+def families(scene: Scene, key: str | None, beside: tuple[str, ...]) -> Ints:
+    """Per row, a number of those that have an owner and some columns in common; -1 for none."""
+    parts = [scene.owners(key)] if key is not None else []
+    parts += [groups([scene.values(Term(column))]) for column in beside]
+    if len(parts) == 1:
+        return parts[0]
+    known = np.all([part >= 0 for part in parts], axis=0)
+    found = np.full(scene.rows, -1)
+    stacked = np.stack([part[known] for part in parts], axis=1)
+    found[known] = np.unique(stacked, axis=0, return_inverse=True)[1].reshape(-1)
+    return found
+
+
+def family_of(rule: Invariant, scene: Scene) -> Ints:
+    """Per row, a number of its siblings by a rule; -1 for none."""
+    return families(scene, rule.key[1] if rule.key else None, rule.beside)
+
+
+def said_of(rule: Invariant) -> str:
+    """What siblings of a rule have in common, in words."""
+    return ", ".join((*((rule.key[1],) if rule.key else ()), *rule.beside))
 
 
 def parted(columns: tuple[str, ...]) -> str:

@@ -1,6 +1,7 @@
 """Every row has a child, or exactly one, or exactly one of a sort: one main address."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,7 +18,17 @@ from generators.invariants import Drawing, InvariantKind, Part, State, Together,
 from generators.marking import corrected, marking
 from generators.privacy.support import Shares
 from generators.quoting import quotable
-from generators.succession import owned, parted, sibling_keys, siblings_of, succession
+from generators.succession import (
+    families,
+    family_of,
+    named_groups,
+    owned,
+    parted,
+    said_of,
+    sibling_keys,
+    siblings_of,
+    succession,
+)
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -50,20 +61,22 @@ class Cardinality(Together):
             for form in _forms(view, key):
                 yield Invariant(cls.name, form, key.parent, (), (key.table, key.name))
         for key in sibling_keys(view.table):
-            for column, value, form in _sorts(view, key):
+            for column, value, form in _sorts(view, view.owners(key.name)):
                 named = view.table.name, key.name
                 terms = (Term(column),)
                 yield Invariant(cls.name, form, view.table.name, terms, named, (value,))
+        for group in named_groups(view.table):
+            for column, value, form in _sorts(view, families(view, None, (group,))):
+                found = Invariant(cls.name, form, view.table.name, (Term(column),))
+                yield replace(found, constants=(value,), beside=(group,))
 
     @classmethod
     def words(cls, rule: Invariant) -> str:
         """See `InvariantKind`."""
-        if rule.key is None:
-            raise ValueError("cardinality: a rule of children names their foreign key")
-        if rule.form in _PLAIN:
+        if rule.form in _PLAIN and rule.key is not None:
             return f"count({rule.key[0].name}) {_PLAIN[rule.form]} per {rule.key[1]}"
         what = f"{rule.terms[0]} = {literal(rule.constants[0])}"
-        return f"count({what}) {_SORTED[rule.form]} per {rule.key[1]}"
+        return f"count({what}) {_SORTED[rule.form]} per {said_of(rule)}"
 
     @classmethod
     def claim(cls, rule: Invariant, schema: Schema) -> Claim:
@@ -108,10 +121,8 @@ class Cardinality(Together):
         """See `InvariantKind`; the last of several keeps its sort."""
         scene, target = drawing.scene, Term(drawing.target)
         values = scene.values(target)
-        if rule.key is None:
-            return values
         every = np.ones(scene.rows, np.bool_)
-        along = succession(scene.owners(rule.key[1]), (), every)
+        along = succession(family_of(rule, scene), (), every)
         marked = _of_sort(values, rule.constants[0]).to_numpy(zero_copy_only=False)
         surplus, missing = corrected(along, marked)
         values = _resorted(rule, state["others"], drawing, surplus)
@@ -146,9 +157,8 @@ def _forms(view: View, key: ForeignKey) -> Iterator[str]:
         yield "at least one"
 
 
-def _sorts(view: View, key: ForeignKey) -> Iterator[tuple[str, str, str]]:
+def _sorts(view: View, owners: Ints) -> Iterator[tuple[str, str, str]]:
     """Column, value and form where owners have one row of a sort."""
-    owners = view.owners(key.name)
     named = {c for f in view.table.foreign_keys for c in f.columns}
     for column in view.table.written:
         if column.datatype.kind not in (Kind.TEXT, Kind.ENUM) or column.name in named:

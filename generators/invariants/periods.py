@@ -1,7 +1,7 @@
 """The periods of an owner follow each other, or one of them is open: its only current price."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 from typing import Any, ClassVar
 
@@ -31,10 +31,14 @@ from generators.privacy.support import distinct
 from generators.quantities import names
 from generators.succession import (
     Succession,
+    families,
+    family_of,
     few_families,
     mixed,
     owned,
     parted,
+    said_of,
+    sibling_groups,
     sibling_keys,
     siblings_of,
     succession,
@@ -81,6 +85,14 @@ class Periods(Together):
                     yield Invariant(cls.name, form, place, terms, (place, key.name), constants)
                 if form != "contiguous":
                     seen.append((columns, what))
+        for key, beside, last in sibling_groups(view.table):
+            columns = frozenset({*key.columns, beside})
+            for terms, form, constants in _grouped(view, spans, (key.name, beside, last)):
+                if not any(d <= columns and o == (form, terms[0], constants) for d, o in seen):
+                    place = view.table.name
+                    named = place, key.name
+                    found = Invariant(cls.name, form, place, terms, named, constants)
+                    yield replace(found, beside=(beside,))
 
     @classmethod
     def words(cls, rule: Invariant) -> str:
@@ -126,7 +138,7 @@ class Periods(Together):
         gaps = end.values[closed] - start.values[closed]
         if rule.key is None:
             raise ValueError("periods stand along a foreign key")
-        along = succession(view.owners(rule.key[1]), (start.values,), start.known)
+        along = succession(family_of(rule, view), (start.values,), start.known)
         final = along.rows[along.last]
         is_open = ~end.known[final] | (end.values[final] == last if last is not None else False)
         units = 0 if last is None else distinct(view.units[end.known & (end.values == last)])
@@ -149,7 +161,7 @@ _OPEN = ("one open", "exactly one open")
 
 
 def _said(rule: Invariant) -> str:
-    per = f"per {rule.key[1]}" if rule.key else ""
+    per = f"per {said_of(rule)}" if rule.key else ""
     first = rule.terms[0]
     if rule.form in _OPEN:
         sign = "<=" if rule.form == "one open" else "="
@@ -224,6 +236,19 @@ def _found(
         form = _open_form(view, owners, is_open)
         if form == "exactly one open" or (form and column not in turns):
             yield (column, *([start] if start else [])), form, (constant,)
+
+
+def _grouped(
+    view: View, spans: list[_Span], group: tuple[str, str, str]
+) -> Iterator[tuple[tuple[Term, ...], str, tuple[str, ...]]]:
+    """The same of rows with more in common than an owner: one version of a part at a time."""
+    key, beside, last = group
+    begun = [span for span in spans if span.start.column == last]
+    owners = families(view, key, (beside,)) if begun else np.empty(0, np.int64)
+    sample = few_families(owners) if begun else owners
+    for span in begun:
+        if (turn := _turn(view, span, owners, sample)) is not None:
+            yield (span.start, span.end), "contiguous" if turn else "disjoint", turn
 
 
 def _turn(view: View, span: _Span, owners: Ints, sample: Ints) -> tuple[str, ...] | None:
@@ -341,7 +366,7 @@ def _in_turn(rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.
     starts, ends = _ends(rule, scene)
     if starts is None or ends is None or rule.key is None:
         return scene.values(Term(drawing.target))
-    along = succession(scene.owners(rule.key[1]), (starts.values,), starts.known)
+    along = succession(family_of(rule, scene), (starts.values,), starts.known)
     before, after = along.pairs
     due = starts.values[after] - _step(rule, column.datatype.kind)
     values, known = ends.values.copy(), ends.known.copy()
@@ -404,7 +429,7 @@ def _one_open(rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa
         return scene.values(target)
     is_open = _is_open(rule, scene.values(target), scene)
     orders = () if starts is None else (starts.values,)
-    along = succession(scene.owners(rule.key[1]), orders, np.ones(scene.rows, np.bool_))
+    along = succession(family_of(rule, scene), orders, np.ones(scene.rows, np.bool_))
     surplus, missing = corrected(along, is_open)
     found = _closed(rule, state, drawing, surplus)
     if rule.form == "one open":

@@ -1,7 +1,7 @@
 """A column runs along siblings: it numbers them, only rises, or adds up what came before."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,10 +20,14 @@ from generators.privacy.support import distinct
 from generators.sorting import ordered
 from generators.succession import (
     Succession,
+    families,
+    family_of,
     few_families,
     mixed,
     owned,
     parted,
+    said_of,
+    sibling_groups,
     sibling_keys,
     siblings_of,
     succession,
@@ -35,6 +39,10 @@ Ints = npt.NDArray[np.int64]
 
 _TOLERATED = 0.02
 """Share of a few rows that may break what is then counted in all of them."""
+_HELD_OUT = 0.25
+"""Share of numbers that may be too high since siblings of other units are held out."""
+_RARER = 4.0
+"""How much rarer than by chance they must be too high; all rows are asked afterwards."""
 _TIES = 20.0
 """Equal neighbours that chance would bring, before their absence makes an order strict."""
 _COURSES = ("rising", "falling")
@@ -62,12 +70,13 @@ class Running(Plain, Together):
                 if course in _COURSES:
                     said.add((course, terms[0]))
                 yield Invariant(cls.name, form, place, terms, named, constants)
+        yield from _grouped(view)
 
     @classmethod
     def words(cls, rule: Invariant) -> str:
         """See `InvariantKind`."""
         first, *others = rule.terms
-        per = f" per {rule.key[1]}" if rule.key else ""
+        per = f" per {said_of(rule)}" if rule.key else ""
         if rule.form == "number":
             less = " - 1" if rule.constants == ("0",) else ""
             by = f"order by {others[0]}" if others else ""
@@ -121,7 +130,7 @@ class Running(Plain, Together):
         known = [one for one in numbers if one is not None]
         if target == rule.terms[-1] and rule.form in _COURSES:
             return _renumbered(rule, scene.values(target), known)
-        owners = scene.owners(rule.key[1]) if rule.key else np.zeros(scene.rows, np.int64)
+        owners = family_of(rule, scene) if rule.key else np.zeros(scene.rows, np.int64)
         if rule.form == "number":
             return _counted(rule, drawing, owners, known)
         if rule.form == "total":
@@ -168,6 +177,23 @@ def _family(view: View, key: str | None, orders: list[Term]) -> _Family:
         return _Family(view, np.zeros(view.rows, np.int64), view.few, orders, whole=True)
     owners = view.owners(key)
     return _Family(view, owners, few_families(owners), orders, whole=False)
+
+
+def _grouped(view: View) -> Iterator[Invariant]:
+    """Numbers of rows that have more in common than an owner: a player's stints of a year."""
+    place = view.table.name
+    counted = set(_measured(view, Scale.NUMBER))
+    for key, beside, last in sibling_groups(view.table):
+        column, numbered = Term(last), view.table.column(last)
+        if column not in counted or numbered.datatype.kind is not Kind.INTEGER:
+            continue
+        owners = families(view, key.name, (beside,))
+        family = _Family(view, owners, few_families(owners), [], whole=False)
+        if (base := _numbered(family, column)) is not None:
+            found = Invariant(
+                Running.name, "number", place, (column,), (place, key.name), (str(base),)
+            )
+            yield replace(found, beside=(beside,))
 
 
 def _orders(view: View) -> Iterator[Term]:
@@ -232,14 +258,23 @@ def _numbered(family: _Family, column: Term) -> int | None:
     right, units = along.place + base, family.view.units[along.rows]
     chance = float((values[shuffled(len(values))] != right).mean())
     several = np.diff(np.append(np.flatnonzero(along.first), len(values)))[along.number] > 1
-    stands = holds(values != right, several, units, chance, family.view.support.k)
+    k, wrong = family.view.support.k, values != right
+    stands = holds(wrong, several, units, chance, k) or _has_holes(wrong, several, units, chance, k)
     return base if stands else None
 
 
+def _has_holes(wrong: Bools, several: Bools, units: Ints, chance: float, k: int) -> bool:
+    """Whether numbers are as if others were held out, of whom the source's rows tell."""
+    none = np.zeros(len(wrong), np.bool_)
+    return holds(none, several, units, chance, k) and wrong[several].mean() * _RARER <= chance
+
+
 def _first(values: Floats | Ints, along: Succession) -> int | None:
-    """0 or 1, where nearly all ordered values count up from it."""
+    """0 or 1, where ordered values count up from it, but for those that are held out."""
+    right = along.place
     for base in (1, 0):
-        if len(values) and (values != along.place + base).mean() <= _TOLERATED:
+        below, other = values < right + base, values != right + base
+        if len(values) and below.mean() <= _TOLERATED and other.mean() <= _HELD_OUT:
             return base
     return None
 

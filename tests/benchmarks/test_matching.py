@@ -329,3 +329,12 @@ def test_a_path_is_met_where_the_columns_beside_it_tell_rows_apart() -> None:
     key = found("among", "in", "x", "day", other=(PARENT, "id"), beside=("city",))
     assert is_met("path", "s.child.day s.parent.city", key)
     assert not is_met("path", "s.child.x s.parent.id", key)
+
+
+def test_what_siblings_have_in_common_besides_a_key_is_spoken_of_as_well() -> None:
+    place = (CHILD, "up")
+    rule = found("running", "number", "line", key=place, beside=("day",))
+    assert is_met("running", "s.child.parent_id s.child.day s.child.line", rule)
+    alone = found("cardinality", "at most one of a sort", "x", beside=("day",), constants=("Y",))
+    assert is_met("one_open", "s.child.day s.child.x", alone)
+    assert not is_met("one_open", "s.child.line s.child.x", alone)

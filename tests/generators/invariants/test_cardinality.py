@@ -108,3 +108,29 @@ def test_children_of_others_that_are_not_seen_do_not_hide_that_every_row_has_one
         "count(cards) >= 1 per cards_person_fkey",
         "count(cards) <= 1 per cards_person_fkey",
     }
+
+
+SEASONS = """
+CREATE TABLE season (
+    year int, team int, won text NOT NULL, hot text NOT NULL, id int NOT NULL,
+    PRIMARY KEY (year, team)
+);
+INSERT INTO season SELECT y, t,
+    CASE WHEN t = abs(hashtext('w' || y)) % 10 THEN 'Y' ELSE 'N' END,
+    CASE WHEN abs(hashtext(y || 'h' || t)) % 10 = 0 THEN 'Y' ELSE 'N' END, y * 10 + t
+FROM generate_series(1901, 2020) AS y, generate_series(0, 9) AS t;
+"""
+
+
+def test_rows_of_one_year_hold_one_of_a_sort_though_the_year_leads_nowhere(
+    laboratory: Callable[[str], Any],
+) -> None:
+    place = laboratory(SEASONS)
+    [(words, rule)] = place.found("cardinality", "season").items()
+    assert words == "count(won = 'Y') = 1 per year"
+    place.store(
+        "season", "won", place.scrambled("season", "won").view("season").values(rule.terms[0])
+    )
+    assert place.tally(rule).broken > 0
+    place.store("season", "won", place.remade(rule, "won"))
+    assert place.tally(rule).broken == 0

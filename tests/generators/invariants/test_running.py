@@ -1,12 +1,16 @@
 """Columns that run along siblings are found, and run again after they were mixed."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from connectors.invariants import Term
+from connectors.schema import TableName
+from generators.facts import Training
+from generators.viewing import Library
 
 MOVES = """
 CREATE TABLE accounts (id int PRIMARY KEY);
@@ -94,3 +98,45 @@ def test_a_course_keeps_the_values_of_each_owner(laboratory: Callable[[str], Any
         rows = pa.array(np.flatnonzero(owners == owner))
         kept = place.remade(rule, "fuel").take(rows)
         assert sorted(kept.to_pylist()) == sorted(mixed.take(rows).to_pylist())
+
+
+NUMBERED = "number = row_number() per stint_player_fkey, year"
+STINTS = """
+CREATE TABLE player (id int PRIMARY KEY);
+INSERT INTO player SELECT generate_series(1, 150);
+CREATE TABLE stint (
+    player int NOT NULL REFERENCES player, year int NOT NULL, number int NOT NULL,
+    id int NOT NULL, shirt int NOT NULL, PRIMARY KEY (player, year, number),
+    UNIQUE (player, year, shirt)
+);
+INSERT INTO stint SELECT p, y, s, row_number() OVER (), s * 2 - (p + y) % 2
+FROM generate_series(1, 150) AS p, generate_series(2001, 2008) AS y,
+    generate_series(1, 1 + abs(hashtext(p || ' ' || y)) % 3) AS s;
+"""
+
+
+def test_rows_are_numbered_within_an_owner_and_a_year(laboratory: Callable[[str], Any]) -> None:
+    place = laboratory(STINTS)
+    found = place.found("running", "stint")
+    assert [words for words in found if "row_number" in words] == [NUMBERED]
+    rule = found[NUMBERED]
+    numbers = place.remade(rule, "number")
+    drawn = place.with_values("stint", "number", numbers)
+    assert place.remade(rule, "number", drawn=drawn) == numbers
+    assert sorted(numbers.to_pylist()) == sorted(
+        place.view("stint").values(rule.terms[0]).to_pylist()
+    )
+
+
+def test_numbers_are_found_though_siblings_of_other_units_are_held_out(
+    laboratory: Callable[[str], Any],
+) -> None:
+    place = laboratory(STINTS)
+    name = TableName("public", "stint")
+    every = place.library.training[name]
+    kept = np.flatnonzero(np.arange(len(every.rows)) % 11 > 0)
+    learned = Training(every.rows.take(pa.array(kept)), every.units[kept])
+    training = {**place.library.training, name: learned}
+    library = Library(place.library.schema, training, place.library.support)
+    found = replace(place, library=library).found("running", "stint")
+    assert [words for words in found if "row_number" in words] == [NUMBERED]
