@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import combinations, permutations
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,8 @@ Ints = npt.NDArray[np.int64]
 
 _FEW = 2_000
 _PAIR = 2
+_MOST_KEYS = 3
+"""Keys up to which a table may be one of pairs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,16 @@ def sibling_groups(table: Table) -> Iterator[tuple[ForeignKey, str, str]]:
                 if group not in seen:
                     seen.add(group)
                     yield key, beside, last
+
+
+def paired_keys(table: Table) -> Iterator[tuple[ForeignKey, str, None]]:
+    """Keys of one column each with another such, where the rows are of pairs: a part of a whole."""
+    alone = [key for key in sibling_keys(table) if len(key.columns) == 1]
+    unique = [set(u.columns) for u in table.uniques if u.whole]
+    for key, other in combinations(alone, 2) if len(alone) <= _MOST_KEYS else ():
+        pair = {*key.columns, *other.columns}
+        if not any(columns <= pair for columns in unique):
+            yield key, other.columns[0], None
 
 
 def named_groups(table: Table) -> Iterator[str]:

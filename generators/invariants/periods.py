@@ -36,6 +36,7 @@ from generators.succession import (
     few_families,
     mixed,
     owned,
+    paired_keys,
     parted,
     said_of,
     sibling_groups,
@@ -85,7 +86,7 @@ class Periods(Together):
                     yield Invariant(cls.name, form, place, terms, (place, key.name), constants)
                 if form != "contiguous":
                     seen.append((columns, what))
-        for key, beside, last in sibling_groups(view.table):
+        for key, beside, last in (*sibling_groups(view.table), *paired_keys(view.table)):
             columns = frozenset({*key.columns, beside})
             for terms, form, constants in _grouped(view, spans, (key.name, beside, last)):
                 if not any(d <= columns and o == (form, terms[0], constants) for d, o in seen):
@@ -239,11 +240,11 @@ def _found(
 
 
 def _grouped(
-    view: View, spans: list[_Span], group: tuple[str, str, str]
+    view: View, spans: list[_Span], group: tuple[str, str, str | None]
 ) -> Iterator[tuple[tuple[Term, ...], str, tuple[str, ...]]]:
     """The same of rows with more in common than an owner: one version of a part at a time."""
     key, beside, last = group
-    begun = [span for span in spans if span.start.column == last]
+    begun = [span for span in spans if last in (None, span.start.column)]
     owners = families(view, key, (beside,)) if begun else np.empty(0, np.int64)
     sample = few_families(owners) if begun else owners
     for span in begun:

@@ -120,3 +120,30 @@ def test_a_few_owners_with_several_rows_tell_that_one_is_open(
     assert found.keys() == {"count(ends is null) = 1 per desks_clerk_fkey"}
     ends = pa.nulls(306, pa.date32())
     assert not place.with_values("desks", "ends", ends).found("periods", "desks")
+
+
+PARTS = """
+CREATE TABLE product (id int PRIMARY KEY);
+INSERT INTO product SELECT generate_series(1, 40);
+CREATE TABLE part (
+    id int PRIMARY KEY, whole int NOT NULL REFERENCES product,
+    piece int NOT NULL REFERENCES product,
+    begins date NOT NULL, ends date, checked date NOT NULL
+);
+INSERT INTO part SELECT row_number() OVER (), w, p, begins, lead(begins) OVER v - 1,
+    begins + abs(hashtext('c' || w || ' ' || p || s)) % 400
+FROM generate_series(1, 40) AS w, generate_series(1, 12) AS p, generate_series(1, 3) AS s,
+    LATERAL (SELECT date '2010-01-01' + s * 300
+        + abs(hashtext('b' || w || ' ' || p || s)) % 250 AS begins) AS x
+WINDOW v AS (PARTITION BY w, p ORDER BY begins);
+"""
+
+
+def test_a_part_of_a_whole_is_in_one_version_at_a_time(laboratory: Callable[[str], Any]) -> None:
+    place = laboratory(PARTS)
+    [(words, rule)] = place.found("periods", "part").items()
+    assert words == "ends + 1 day = next begins per part_piece_fkey, whole"
+    place.store("part", "ends", place.scrambled("part", "ends").view("part").values(Term("ends")))
+    assert place.tally(rule).broken > 0
+    place.store("part", "ends", place.remade(rule, "ends"))
+    assert place.tally(rule).broken == 0
