@@ -218,8 +218,8 @@ _EQUIVALENT: Mapping[str, frozenset[str]] = {
     "one_open": frozenset(_OPEN),
     "unique": frozenset(),
     "inclusion": frozenset({"inclusion"}),
-    "presence": frozenset({"presence", "constant", "dependency"}),
-    "constant": frozenset({"presence", "constant", "dependency"}),
+    "presence": frozenset({"presence", "constant", "dependency", "onset"}),
+    "constant": frozenset({"presence", "constant", "dependency", "onset"}),
     "exclusive": frozenset({"presence", "constant", "dependency"}),
     "cardinality": frozenset({"cardinality"}),
 }

@@ -338,3 +338,10 @@ def test_what_siblings_have_in_common_besides_a_key_is_spoken_of_as_well() -> No
     alone = found("cardinality", "at most one of a sort", "x", beside=("day",), constants=("Y",))
     assert is_met("one_open", "s.child.day s.child.x", alone)
     assert not is_met("one_open", "s.child.line s.child.x", alone)
+
+
+def test_what_begins_at_a_point_says_where_a_column_is_null_or_constant() -> None:
+    rule = found("onset", "iff <", "x", "day", constants=("1969",))
+    assert is_met("presence", "s.child.day s.child.x", rule)
+    assert is_met("constant", "s.child.day s.child.x", rule)
+    assert not is_met("exclusive", "s.child.day s.child.x", rule)

@@ -14,7 +14,7 @@ CREATE TABLE orders (
     town text NOT NULL, land text NOT NULL, bonus int NOT NULL, code int, same int,
     asked int NOT NULL, found int NOT NULL, lost int NOT NULL, mark text, rank int NOT NULL,
     cause int,
-    held daterange NOT NULL
+    held daterange NOT NULL, week int NOT NULL, fee int
 );
 INSERT INTO orders
 SELECT n, s, d, CASE WHEN s = 'sent' THEN d + e END, extract(year FROM d), p, t, p + t,
@@ -22,12 +22,13 @@ SELECT n, s, d, CASE WHEN s = 'sent' THEN d + e END, extract(year FROM d), p, t,
     CASE WHEN n % 4 > 0 THEN q * 31 END, CASE WHEN n % 4 > 0 THEN q * 31 END,
     a, f, abs(hashtext('i' || n)) % (a - f + 1), CASE WHEN n % 5 > 0 THEN s END,
     CASE WHEN s = 'lost' THEN 99 ELSE abs(hashtext('r' || n)) % 50 END,
-    CASE WHEN n % 10 = 0 OR (n % 5 > 0 AND s = 'lost') THEN n % 70 END, daterange(d, d + 1 + e)
+    CASE WHEN n % 10 = 0 OR (n % 5 > 0 AND s = 'lost') THEN n % 70 END, daterange(d, d + 1 + e),
+    w, CASE WHEN w >= 30 THEN abs(hashtext('f' || n)) % 800 END
 FROM generate_series(1, 2000) AS n, LATERAL (SELECT
     (ARRAY['new', 'sent', 'lost'])[1 + abs(hashtext('s' || n)) % 3] AS s,
     date '2020-01-01' + abs(hashtext('d' || n)) % 900 AS d, abs(hashtext('e' || n)) % 40 AS e,
     abs(hashtext('p' || n)) % 9000 / 100.0 AS p, abs(hashtext('t' || n)) % 2000 / 100.0 AS t,
-    abs(hashtext('q' || n)) % 50 AS q,
+    abs(hashtext('q' || n)) % 50 AS q, abs(hashtext('w' || n)) % 60 AS w,
     2 + abs(hashtext('a' || n)) % 9 AS a) AS x,
     LATERAL (SELECT abs(hashtext('f' || n)) % (a + 1) AS f) AS y;
 """
@@ -40,6 +41,7 @@ OF_ROWS = (
     "presence",
     "constant",
     "dependency",
+    "onset",
     "parts",
     "ranges",
 )
