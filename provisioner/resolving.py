@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,6 +15,8 @@ from generators.distinct import groups, numbered
 from generators.relations.beats import CLOCKS, ticks
 from generators.relations.references import Reference
 from provisioner.job import Floats, Ints, Job, Values, features
+
+Bools = npt.NDArray[np.bool_]
 
 _DEVIATIONS = 2.0
 _GOLDEN = (5**0.5 - 1) / 2
@@ -54,7 +57,8 @@ def _nearest(job: Job, reference: Reference, values: Values, codes: Codes) -> In
     troupes, when = groups([values[c] for c in key.columns]), ticks(values[timed[0]])
     crowd = _crowd(ticks(there[timed[1]]), when)
     expected = crowd * _expected(job, reference, reachable, codes)
-    if (expected > 0).any():  # to others nothing leads, as to a team that no play-off saw
+    covering = (job.table.name, key.name) in job.setting.covering
+    if not covering and (expected > 0).any():  # nothing leads to a team that no play-off saw
         some = np.flatnonzero(expected)
         there = {p: v.take(pa.array(some)) for p, v in there.items()}
         reachable, expected = reachable[some], expected[some]
@@ -71,6 +75,8 @@ def _nearest(job: Job, reference: Reference, values: Values, codes: Codes) -> In
         loads = np.bincount(found[found >= 0], minlength=len(loads))
     left = np.flatnonzero(found < 0)
     found[left] = rng.integers(0, len(reachable), len(left))
+    if covering:
+        found = _covered(found, (when, ticks(there[timed[1]])), _own(job, len(reachable)))
     return np.asarray(reachable[found], dtype=np.int64)
 
 
@@ -134,6 +140,46 @@ def _beyond(found: Ints, most: Ints) -> Ints:
     starts = np.flatnonzero(np.diff(found[order], prepend=-1))
     rank = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
     return order[rank >= most[found[order]]]
+
+
+def _own(job: Job, places: int) -> Bools:
+    """The places that the shard has to lead a row to, of those that need one."""
+    shards = len(job.setting.plan.layout(job.table.name).rows)
+    return np.asarray(np.arange(places) % shards == job.shard)
+
+
+def _covered(found: Ints, times: tuple[Ints, Ints], own: Bools) -> Ints:
+    """The places of rows, of which some that are not needed lead to a place without any.
+
+    To one of their own time, and what is left over in the order of time. Needed is the first row
+    of an own place; other places have theirs of other shards.
+
+    Args:
+        found: the place of each row.
+        times: of the rows, and of the places.
+        own: the places that may not be left without a row.
+    """
+    covered, (when, known) = found.copy(), times
+    for exactly in (True, False):
+        loads = np.bincount(covered, minlength=len(own))
+        empty, spare = np.flatnonzero(own & (loads == 0)), _beyond(covered, own.astype(np.int64))
+        empty, spare = empty[np.argsort(known[empty])], spare[np.argsort(when[spare])]
+        if exactly:
+            pairs = _paired(known[empty], when[spare])
+            empty, spare = empty[pairs[0]], spare[pairs[1]]
+        some = min(len(empty), len(spare))
+        evenly = np.linspace(0, len(spare) - 1, some).astype(np.int64)
+        covered[spare[evenly]] = empty[:some]
+    return covered
+
+
+def _paired(some: Ints, others: Ints) -> tuple[Ints, Ints]:
+    """Where the first of each value stand in both, the second, and so on; both in order."""
+    _, codes = np.unique(np.concatenate([some, others]), return_inverse=True)
+    pair = codes[: len(some)], codes[len(some) :]
+    one, other = (c * len(codes) + np.arange(len(c)) - np.searchsorted(c, c) for c in pair)
+    _, places, others = np.intersect1d(one, other, return_indices=True)
+    return places, others
 
 
 def _parts(job: Job, key: ForeignKey, values: Values) -> Iterator[Mapping[str, str]]:

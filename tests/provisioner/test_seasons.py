@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import psycopg
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connectors.engines import open_source, open_target
 from connectors.schema import TableName
@@ -14,7 +16,7 @@ from generators.model import DatabaseModel
 from provisioner.learn import Learning, learn
 from provisioner.load import load
 from provisioner.plan import Request, plan
-from provisioner.resolving import _led, _most
+from provisioner.resolving import _covered, _led, _most
 from provisioner.scenarios import Scenario
 
 SEASONS = """
@@ -145,3 +147,24 @@ def test_all_shards_together_let_no_more_lead_to_a_row_than_chance_brings(expect
     turns = np.arange(shards)[:, None] / shards
     most = sum(int(_most(each, 1 / shards, (0.3 + turn) % 1)[0]) for turn in turns)
     assert most <= expected + 2 * expected**0.5 + 1
+
+
+@given(st.integers(1, 3), st.integers(0, 10_000))
+def test_every_place_that_needs_a_row_gets_one_in_some_shard(shards: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    known = np.sort(rng.integers(1990, 1995, 30))
+    loads = np.zeros(30, np.int64)
+    for shard in range(shards):
+        when = rng.integers(1990, 1995, 40)
+        crowded = np.asarray([np.flatnonzero(known == w)[:1].sum() for w in when])
+        own = np.arange(30) % shards == shard
+        loads += np.bincount(_covered(crowded, (when, known), own), minlength=30)
+    assert loads.min() >= 1
+
+
+def test_rows_that_cover_other_places_stay_in_their_year() -> None:
+    known = np.repeat(np.arange(1990, 1995), 4)
+    when = np.repeat(np.arange(1990, 1995), 6)
+    covered = _covered((when - 1990) * 4, (when, known), np.ones(20, np.bool_))
+    assert (known[covered] == when).all()
+    assert np.bincount(covered, minlength=20).min() == 1
