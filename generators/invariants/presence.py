@@ -11,11 +11,12 @@ import pyarrow.compute as pc
 from connectors.invariants import Claim, Invariant, Term, literal, row_claim
 from connectors.schema import Schema
 from generators.distinct import patched
-from generators.evidence import MOST_BROKEN
+from generators.evidence import MOST_BROKEN, holds
 from generators.invariants import Drawing, InvariantKind, Part, Plain, Scene, View
 from generators.nulls import Nulls, between
 from generators.quoting import from_text
 from generators.redrawing import filled, masked, redrawn
+from generators.spans import SCALES, bounds
 
 Bools = npt.NDArray[np.bool_]
 
@@ -31,7 +32,13 @@ _VALUES = {
     "-> null": "CASE WHEN {1} IN (VALUES_) THEN {0} IS NULL END",
     "-> filled": "CASE WHEN {1} IN (VALUES_) THEN {0} IS NOT NULL END",
 }
+_ENDS = {
+    "null iff ended": "({0} IS NULL) = (upper({1}) IS NOT NULL)",
+    "null iff open": "({0} IS NULL) = (upper({1}) IS NULL)",
+}
 _WORDS = {
+    "null iff ended": "{0} is null iff upper({1}) is not null",
+    "null iff open": "{0} is null iff upper({1}) is null",
     "together": "{0} is null iff {1} is null",
     "only with": "{0} is not null -> {1} is not null",
     "not both": "{0} is null or {1} is null",
@@ -57,6 +64,8 @@ class Presence(Plain):
         told = nulls.told()
         for form, first, second in (*nulls.pairs(), *between(nulls, told)):
             yield Invariant(cls.name, form, view.table.name, (first, second))
+        for form, term, span in _ending(view, nulls):
+            yield Invariant(cls.name, form, view.table.name, (term, span))
         for one in told:
             exact = (("iff value", one.null),)
             either = (("-> null", one.null), ("-> filled", one.full))
@@ -76,6 +85,9 @@ class Presence(Plain):
         """See `InvariantKind`."""
         if rule.form in _PAIRS:
             return row_claim(schema, rule, _PAIRS[rule.form])
+        if rule.form in _ENDS:
+            known = "CASE WHEN NOT isempty({1}) THEN "
+            return row_claim(schema, rule, f"{known}{_ENDS[rule.form]} END")
         values = ", ".join(map(literal, rule.constants)).replace("{", "{{").replace("}", "}}")
         return row_claim(schema, rule, _VALUES[rule.form].replace("VALUES_", values))
 
@@ -83,6 +95,8 @@ class Presence(Plain):
     def targets(cls, rule: Invariant) -> tuple[str, ...]:
         """See `InvariantKind`; the one that is told, then the one that tells."""
         one, other = (term.column for term in rule.terms)
+        if rule.form in _ENDS:
+            return (one,)
         even = rule.form in _PAIRS and rule.form != "only with"
         return (other, one) if even else (one, other)
 
@@ -93,6 +107,9 @@ class Presence(Plain):
         full = filled(one)
         if rule.form in _PAIRS:
             empty, needed = _wanted(rule.form, filled(other), first=True)
+            return np.asarray((full & empty) | (~full & needed))
+        if rule.form in _ENDS:
+            empty, needed = _by_end(rule, scene)
             return np.asarray((full & empty) | (~full & needed))
         datatype = scene.table.column(rule.terms[1].column).datatype
         named = _among(other, from_text(pa.array(rule.constants, pa.string()), datatype))
@@ -107,6 +124,8 @@ class Presence(Plain):
             first = drawing.target == rule.terms[0].column
             values, beside = (one, filled(other)) if first else (other, filled(one))
             return _kept(drawing, values, *_wanted(rule.form, beside, first=first))
+        if rule.form in _ENDS:
+            return _kept(drawing, one, *_by_end(rule, drawing.scene))
         datatype = drawing.scene.table.column(rule.terms[1].column).datatype
         listed = from_text(pa.array(rule.constants, pa.string()), datatype)
         if drawing.target == rule.terms[1].column:
@@ -115,6 +134,36 @@ class Presence(Plain):
         empty = named & (rule.form != "-> filled")
         full = {"-> null": np.zeros(len(named), np.bool_), "-> filled": named}
         return _kept(drawing, one, empty, full.get(rule.form, known & ~named))
+
+
+def _by_end(rule: Invariant, scene: Scene) -> tuple[Bools, Bools]:
+    """Where a column must be null, and where not, given where a range ends."""
+    plain = scene.table.column(rule.terms[1].column).datatype.plain
+    ended, known = _ended(scene.values(rule.terms[1]), plain)
+    empty = ended if rule.form == "null iff ended" else ~ended
+    return known & empty, known & ~empty
+
+
+def _ended(ranges: pa.Array, plain: str) -> tuple[Bools, Bools]:
+    """Which ranges have an upper bound, and which are neither null nor empty."""
+    known = pc.fill_null(pc.not_equal(ranges, "empty"), fill_value=False)
+    return ~np.isnan(bounds(ranges, plain)[1]), np.asarray(known.to_numpy(zero_copy_only=False))
+
+
+def _ending(view: View, nulls: Nulls) -> Iterator[tuple[str, Term, Term]]:
+    """Columns that are null just where a range has ended, or has not."""
+    for column in (c for c in view.table.written if c.datatype.plain in SCALES):
+        ended, known = _ended(view.values(Term(column.name)), column.datatype.plain)
+        for term in nulls.leaders:
+            null, units = ~nulls.full[term], view.units
+            for form, wrong in (
+                ("null iff ended", null != ended),
+                ("null iff open", null == ended),
+            ):
+                share = float(null[known].mean()) if known.any() else 0.0
+                chance = 2 * share * (1 - share)
+                if holds(wrong, known, units, chance, view.support.k):
+                    yield form, term, Term(column.name)
 
 
 def _wanted(form: str, beside: Bools, *, first: bool) -> tuple[Bools, Bools]:

@@ -139,3 +139,35 @@ def test_labels_of_few_do_not_hide_the_others_and_a_part_of_a_key_may_be_one(
         "part in ('wing') -> seats is null",
         "type in ('glider') -> seats is null",
     }
+
+
+STAFF = """
+CREATE TABLE staff (
+    id int PRIMARY KEY, employed daterange, desk text, exit_code text, phone text, note text
+);
+INSERT INTO staff
+SELECT n, CASE WHEN n % 50 > 0 THEN daterange(d, CASE WHEN gone THEN d + 900 END) END,
+    CASE WHEN NOT gone THEN 'D' || n % 40 END, CASE WHEN gone THEN 'X' || n % 40 END,
+    CASE WHEN NOT gone OR n % 20 = 0 THEN 'P' || n % 40 END, CASE WHEN n % 3 > 0 THEN 'N' END
+FROM generate_series(1, 900) AS n, LATERAL (SELECT
+    date '2001-01-01' + abs(hashtext('d' || n)) % 4000 AS d,
+    hashtext('g' || n) % 3 = 0 AS gone) AS x;
+"""
+
+
+def test_what_is_there_while_a_range_is_open_is_found_and_kept(
+    laboratory: Callable[[str], Any],
+) -> None:
+    place = laboratory(STAFF)
+    found = {w: r for w, r in place.found("presence", "staff").items() if "upper" in w}
+    assert found.keys() == {
+        "desk is null iff upper(employed) is not null",
+        "exit_code is null iff upper(employed) is null",
+    }
+    for rule in found.values():
+        target = rule.columns[0]
+        mixed = place.scrambled("staff", target).view("staff").values(rule.terms[0])
+        place.store("staff", target, mixed)
+        assert place.tally(rule).broken > 0
+        place.store("staff", target, place.remade(rule, target))
+        assert place.tally(rule).broken == 0
