@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 from itertools import pairwise
+from math import prod
 
 import numpy as np
 
@@ -33,6 +34,9 @@ _HANDED_DOWN = frozenset({"latest"})
 _COURSES = frozenset({"rising", "falling"})
 _FIRM = "none of its columns may be set: they are keys, or other rows lean on them"
 _ONE_AT_MOST = ("at most one", "exactly one")
+_PAIR = 2
+_CROWDED = 0.5
+"""Share of pairs that have a row, from which on an owner may be dealt more rows than are left."""
 _FEW_KEYS = 8
 """Keys that tell whether they ascend with the rows."""
 
@@ -203,8 +207,24 @@ def _place(sight: Sight, found: Found, number: int, placed: _Placed) -> None:
     steps, why = _possible(sight, found, number, placed)
     if steps:
         placed.accept(steps[0])
+        if _is_crowded(sight.model, found.rule):
+            placed.unkept.append((found, "nearly all rows that its keys lead to are paired"))
     else:
         placed.unkept.append((found, why))
+
+
+def _is_crowded(model: DatabaseModel, rule: Invariant) -> bool:
+    """Whether so many pairs of two references have a row that those drawn may find none free.
+
+    Its step does what it can.
+    """
+    if rule.kind != "unique" or len(rule.columns) < _PAIR:
+        return False
+    led = {k.columns[0]: k.parent for k in model.schema.table(rule.table).foreign_keys}
+    if not led.keys() >= set(rule.columns):
+        return False
+    pairs = prod(model.rows[led[column]] for column in rule.columns if led[column] in model.rows)
+    return model.rows[rule.table] > _CROWDED * pairs
 
 
 def _possible(sight: Sight, found: Found, number: int, placed: _Placed) -> tuple[list[Step], str]:

@@ -511,3 +511,38 @@ def _columns(kinds: dict[str, Kind]) -> tuple[Column, ...]:
 def test_a_rule_without_effect_is_no_part_of_the_model(source: str, tmp_path: Path) -> None:
     without = learned(source, replace(Learning(), invariants=False), tmp_path)
     assert without.invariants == ()
+
+
+TRANSLATED = """
+CREATE TABLE culture (id int PRIMARY KEY, name text);
+CREATE TABLE model (id int PRIMARY KEY, name text);
+CREATE TABLE shop (id int PRIMARY KEY, name text);
+INSERT INTO culture SELECT n, 'C' || n FROM generate_series(1, 6) AS n;
+INSERT INTO model SELECT n, 'M' || n FROM generate_series(1, 120) AS n;
+INSERT INTO shop SELECT n, 'S' || n FROM generate_series(1, 200) AS n;
+CREATE TABLE text (
+    id int PRIMARY KEY, model int NOT NULL REFERENCES model, culture int NOT NULL REFERENCES culture
+);
+INSERT INTO text SELECT row_number() OVER (), m, c
+FROM generate_series(1, 120) AS m, generate_series(1, 6) AS c
+WHERE hashtext(m || ' ' || c) % 9 <> 0;
+CREATE TABLE stock (
+    id int PRIMARY KEY, model int NOT NULL REFERENCES model, shop int NOT NULL REFERENCES shop
+);
+INSERT INTO stock SELECT row_number() OVER (), m, s
+FROM generate_series(1, 120) AS m, generate_series(1, 200) AS s
+WHERE hashtext(m || ' ' || s) % 9 = 0;
+"""
+
+
+def test_pairs_nearly_all_of_which_have_a_row_are_told_as_not_kept(
+    lasting_database: Callable[[], str], tmp_path: Path
+) -> None:
+    url = lasting_database()
+    query(url, TRANSLATED)
+    model = learned(url, Learning(), tmp_path)
+    rules = {f.words for f in model.invariants if f.rule.kind == "unique"}
+    assert rules >= {"unique (model, culture)", "unique (shop, model)"}
+    reasons = {f.words: why for f, why in oriented(model).unkept}
+    assert "nearly all rows" in reasons["unique (model, culture)"]
+    assert "unique (shop, model)" not in reasons
