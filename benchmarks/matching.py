@@ -206,6 +206,7 @@ def _led(rule: Invariant, schema: Schema) -> Iterator[tuple[Columns, str]]:
 _EQUIVALENT: Mapping[str, frozenset[str]] = {
     "order": frozenset(
         {"order", "parts", "arithmetic", "equality", "computed", "begins", "since", "within"}
+        | {"years"}
     ),
     "equality": frozenset({"equality", "computed", "arithmetic", "begins"}),
     "path": frozenset({"equality"}),
