@@ -95,9 +95,7 @@ def _attacked(model: DatabaseModel, evidence: Evidence, unit: TableName, paths: 
     if fewest < evidence.limits.fewest:
         return Attempt(str(unit), (learned.size, held_out.size, 0))
     columns = {name: _telling(model.tables[name]) for name in paths}
-    rows = evidence.drawn or _drawn(model, evidence.seed, unit, paths)
-    drawn = by_keys(unit, paths, rows)
-    drawn = drawn.of(np.arange(min(drawn.size, MOST_ENTITIES)))
+    drawn = _held_against(model, evidence, unit, paths)
     sides = Sides(
         unit,
         learned.selected(columns),
@@ -107,6 +105,16 @@ def _attacked(model: DatabaseModel, evidence: Evidence, unit: TableName, paths: 
     )
     rng = np.random.default_rng(number(evidence.seed, f"attack {unit}"))
     return attack(sides, evidence.limits, rng)
+
+
+def _held_against(
+    model: DatabaseModel, evidence: Evidence, unit: TableName, paths: Paths
+) -> Population:
+    """Synthetic entities; rows that are given instead are all there, as whoever has them sees."""
+    if evidence.drawn is not None:
+        return by_keys(unit, paths, evidence.drawn)
+    drawn = by_keys(unit, paths, _drawn(model, evidence.seed, unit, paths))
+    return drawn.of(np.arange(min(drawn.size, MOST_ENTITIES)))
 
 
 def _telling(table: TableModel) -> list[str]:

@@ -12,8 +12,9 @@ from connectors.engines import open_source, open_target
 from generators.archive import read_archive, write_archive
 from generators.model import DatabaseModel
 from generators.privacy.attacked import NOT_ATTACKED, Attacked, Limits, Verdict
+from provisioner.attacking import Evidence, attacked
 from provisioner.cli import main
-from provisioner.learn import Learning, learn
+from provisioner.learn import Learning, learn, sampled
 from provisioner.plan import Request, plan
 from provisioner.verify import finished_plan
 
@@ -88,6 +89,22 @@ def test_a_model_of_one_unit_a_value_and_overfitted_on_purpose_leaks(
     found = overfitted.attacked
     assert found.verdict is Verdict.FAILED
     assert "membership" in {f.attack for f in found.figures if not f.passed}
+
+
+def test_training_rows_handed_back_are_found_whole_however_many_they_are(
+    club: str, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than what is looked at of a model: those left out would pass for unlearned ones."""
+    monkeypatch.setattr("provisioner.attacking.MOST_ENTITIES", 1000)
+    with open_source(club) as source:
+        units = (next(t.name for t in source.schema().tables if t.name.name == "members"),)
+        sample = sampled(source, Learning(units=units))
+        back = {name: part.rows for name, part in sample.training.items()}
+        evidence = Evidence(source, sample.split, sample.training, Limits(), 0, back)
+        found = attacked(read_archive(archive), evidence)
+    assert found.verdict is Verdict.FAILED
+    assert found.worst_auc is not None
+    assert found.worst_auc >= 0.95
 
 
 def test_show_tells_what_attacks_found(archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
