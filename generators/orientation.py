@@ -6,7 +6,7 @@ bounds, then what is to differ, for which nearly any column will do. A rule that
 left, or would close a circle, is not kept, and says why.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 from itertools import pairwise
@@ -170,6 +170,7 @@ def _is_telling(step: Step) -> bool:
 def _rank(rule: Invariant) -> tuple[Part, int, bool]:
     """Earlier parts first; of what sets a column, what says most of it, and of most rows."""
     order = _MOST_TELLING.index(rule.kind) if rule.kind in _MOST_TELLING else len(_MOST_TELLING)
+    order = -1 if rule.kind == "onset" else order
     return part_of(rule), order, rule.kind == "running" and rule.key is not None
 
 
@@ -244,15 +245,49 @@ def _possible(sight: Sight, found: Found, number: int, placed: _Placed) -> tuple
             continue
         if len(others) == 1 and _outlasts(step, others[0], placed):
             step, others = replace(step, before=True), []
-        if any(s.part is Part.SETS for s in others) or (others and step.part is Part.SETS):
-            why = f"{column} is set to keep {others[0].found.words}"
-        elif any(s.pushes * step.pushes < 0 for s in others):
-            why = f"{column} is moved the other way to keep {others[0].found.words}"
+        if (held := _held(step, others)) is not None:
+            why = held
         elif any(target in _sources(read, placed) for read in step.reads):
             why = f"what it reads follows from {column}"
         else:
             steps.append(step)
     return steps, why
+
+
+def _held(step: Step, others: Sequence[Step]) -> str | None:
+    """Why a column that others set cannot be set by a step as well; None where it can."""
+    column = step.target[1]
+    if any(s.part is Part.SETS for s in others) or (others and step.part is Part.SETS):
+        return f"{column} is set to keep {others[0].found.words}"
+    if (other := _masked(step, others)) is not None:
+        return f"{column} is null to keep {other.found.words}"
+    if any(s.pushes * step.pushes < 0 for s in others):
+        return f"{column} is moved the other way to keep {others[0].found.words}"
+    return None
+
+
+def _masked(step: Step, others: Iterable[Step]) -> Step | None:
+    """A step that says where its column is null, and that another one would undo.
+
+    One says so of all rows, or fills what the other nulls.
+    """
+    masks = [s for s in others if s.part is Part.MASKS] if step.part is Part.MASKS else []
+    undone = (s for s in masks if _is_exact(s) or _is_exact(step) or _fills(s) * _fills(step) < 0)
+    return next(undone, None)
+
+
+def _fills(step: Step) -> int:
+    """Whether a step fills a column that another goes with (1), or nulls it where that is (-1)."""
+    rule = step.found.rule
+    if (rule.kind, rule.form) != ("presence", "only with"):
+        return 0
+    return 1 if rule.terms[1].column == step.target[1] else -1
+
+
+def _is_exact(step: Step) -> bool:
+    """Whether a column is null up to a point and never beyond: no other mask may null it there."""
+    rule = step.found.rule
+    return rule.kind == "onset" and rule.form.startswith("iff")
 
 
 def _outlasts(step: Step, sets: Step, placed: _Placed) -> bool:

@@ -546,3 +546,27 @@ def test_pairs_nearly_all_of_which_have_a_row_are_told_as_not_kept(
     reasons = {f.words: why for f, why in oriented(model).unkept}
     assert "nearly all rows" in reasons["unique (model, culture)"]
     assert "unique (shop, model)" not in reasons
+
+
+LEAGUE = """
+CREATE TABLE season (id int PRIMARY KEY, year int NOT NULL, hits int, division text, wild text);
+INSERT INTO season SELECT y * 100 + t, y,
+    CASE WHEN y >= 1950 OR (y >= 1900 AND hashtext(y || 'h' || t) % 2 = 0) THEN t * 7 END,
+    CASE WHEN y >= 1969 THEN (ARRAY['E', 'W'])[1 + t % 2] END,
+    CASE WHEN y >= 1995 THEN (ARRAY['Y', 'N'])[1 + abs(hashtext(y || 'w' || t)) % 2] END
+FROM generate_series(1880, 2020) AS y, generate_series(1, 20) AS t;
+"""
+
+
+def test_what_begins_at_a_point_is_nulled_by_no_other_rule(
+    lasting_database: Callable[[], str], database: str, tmp_path: Path
+) -> None:
+    url = lasting_database()
+    query(url, LEAGUE)
+    model = learned(url, Learning(), tmp_path)
+    report = filled(model, database, tmp_path)
+    begun = [f.words for f in model.invariants if f.rule.kind == "onset"]
+    assert set(begun) >= {"division is null iff year < '1969'", "wild is null iff year < '1995'"}
+    unkept = {f.words for f, _ in oriented(model).unkept}
+    assert not unkept & set(begun)
+    assert not [r.rule for r in report.invariants if r.broken > r.allowed and r.rule not in unkept]
