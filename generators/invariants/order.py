@@ -159,7 +159,7 @@ def _moved(
         gaps = np.maximum(gaps, _least(anchor, datatype))
     if number:
         gaps = np.minimum(gaps, _room(drawing, anchor, upwards=upwards))
-    moved = _beyond(anchor, gaps, step_of(datatype), upwards=upwards)
+    moved = _beyond(anchor, gaps, _step(drawing, datatype), upwards=upwards)
     fresh = stored(moved, np.ones(len(wrong), np.bool_), datatype)
     bound = drawing.scene.values(rule.terms[0 if upwards else 1]).take(pa.array(wrong))
     if rule.form == "<=" and number and bound.type == fresh.type:
@@ -180,7 +180,9 @@ def _apart(
     anchor, own = (np.asarray(m.values, np.int64) for m in (pair if upwards else pair[::-1]))
     rows = np.flatnonzero(_plain(*pair) & finite(values))
     gaps = brought((pair[1].values - pair[0].values)[rows].astype(np.float64), wanted, drawing.rng)
-    moved = _beyond(anchor[rows], gaps, step_of(datatype), upwards=upwards).astype(np.int64)
+    step = _step(drawing, datatype)
+    gaps = np.where(gaps < step, gaps, np.rint(gaps / step) * step)
+    moved = _beyond(anchor[rows], gaps, step, upwards=upwards).astype(np.int64)
     limits = own[rows].min(initial=LAST_DAY * DAY), own[rows].max(initial=-LAST_DAY * DAY)
     kept = (moved >= limits[0]) & (moved <= limits[1])
     fresh = stored(moved[kept], np.ones(int(kept.sum()), np.bool_), datatype)
@@ -208,6 +210,20 @@ def broken(low: Magnitudes, high: Magnitudes, form: str) -> Bools:
     return np.asarray(wrong & low.known & high.known)
 
 
+def _step(drawing: Drawing, datatype: DataType) -> float:
+    """The smallest difference of two values of the target: of moments, as its own are rounded.
+
+    Flights arrive at whole minutes, and their delays are whole numbers of them.
+    """
+    finest = step_of(datatype)
+    if scale_of(datatype) is not Scale.MOMENT:
+        return finest
+    pool = drawing.pool(drawing.target)
+    there = np.asarray(magnitudes(pool, Scale.MOMENT).values, np.int64)[finite(pool)]
+    common = int(np.gcd.reduce(there)) if len(there) else 0
+    return max((float(s) for s in _USUAL if common and common % s == 0), default=finest)
+
+
 def _room(drawing: Drawing, anchor: Floats | Ints, *, upwards: bool) -> Floats:
     """How far numbers may move from others without lying beyond all that are drawn."""
     values = drawing.scene.values(Term(drawing.target))
@@ -229,6 +245,8 @@ def _least(anchor: Floats | Ints, datatype: DataType) -> Floats:
 
 
 _NARROW = 32
+_USUAL = (1_000, 1_000_000, 60_000_000, 3_600_000_000, DAY)
+"""Microseconds that moments are rounded to."""
 _FREQUENT = 0.05
 """Share of rows from which on a moment is none like others."""
 _FIXED = 0.5

@@ -10,6 +10,7 @@ import pytest
 
 from provisioner.cli import main
 from provisioner.demo import Outing, tour
+from provisioner.report import Severity
 from provisioner.sides import Tour
 
 PASSENGERS, FLIGHTS = 500, 5_000
@@ -63,3 +64,5 @@ def test_all_the_flights_of_a_year_end_verified(
     report = tour(lasting_database(), lasting_database(), outing).report
     assert report.passed, [f.place for f in report.findings if f.stops]
     assert sum(table.rows for table in report.tables) > 600_000
+    rules = [f for f in report.findings if f.kind == "invariant"]
+    assert [f.place for f in rules if f.severity is not Severity.NOTE] == []

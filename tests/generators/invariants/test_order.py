@@ -122,6 +122,22 @@ def test_moments_that_no_rows_share_lie_as_far_apart_as_learned(
     assert max(moved) <= max(drawn)
 
 
+def test_moments_that_are_rounded_are_rounded_where_they_are_moved(
+    laboratory: Callable[[str], Any],
+) -> None:
+    minutes = "date_trunc('minute', timestamp '2020-01-01' + hashtext('p' || n) * interval '10 ms')"
+    place = laboratory(
+        PARCELS.replace("'1 second' + n * interval '7 us'", "'1 minute'").replace(
+            "timestamp '2020-01-01' + hashtext('p' || n) * interval '10 ms'", minutes
+        )
+    )
+    (rule,) = place.found("order", "parcels").values()
+    drawn = place.scrambled("parcels", "sent").view("parcels").values(Term("sent"))
+    moved = place.remade(rule, "sent")
+    assert sum(m != d for m, d in zip(moved.to_pylist(), drawn.to_pylist(), strict=True)) > 1000
+    assert {(m.second, m.microsecond) for m in moved.to_pylist()} == {(0, 0)}
+
+
 CLIENTS = """
 CREATE TABLE regions (id int PRIMARY KEY, opened date NOT NULL, closed date NOT NULL);
 INSERT INTO regions SELECT n, date '2000-01-01' + 7 * n, date '2015-01-01' + 9 * n
