@@ -13,6 +13,7 @@ from connectors.engines import open_source, open_target
 from connectors.invariants import Claim
 from connectors.schema import Column, ForeignKey, Schema, Table, TableName
 from generators.archive import fingerprint, read_archive, write_archive
+from generators.invariants import Part
 from generators.invariants.arithmetic import Arithmetic
 from generators.model import DatabaseModel
 from generators.orientation import oriented
@@ -570,3 +571,8 @@ def test_what_begins_at_a_point_is_nulled_by_no_other_rule(
     unkept = {f.words for f, _ in oriented(model).unkept}
     assert not unkept & set(begun)
     assert not [r.rule for r in report.invariants if r.broken > r.allowed and r.rule not in unkept]
+    steps = [s for of_table in oriented(model).steps.values() for s in of_table]
+    masking = [s for s in steps if s.part is Part.MASKS]
+    told = {s.target[1] for s in masking if s.found.words in begun}
+    assert told >= {"division", "wild"}
+    assert {s.found.rule.kind for s in masking if s.target[1] in told} == {"onset"}
