@@ -13,7 +13,8 @@ from querying import query
 from connectors.batch import Batch
 from connectors.ddl import DdlItem, Section
 from connectors.engines import Mark, Target, open_target
-from connectors.engines.postgresql.connection import told
+from connectors.engines.postgresql.connection import connected, told
+from connectors.engines.postgresql.target import PostgresqlTarget
 from connectors.errors import (
     BusyTarget,
     ConnectorError,
@@ -250,6 +251,17 @@ def cut_off_while_idle(url: str) -> None:
 def test_an_idle_session_ended_by_the_server_is_told(database: str) -> None:
     with pytest.raises(LostConnection):
         cut_off_while_idle(database)
+
+
+def cut_off_while_settling_in(url: str) -> None:
+    with connected(url) as connection:
+        ended(url)
+        PostgresqlTarget(url, connection).settle_in()
+
+
+def test_a_session_ended_by_the_server_before_it_has_begun_is_told(database: str) -> None:
+    with pytest.raises(LostConnection):
+        cut_off_while_settling_in(database)
 
 
 def test_a_sequence_goes_on_after_the_largest_key(database: str) -> None:

@@ -110,13 +110,14 @@ class PostgresqlTarget(PostgresqlReader):
 
     def settle_in(self) -> None:
         """Makes the session read statements as pg_dump means them."""
-        self.session.execute("SET client_min_messages = warning")
-        self.session.execute(_MEMORY.encode())
-        if self.session.info.server_version >= _NOTICES_DEATH:
-            with suppress(psycopg.Error):  # not every platform can tell
-                self.session.execute("SET client_connection_check_interval = '2s'")
-        for setting in SETTINGS:
-            self.session.execute(setting.encode())
+        with told("settling in"):
+            self.session.execute("SET client_min_messages = warning")
+            self.session.execute(_MEMORY.encode())
+            if self.session.info.server_version >= _NOTICES_DEATH:
+                with suppress(psycopg.Error):  # not every platform can tell
+                    self.session.execute("SET client_connection_check_interval = '2s'")
+            for setting in SETTINGS:
+                self.session.execute(setting.encode())
 
     def is_locked(self) -> bool:
         """Locks the target for as long as the session lasts; False where another run holds it.
