@@ -29,7 +29,15 @@ import psycopg
 import yaml
 
 from benchmarks.databases import restore
-from benchmarks.matching import Declared, FoundRule, KnownRule, declared, qualified, support
+from benchmarks.matching import (
+    Declared,
+    FoundRule,
+    KnownRule,
+    declared,
+    only_filled,
+    qualified,
+    support,
+)
 from benchmarks.servers import database, server
 from connectors.embedded import binaries
 from connectors.engines import open_source, open_target
@@ -253,7 +261,8 @@ def _told(
 
 
 def _known(asked: _Asked) -> KnownRule:
-    return KnownRule(asked["kind"], tuple(asked["columns"]))
+    columns = tuple(asked["columns"])
+    return KnownRule(asked["kind"], columns, only_filled(columns, asked["broken"]))
 
 
 def _brief(asked: _Asked) -> dict[str, Any]:

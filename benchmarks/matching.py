@@ -26,6 +26,10 @@ Beyond the same set, these and no others count as met:
 - path: the same where the columns beside the known ones, if any, are a key, declared or found, of
   the other table;
 - unique: fewer columns, found or declared unique;
+- one_open: one child each by a found rule, of a sort that all of them are of;
+- presence: columns that a found rule says are filled in all rows;
+- constant: columns that each have one value in all rows, or of which the known rule asks no more
+  than whether they are filled, as a found rule says they are in all rows;
 - presence, constant, exclusive: a dependency among the same columns; for presence a chain of found
   rules of the form "together" as well, and of a date and parts computed of it a chain down to the
   one that is filled just where the date is; for exclusive, that one is null in all rows.
@@ -52,10 +56,26 @@ Columns = frozenset[str]
 
 @dataclass(frozen=True, slots=True)
 class KnownRule:
-    """A rule that somebody wrote down, with the kind and the columns that it is about."""
+    """A rule that somebody wrote down, with the kind and the columns that it is about.
+
+    Attributes:
+        filled: those of which it asks no more than whether they are null.
+    """
 
     kind: str
     columns: tuple[str, ...]
+    filled: frozenset[str] = frozenset()
+
+
+def only_filled(columns: Iterable[str], sql: str) -> frozenset[str]:
+    """The columns that a query names only to ask whether they are null."""
+    return frozenset(column for column in columns if _asks_no_value(column, sql))
+
+
+def _asks_no_value(column: str, sql: str) -> bool:
+    name = re.escape(column.rpartition(".")[2])
+    ends = re.findall(rf'\b{name}\b"?(\s+IS\s+(?:NOT\s+)?NULL\b)?', sql)
+    return bool(ends) and all(ends)
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +305,38 @@ def _in_order(known: KnownRule, rules: Sequence[FoundRule], _: Declared) -> Supp
 
 
 def _present(known: KnownRule, rules: Sequence[FoundRule], declared: Declared) -> Support | None:
+    always = (r for r in rules if r.kind == "filled" and r.columns.issuperset(known.columns))
+    if (rule := next(always, None)) is not None:
+        return frozenset({rule})
     return _together(known, rules, declared) or _parts_of_a_date(known, rules)
+
+
+def _steady(known: KnownRule, rules: Sequence[FoundRule], _: Declared) -> Support | None:
+    """That nothing that a known rule looks at varies: it then holds in all rows or in none."""
+    found = set[FoundRule]()
+    for column in known.columns:
+        same = next((r for r in rules if _is_same(r) and r.columns == {column}), None)
+        full = next((r for r in rules if r.kind == "filled" and column in r.columns), None)
+        reason = same or (full if column in known.filled else None)
+        if reason is None:
+            return None
+        found.add(reason)
+    return frozenset(found)
+
+
+def _is_same(rule: FoundRule) -> bool:
+    return (rule.kind, rule.form) == ("constant", "=")
+
+
+def _one_of_its_sort(known: KnownRule, rules: Sequence[FoundRule], _: Declared) -> Support | None:
+    """One child each, and one sort of all of them."""
+    for one in rules:
+        if (one.kind, one.form) != ("cardinality", "exactly one") or len(one.terms):
+            continue
+        for same in rules:
+            if _is_same(same) and one.owners | same.columns == {*known.columns}:
+                return frozenset({one, same})
+    return None
 
 
 def _parts_of_a_date(known: KnownRule, rules: Sequence[FoundRule]) -> Support | None:
@@ -408,11 +459,7 @@ def _recomposed(known: KnownRule, rules: Sequence[FoundRule], _: Declared) -> Su
 
 def _multiplied(known: KnownRule, rules: Sequence[FoundRule], _: Declared) -> Support | None:
     """A total of the other columns, and that the factors left out are 1 in all rows."""
-    ones = {
-        rule.terms[0]: rule
-        for rule in rules
-        if (rule.kind, rule.form) == ("constant", "=") and _is_one(rule.constants[0])
-    }
+    ones = {rule.terms[0]: rule for rule in rules if _is_same(rule) and _is_one(rule.constants[0])}
     for rule in rules:
         left = set(known.columns) - rule.columns
         if rule.kind == "aggregate" and rule.columns < set(known.columns) and left <= ones.keys():
@@ -484,6 +531,8 @@ def _led_along(known: KnownRule, rules: Sequence[FoundRule], declared: Declared)
 
 _IMPLIED: Mapping[str, Callable[[KnownRule, Sequence[FoundRule], Declared], Support | None]] = {
     "aggregate": _multiplied,
+    "constant": _steady,
+    "one_open": _one_of_its_sort,
     "arithmetic": _recomposed,
     "inclusion": _included,
     "path": _led_along,

@@ -203,8 +203,8 @@ def _place_bounds(sight: Sight, waiting: list[tuple[int, Found]], placed: _Place
 def _place(sight: Sight, found: Found, number: int, placed: _Placed) -> None:
     """Adds the step of a rule to those accepted before, or the rule to those that are not kept."""
     counted = found.rule.kind == "cardinality" and not found.rule.terms
-    if counted or keeps_to_keys(found.rule, sight.single):
-        return  # no column keeps it: the numbers of rows do, and how keys are drawn
+    if counted or found.rule.kind == "filled" or keeps_to_keys(found.rule, sight.single):
+        return  # no step keeps it: numbers of rows do, how keys are drawn, or that no null is
     steps, why = _possible(sight, found, number, placed)
     if steps:
         placed.accept(steps[0])

@@ -4,6 +4,7 @@ from benchmarks.matching import (
     FoundRule,
     KnownRule,
     declared,
+    only_filled,
     qualified,
     support,
 )
@@ -345,3 +346,36 @@ def test_what_begins_at_a_point_says_where_a_column_is_null_or_constant() -> Non
     assert is_met("presence", "s.child.day s.child.x", rule)
     assert is_met("constant", "s.child.day s.child.x", rule)
     assert not is_met("exclusive", "s.child.day s.child.x", rule)
+
+
+def test_columns_that_are_all_filled_are_so_together() -> None:
+    rule = found("filled", "always", "x", "day", "line")
+    assert is_met("presence", "s.child.line s.child.x", rule)
+    assert not is_met("presence", "s.child.x s.child.n", rule)
+    assert not is_met("exclusive", "s.child.line s.child.x", rule)
+
+
+def test_what_does_not_vary_keeps_a_rule_that_asks_no_more() -> None:
+    rules = found("constant", "=", "x", constants=("5",)), found("filled", "always", "day")
+    columns = ("s.child.x", "s.child.day")
+    asked = KnownRule("constant", columns, frozenset({"s.child.day"}))
+    assert support(asked, rules, DECLARED)
+    assert not support(KnownRule("constant", columns), rules, DECLARED)
+    assert not support(asked, rules[:1], DECLARED)
+
+
+def test_a_query_tells_which_columns_it_asks_no_value_of() -> None:
+    columns = ("s.child.x", "s.child.day")
+    query = 'SELECT count(*) FROM s.child WHERE NOT ((x = 5) = ("day" IS NOT NULL))'
+    assert only_filled(columns, query) == {"s.child.day"}
+    assert not only_filled(columns, f"{query} AND day > '2020-01-01'")
+
+
+def test_one_child_each_and_one_sort_of_all_is_one_of_that_sort() -> None:
+    one = found("cardinality", "exactly one", table=PARENT, key=(CHILD, "up"))
+    same = found("constant", "=", "x", constants=("Y",))
+    asked = "s.child.parent_id s.child.x"
+    assert is_met("one_open", asked, one, same)
+    assert not is_met("one_open", asked, one)
+    some = found("cardinality", "at least one", table=PARENT, key=(CHILD, "up"))
+    assert not is_met("one_open", asked, some, same)

@@ -6,7 +6,7 @@ CREATE TABLE customers (
 CREATE TABLE orders (
     id int PRIMARY KEY, customer_id int NOT NULL REFERENCES customers,
     ordered date NOT NULL, due date NOT NULL, shipped date, status text NOT NULL,
-    subtotal numeric(12,2) NOT NULL, tax numeric(12,2) NOT NULL, total numeric(12,2) NOT NULL
+    subtotal numeric(12,2) NOT NULL, tax numeric(12,2), total numeric(12,2) NOT NULL
 );
 CREATE TABLE lines (
     id int PRIMARY KEY, order_id int NOT NULL REFERENCES orders,
