@@ -421,7 +421,11 @@ def _two(moments: Sample) -> Iterator[tuple[Quantity, Quantity]]:
 def _multiples(sample: Sample) -> Iterator[Candidate]:
     """Quantities that lie on a grid coarser than their type's."""
     for q in (sample.members[n] for n in sample.own):
-        if q.places is None or (q.loose and q.places > _FLOAT_PLACES):
+        if q.places is None:
+            continue
+        if q.loose and q.places > _FLOAT_PLACES:
+            if (step := _unit(sample, q, q.places)) is not None:
+                yield from _passing(sample, "multiple", (q,), (step, "0"))
             continue
         steps = np.rint(q.values[sample.few][q.known[sample.few]] * 10.0**q.places).astype(np.int64)
         kinds = len(np.unique(steps))
@@ -437,3 +441,20 @@ def _multiples(sample: Sample) -> Iterator[Candidate]:
                 texts = _plain(grid * unit, q.places), offset
                 yield from _passing(sample, "multiple", (q,), texts)
             break
+
+
+def _unit(sample: Sample, q: Quantity, places: int) -> str | None:
+    """The step of floats that were counted in another unit: knots, in miles an hour.
+
+    The least difference of two values, fitted to all of them. Where it is about as small as their
+    last place, how they are written explains it.
+    """
+    found = np.unique(np.asarray(q.values[sample.few][q.known[sample.few]], np.float64))
+    if len(found) < _KINDS:
+        return None
+    counts = np.rint(found / np.diff(found).min())
+    step = round(float((found * counts).sum() / (counts**2).sum()), places)
+    off = np.abs(found - step * counts).max()
+    told = step > GRIDS[0] * 10.0**-places and off <= 10.0**-places
+    chance = 2 * 10.0**-places / step if told else 1.0
+    return _plain(step, places) if chance ** (len(found) - 1) <= _BY_CHANCE else None

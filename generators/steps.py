@@ -105,7 +105,7 @@ class Orientation:
 
 def part_of(rule: Invariant) -> Part:
     """What keeping a rule does to its target; a multiple is rounded to, whatever set it before."""
-    if rule.kind == "arithmetic" and rule.form.startswith("multiple"):
+    if rule.kind == "arithmetic" and rule.form.endswith("multiple"):
         return Part.BOUNDS
     return Part.SETS if begins(rule) else invariant_kinds()[rule.kind].part
 

@@ -16,7 +16,8 @@ CREATE TABLE lines (
     discount numeric(4,2), paid numeric(10,2), tax numeric(10,2), due numeric(10,2),
     ordered date, shipped timestamp, begins timestamp, ends timestamp, hours numeric(10,2),
     days int, rate double precision, score double precision, grid int,
-    nearly int, part int, rest int, free int, flag int, constant int, zero int, same int
+    nearly int, part int, rest int, free int, flag int, constant int, zero int, same int,
+    wind double precision, gust double precision
 );
 INSERT INTO products
 SELECT n, 1 + abs(hashtext('p' || n)) % 9000 / 100.0, 1 + abs(hashtext('w' || n)) % 50
@@ -29,7 +30,9 @@ SELECT n, p.id, q, q * p.price, d, round(q * p.price * (1 - d), 2),
     CASE WHEN n % 3 > 0 THEN abs(hashtext('y' || n)) % 300 END, u / 7.0::float8,
     2.5 * (u / 7.0::float8), 15 * (abs(hashtext('g' || n)) % 90),
     CASE WHEN n % 40 = 0 THEN 3 ELSE 0 END + part + 2 * q, part, 100 - part, q % 7, n % 2, 7,
-    CASE WHEN n % 500 = 0 THEN 1 ELSE 0 END, q
+    CASE WHEN n % 500 = 0 THEN 1 ELSE 0 END, q,
+    1.15078 * (abs(hashtext('v' || n)) % 40)::float8,
+    (abs(hashtext('z' || n)) % 9000000)::float8 / 100000
 FROM generate_series(1, 3000) AS n JOIN products AS p ON p.id = 1 + abs(hashtext('l' || n)) % 100
 CROSS JOIN LATERAL (SELECT 1 + abs(hashtext('q' || n)) % 40 AS q,
     abs(hashtext('d' || n)) % 20 / 100.0 AS d,
@@ -53,6 +56,7 @@ def test_formulas_are_found_and_none_that_follows_or_breaks(
         "score = 2.5 * rate",
         "rest + part = 100",
         "mod(grid, 15) = 0",
+        "mod(wind, 1.15078) = 0",
     }
 
 
