@@ -7,6 +7,7 @@ a table of whole numbers over rounded differences of logits.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Self
 
 import numpy as np
@@ -29,9 +30,11 @@ _WIDEST = (1 << 15) - 1
 _ONE = 1 << 20
 _EXPONENTIALS = np.rint(_ONE * np.exp(-np.arange(1024) / _COARSE)).astype(np.int32)
 """What a code weighs by how far its logit lies below the highest one, in steps."""
+_ACTIVATION = np.float32(_COARSE), np.float32(_MOST), np.float32(0)
+_NO_EMBEDDING = "found codes that no network has an embedding for"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Networks:
     """A network per target column, over embeddings of the codes of other columns.
 
@@ -87,6 +90,35 @@ class Networks:
         point = (uniform * total[:, -1]).astype(np.int32)
         return np.asarray(self.codes[target].take((total <= point[:, None]).sum(1)))
 
+    def draw(
+        self, target: int, given: tuple[Codes, Codes], usable: Bools, uniform: Floats, rows: Ints
+    ) -> None:
+        """As `drawn`, in place and by machine code, in some rows of what is given.
+
+        Args:
+            target: the column.
+            given: the context and the codes, each of shape (rows, columns).
+            usable: the inputs that are known.
+            uniform: a number for each of `rows`.
+            rows: where to draw.
+
+        Raises:
+            IndexError: a code that is asked for has no embedding.
+        """
+        from generators.firing import added, picked, summed  # noqa: PLC0415 - see `EFFORT`
+
+        state = np.empty((len(rows), self.first.shape[-1]), np.float32)
+        asked = _summands(self, target, usable.tobytes())
+        if not summed(state, given, rows, asked, _ACTIVATION):
+            raise IndexError(_NO_EMBEDDING)
+        for matrix, bias in zip(self.hidden[:, target], self.hidden_bias[:, target], strict=True):
+            added(state, state @ matrix, bias, _ACTIVATION)
+        count = int((self.codes[target] >= 0).sum())
+        outputs = self.output_bias[target, :count], self.codes[target, :count]
+        logits = state @ self.outputs[target, :count].T
+        own = given[1][:, target]
+        picked(own, rows, logits, uniform, (*outputs, _EXPONENTIALS, np.float32(_COARSE)))
+
     def probabilities(self, target: int, known: Codes, usable: Bools, own: Codes) -> Floats:
         """The probability of each row's own code; 0 where it is no output."""
         weights = self.weights(target, known, usable)
@@ -95,6 +127,28 @@ class Networks:
         output[kept] = np.arange(len(kept))
         found = np.take_along_axis(weights, np.maximum(output[own], 0)[:, None], axis=1)[:, 0]
         return np.asarray(np.where(output[own] >= 0, found / weights.sum(1), 0.0))
+
+
+@lru_cache(maxsize=256)
+def _summands(
+    networks: Networks, target: int, usable: bytes
+) -> tuple[Ints, Ints, Ints, Singles, Singles]:
+    """What each code of each usable input adds to a target's first layer, and where it stands.
+
+    Few tables are drawn from at a time, and what is known of them is usually the same.
+    """
+    known = np.frombuffer(usable, np.bool_)
+    asked = networks.inputs[target][known]
+    sizes = np.diff(np.append(networks.starts, len(networks.embeddings)))[asked]
+    parts = [
+        networks.embeddings[start : start + size] @ weights
+        for start, size, weights in zip(
+            networks.starts[asked], sizes, networks.first[target][known], strict=True
+        )
+    ]
+    none = np.empty((0, networks.first.shape[-1]), np.float32)
+    bias = networks.first_bias[target]
+    return asked, np.cumsum(sizes) - sizes, sizes, np.concatenate([none, *parts]), bias
 
 
 def rounded(weights: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:

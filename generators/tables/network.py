@@ -16,7 +16,7 @@ from generators.columns import Codes, State
 from generators.dependence import Table, drawing_order, most_predecessors, mutual_information
 from generators.effort import effort
 from generators.fixedpoint import Networks, rounded
-from generators.forest import GRAINS
+from generators.forest import EFFORT, GRAINS, Forest, joined
 from generators.privacy.support import Released, Support, distinct
 from generators.randomness import stream
 from generators.tables import (
@@ -61,6 +61,7 @@ class Network:
         order: the target features in the order in which they are drawn.
         trees: per target feature, in the matrix's order.
         shares: per target feature, the share of rows that its network draws.
+        forest: the trees, end to end.
         networks: None where there were too few rows.
         state: what was learned, as it may leave.
     """
@@ -72,6 +73,7 @@ class Network:
     order: Ints
     trees: tuple[Tree, ...]
     shares: Floats
+    forest: Forest
     networks: Networks | None
     state: State
 
@@ -154,13 +156,15 @@ class Network:
     def _of(cls, base: TableGenerator, state: State) -> Self:
         chain = {n: released.value for n, released in base.released().items()}
         parts = {n.removeprefix(_LEARNED): r.value for n, r in state.items()}
+        trees = tuple(unpacked(chain))
         return cls(
             base,
             tuple(chain["names"]),
             int(chain["contexts"]),
             chain["order"],
-            tuple(unpacked(chain)),
+            trees,
             parts["shares"] / _PARTS if "shares" in parts else np.zeros(len(chain["names"])),
+            joined([tree.walked for tree in trees]),
             _networks(chain["sizes"], parts) if "shares" in parts else None,
             state,
         )
@@ -192,6 +196,8 @@ class Network:
     def _drawn(
         self, networks: Networks, context: Codes, evidence: Mapping[str, Codes], uniform: Floats
     ) -> Codes:
+        if not evidence and EFFORT.repays(uniform.size):
+            return self._drawn_by_machine(networks, context, uniform)
         known = np.empty((self.contexts + len(self.names), len(context)), np.int32)
         known[: self.contexts] = context.T
         done = np.arange(len(known)) < self.contexts
@@ -203,6 +209,23 @@ class Network:
                 known[self.contexts + j] = self._column(networks, j, known, done, uniform[:, j])
                 done[self.contexts + j] = True
         return known[self.contexts :].T
+
+    def _drawn_by_machine(self, networks: Networks, context: Codes, uniform: Floats) -> Codes:
+        """The same rows as without machine code; trees draw them all, and networks their share."""
+        codes = np.zeros((len(context), len(self.names)), np.int32)
+        given, by_tree = (np.ascontiguousarray(context), codes), np.empty_like(uniform)
+        done = np.arange(self.contexts + len(self.names)) < self.contexts
+        for j in self.order:
+            usable = done[networks.inputs[j]]
+            share, numbers = self._share(networks, j, done), uniform[:, j]
+            if share < 1:
+                np.maximum((numbers - share) / (1 - share), 0, out=by_tree[:, j])
+                self.forest.draw(*given, np.array([j]), by_tree)
+            rows = np.flatnonzero(numbers < share)
+            if len(rows):
+                networks.draw(j, given, usable, numbers[rows] / share, rows)
+            done[self.contexts + j] = True
+        return codes
 
     def _column(
         self, networks: Networks, j: int, known: Codes, done: Bools, uniform: Floats

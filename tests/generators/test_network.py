@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
+from generators import forest
 from generators.columns import Codes
 from generators.fixedpoint import Networks
 from generators.privacy.support import Support
@@ -80,6 +81,25 @@ def test_the_same_rows_teach_the_same_weights(model: Network) -> None:
 
 def test_a_row_does_not_depend_on_how_many_follow(model: Network) -> None:
     assert np.array_equal(drawn(model, {}, 9000)[:300], drawn(model, {}, 300))
+
+
+def test_machine_code_draws_what_numpy_draws(
+    model: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = []
+    for worth in (0, 10**9):
+        monkeypatch.setattr(forest.EFFORT, "worth", worth)
+        shown.append(drawn(model, {}))
+    assert np.array_equal(shown[0], shown[1])
+
+
+@pytest.mark.parametrize("code", [-1, 3])
+def test_machine_code_refuses_a_code_without_an_embedding(model: Network, code: int) -> None:
+    networks, usable = model.networks, np.ones(2, np.bool_)
+    assert isinstance(networks, Networks)
+    given = np.empty((1, 0), np.int32), np.full((1, 3), code, np.int32)
+    with pytest.raises(IndexError):
+        networks.draw(1, given, usable, np.zeros(1), np.zeros(1, np.int64))
 
 
 def test_networks_weigh_rows_alike_in_any_order_of_summing(model: Network) -> None:
