@@ -45,6 +45,8 @@ _SECONDS = 1e-6
 """Per row, target and column that it asks, for trees on the rows not held out and what both say."""
 _PARTS = 64
 """A mixture's share is a whole multiple of 1 / _PARTS, and never 1: a tree rules nothing out."""
+_SURE = 2.0
+"""Standard errors by which a mixture makes rows likelier than the tree alone, or the tree draws."""
 _ROUNDS = 30
 _TREES = "trees."
 _LEARNED = "network."
@@ -345,14 +347,17 @@ def _chances(
 def _mixed(by_network: Floats, by_tree: Floats) -> Ints:
     """Per target, the network's share that makes the rows likeliest, in parts.
 
-    Found by expectation maximisation (Dempster, Laird and Rubin 1977).
+    Found by expectation maximisation (Dempster, Laird and Rubin 1977). None where that is no better
+    than the tree alone but by chance: what tells nothing would only take time.
     """
     share = np.full((len(by_network), 1), 0.5)
     for _ in range(_ROUNDS):
         weighed = share * by_network
         share = (weighed / (weighed + (1 - share) * by_tree)).mean(1, keepdims=True)
     parts = np.minimum(np.rint(share[:, 0] * _PARTS), _PARTS - 1)
-    return np.asarray(parts, np.int64)
+    gain = np.log(share * by_network + (1 - share) * by_tree) - np.log(by_tree)
+    error = gain.std(axis=1) / np.sqrt(max(1, gain.shape[1]))
+    return np.where(gain.mean(axis=1) > _SURE * error, parts, 0).astype(np.int64)
 
 
 def _worth(by_network: Floats, by_tree: Floats, shares: Ints) -> Floats:

@@ -121,6 +121,13 @@ def test_a_network_beats_trees_where_many_columns_add_up() -> None:
     assert mixture > trees + 0.1
 
 
+def test_a_column_of_chance_is_drawn_by_its_tree_alone() -> None:
+    one, other, third = columns()
+    chance = np.random.default_rng(5).integers(0, 9, ROWS)
+    model = Network.fit(nothing(), matrix(one, other, third, chance), np.arange(ROWS), Support())
+    assert model.shares[3] == 0
+
+
 def test_too_few_rows_are_left_to_trees() -> None:
     one, other, third = (c[:400] for c in columns())
     model = Network.fit(nothing(400), matrix(one, other, third), np.arange(400), Support())
