@@ -170,7 +170,7 @@ def _is_telling(step: Step) -> bool:
 def _rank(rule: Invariant) -> tuple[Part, int, bool]:
     """Earlier parts first; of what sets a column, what says most of it, and of most rows."""
     order = _MOST_TELLING.index(rule.kind) if rule.kind in _MOST_TELLING else len(_MOST_TELLING)
-    order = -1 if rule.kind == "onset" else order
+    order = -1 if rule.kind == "onset" and not rule.form.startswith("filled") else order
     return part_of(rule), order, rule.kind == "running" and rule.key is not None
 
 
@@ -285,9 +285,9 @@ def _fills(step: Step) -> int:
 
 
 def _is_exact(step: Step) -> bool:
-    """Whether a column is null up to a point and never beyond: no other mask may null it there."""
+    """Whether a column is filled from a point on, or up to it: no other mask may null it there."""
     rule = step.found.rule
-    return rule.kind == "onset" and rule.form.startswith("iff")
+    return rule.kind == "onset" and rule.form.startswith(("iff", "filled"))
 
 
 def _outlasts(step: Step, sets: Step, placed: _Placed) -> bool:

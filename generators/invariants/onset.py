@@ -1,7 +1,7 @@
-"""A column is filled, or varies, only from some point on: divisions exist since 1969."""
+"""A column is filled, null, or varies only from some point on: divisions exist since 1969."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,9 +15,9 @@ from connectors.schema import Schema, Table
 from generators.distinct import patched
 from generators.evidence import MOST_BROKEN, holds
 from generators.invariants import Drawing, InvariantKind, Part, Plain, Scene, View
-from generators.magnitudes import magnitudes, scale_of
+from generators.magnitudes import DAY, LAST_DAY, Scale, magnitudes, scale_of, stored
 from generators.privacy.support import distinct
-from generators.quoting import from_text, key_columns, quotable, texts_of
+from generators.quoting import as_text, from_text, key_columns, quotable, texts_of
 from generators.redrawing import filled, masked, redrawn
 
 Bools = npt.NDArray[np.bool_]
@@ -31,22 +31,29 @@ _STEADY = 0.5
 """Share of rows that must hold what all rows before hold."""
 _BEYOND = 5
 """Values that must lie before the point."""
-_IFF, _NULL, _SAME = "iff", "null", "="
+_PERIODS = (1, 3, 12)
+"""Months, to whose begin a point is moved where only there enough units stand behind it."""
+_IFF, _NULL, _FILLED, _SAME = "iff", "null", "filled", "="
 _SIDES = ("<", ">")
 _SQL = {
     _IFF: "({{0}} IS NULL) = ({{1}} {0} {1})",
     _NULL: "CASE WHEN {{1}} {0} {1} THEN {{0}} IS NULL END",
+    _FILLED: "CASE WHEN {{1}} {0} {1} THEN {{0}} IS NOT NULL END",
     _SAME: "CASE WHEN {{1}} {0} {1} THEN {{0}} = {2} END",
 }
 _WORDS = {
     _IFF: "{3} is null iff {4} {0} {1}",
     _NULL: "{4} {0} {1} -> {3} is null",
+    _FILLED: "{4} {0} {1} -> {3} is not null",
     _SAME: "{4} {0} {1} -> {3} = {2}",
 }
 
 
 class Onset(Plain):
-    """`x < c -> y is null`, `y is null iff x < c` and `x < c -> y = v`, or the same beyond c."""
+    """What holds of a column before a point of another, or beyond it.
+
+    `x < c -> y is null`, `y is null iff x < c`, `x < c -> y is not null` and `x < c -> y = v`.
+    """
 
     name: ClassVar[str] = "onset"
     part: ClassVar[Part] = Part.MASKS
@@ -90,6 +97,8 @@ class Onset(Plain):
         if rule.form.startswith(_SAME):
             return np.asarray(within[0] & full & ~_is_same(rule, scene, told))
         empty, rest = within
+        if rule.form.startswith(_FILLED):
+            return np.asarray(empty & ~full)
         return np.asarray((empty & full) | (rest & ~full & rule.form.startswith(_IFF)))
 
     @classmethod
@@ -102,6 +111,8 @@ class Onset(Plain):
             rows = np.flatnonzero(within & filled(told))
             value = _value(rule, scene)
             return patched(told, rows, value.take(pa.array(np.zeros(len(rows), np.int64))))
+        if rule.form.startswith(_FILLED):
+            return redrawn(drawing, told, np.flatnonzero(within & ~filled(told)), filled)
         found = masked(told, within)
         if not rule.form.startswith(_IFF):
             return found
@@ -161,58 +172,106 @@ def _naming(table: Table) -> frozenset[str]:
     return frozenset(columns[0] for columns in (*alone, *led) if len(columns) == 1)
 
 
+@dataclass(frozen=True, slots=True)
+class _Along:
+    """Rows along a point of theirs, forwards for what holds before one, else backwards."""
+
+    view: View
+    point: Term
+    side: str
+    scale: Scale
+    values: Floats | Ints
+    known: Bools
+
+    def before(self, edge: float) -> Bools:
+        """The rows that come before one place."""
+        return np.asarray(self.known & (self.values < edge))
+
+    def text(self, edge: float) -> str:
+        """A place as SQL has it."""
+        datatype = self.view.table.column(self.point.column).datatype
+        place = np.full_like(self.values[:1], edge if self.side == "<" else -edge)
+        return str(as_text(stored(place, np.ones(1, np.bool_), datatype))[0].as_py())
+
+    def edge(self, other: Bools) -> Any:
+        """The first place at which rows are otherwise; None unless k units are so just there.
+
+        Or in its month, quarter or year, which then is the place. Before it so many rows must be
+        alike that this is no chance, at several places.
+        """
+        there = self.known & other
+        if not there.any() or not (self.known & ~other).any():
+            return None
+        edge = self._place(there)
+        if edge is None:
+            return None
+        before = self.before(edge)
+        if len(np.unique(self.values[before])) < _BEYOND:
+            return None
+        chance, none = float(there.sum() / self.known.sum()), np.zeros(len(before), np.bool_)
+        stands = holds(none, before, self.view.units, chance, self.view.support.k)
+        return edge if stands else None
+
+    def _place(self, there: Bools) -> Any:
+        """Where the first of some rows are, or the begin of the shortest period with k units."""
+        first, units, k = self.values[there].min(), self.view.units, self.view.support.k
+        if distinct(units[there & (self.values == first)]) >= k:
+            return first
+        if self.scale is not Scale.MOMENT or self.side != "<" or abs(first) >= LAST_DAY * DAY:
+            return None
+        for months in _PERIODS:
+            begin, end = _period(int(first), months)
+            if distinct(units[there & (self.values < end)]) >= k:
+                return begin
+        return None
+
+
+def _period(moment: int, months: int) -> tuple[int, int]:
+    """Begin and end of the period of some months in which a moment lies."""
+    month = int(np.datetime64(moment, "us").astype("datetime64[M]").astype(np.int64))
+    first = month - month % months
+    begin, end = (np.datetime64(n, "M").astype("datetime64[us]") for n in (first, first + months))
+    return int(begin.astype(np.int64)), int(end.astype(np.int64))
+
+
 def _onsets(view: View, told: Term, point: Term) -> Iterator[_Onset]:
-    """Where a column is null, else where it holds its commonest value, up to a point."""
+    """Where a column is null or filled, else where it holds its commonest value, up to a point."""
     numbers, null = view.numbers(point), view.codes(told) < 0
     if numbers is None:
         return
     for side in _SIDES:
-        along = numbers.values if side == "<" else -numbers.values
-        if null.any() and (edge := _edge(view, along, numbers.known, ~null)) is not None:
-            exact = bool((~null)[numbers.known & (along >= edge)].all())
-            constants = _texts(view, point, along, edge)
-            before = int((numbers.known & (along < edge)).sum())
-            yield _Onset(f"{_IFF if exact else _NULL} {side}", point, constants, before)
-        elif not null.all():
-            yield from _same(view, told, (point, side), (along, numbers.known & ~null))
+        values = numbers.values if side == "<" else -numbers.values
+        along = _Along(view, point, side, numbers.scale, values, numbers.known)
+        if null.all():
+            continue
+        if not null.any():
+            yield from _same(along, told)
+        elif (edge := along.edge(~null)) is not None:
+            exact = bool((~null)[along.known & (values >= edge)].all())
+            yield _onset(along, _IFF if exact else _NULL, edge)
+        elif (edge := along.edge(null)) is not None:
+            yield _onset(along, _FILLED, edge)
+        else:
+            yield from _same(along, told)
 
 
-def _same(
-    view: View, told: Term, place: tuple[Term, str], where: tuple[Floats | Ints, Bools]
-) -> Iterator[_Onset]:
+def _onset(along: _Along, form: str, edge: float, *values: str) -> _Onset:
+    constants, spoken = (along.text(edge), *values), int(along.before(edge).sum())
+    return _Onset(f"{form} {along.side}", along.point, constants, spoken)
+
+
+def _same(along: _Along, told: Term) -> Iterator[_Onset]:
     """Where a column holds its commonest value, as it does in most rows."""
-    codes, (point, side), (along, known) = view.codes(told), place, where
+    codes = along.view.codes(told)
+    along = replace(along, known=along.known & (codes >= 0))
     common = int(np.bincount(codes[codes >= 0]).argmax())
-    other = known & (codes != common)
-    if other.sum() > (1 - _STEADY) * known.sum():
+    other = along.known & (codes != common)
+    if other.sum() > (1 - _STEADY) * along.known.sum():
         return
-    edge = _edge(view, along, known, other)
-    if edge is not None and quotable(view, told):
-        value = texts_of(view, told, np.array([common])).to_pylist()
-        constants = (*_texts(view, point, along, edge), *value)
-        yield _Onset(f"{_SAME} {side}", point, constants, int((known & (along < edge)).sum()))
-
-
-def _texts(view: View, point: Term, along: Floats | Ints, edge: float) -> tuple[str, ...]:
-    row = int(np.flatnonzero((along == edge) & (view.codes(point) >= 0))[0])
-    return tuple(texts_of(view, point, view.codes(point)[[row]]).to_pylist())
-
-
-def _edge(view: View, along: Floats | Ints, known: Bools, other: Bools) -> Any:
-    """The first place at which rows are otherwise; None unless k units are so just there.
-
-    Before it so many rows must be alike that this is no chance, at several places.
-    """
-    there = known & other
-    if not there.any() or not (known & ~other).any():
-        return None
-    edge = along[there].min()
-    units, k = view.units, view.support.k
-    before = known & (along < edge)
-    if distinct(units[there & (along == edge)]) < k or len(np.unique(along[before])) < _BEYOND:
-        return None
-    chance = float(there.sum() / known.sum())
-    return edge if holds(np.zeros(len(before), np.bool_), before, units, chance, k) else None
+    edge = along.edge(other)
+    if edge is not None and quotable(along.view, told):
+        value = texts_of(along.view, told, np.array([common])).to_pylist()
+        yield _onset(along, _SAME, edge, *value)
 
 
 invariant: type[InvariantKind] = Onset

@@ -577,3 +577,27 @@ def test_what_begins_at_a_point_is_nulled_by_no_other_rule(
     told = {s.target[1] for s in masking if s.found.words in begun}
     assert told >= {"division", "wild"}
     assert {s.found.rule.kind for s in masking if s.target[1] in told} == {"onset"}
+
+
+JOBS = """
+CREATE TABLE job (id int PRIMARY KEY, asked date NOT NULL, done date, state text NOT NULL);
+INSERT INTO job SELECT n, d, CASE WHEN NOT o THEN d + 1 + abs(hashtext('e' || n)) % 30 END,
+    CASE WHEN o THEN 'open' ELSE 'ready' END
+FROM generate_series(1, 3000) AS n,
+    LATERAL (SELECT date '2018-01-10' + abs(hashtext('d' || n)) % 900) AS x (d),
+    LATERAL (SELECT d >= '2020-06-05' AND hashtext('o' || n) % 3 > 0) AS y (o);
+"""
+
+
+def test_what_is_filled_up_to_a_point_gives_way_to_what_says_where_it_is_null(
+    lasting_database: Callable[[], str], database: str, tmp_path: Path
+) -> None:
+    url = lasting_database()
+    query(url, JOBS)
+    model = learned(url, Learning(), tmp_path)
+    report = filled(model, database, tmp_path)
+    unkept = {f.words: why for f, why in oriented(model).unkept}
+    told = "done is null iff state in ('open')"
+    assert {told, "asked < '2020-06-01' -> done is not null"} <= set(of(model, "job"))
+    assert unkept["asked < '2020-06-01' -> done is not null"] == f"done is null to keep {told}"
+    assert not [r.rule for r in report.invariants if r.broken > r.allowed and r.rule not in unkept]

@@ -20,6 +20,14 @@ INSERT INTO season SELECT y * 100 + t, y, CASE WHEN y >= 1969 THEN (ARRAY['E', '
     abs(hashtext(y || 'w' || t)) % 90, date '1880-01-01' + (y - 1880) * 365
 FROM generate_series(1880, 2010) AS y, generate_series(1, 30) AS t;
 """
+JOBS = """
+CREATE TABLE job (id int PRIMARY KEY, asked date NOT NULL, done date, note text);
+INSERT INTO job SELECT n, d,
+    CASE WHEN d < '2020-06-05' OR hashtext('o' || n) % 3 = 0 THEN d + 1 END,
+    CASE WHEN n % 20 > 0 THEN 'N' || n END
+FROM generate_series(1, 2000) AS n,
+    LATERAL (SELECT date '2018-01-10' + abs(hashtext('d' || n)) % 900) AS x (d);
+"""
 
 
 def test_what_begins_in_a_year_is_found_and_what_becomes_frequent_is_not(
@@ -31,6 +39,19 @@ def test_what_begins_in_a_year_is_found_and_what_becomes_frequent_is_not(
         "year < '1900' -> hits is null",
         "year < '1973' -> batters = '0'",
     }
+
+
+def test_what_is_not_done_yet_was_asked_for_lately_by_the_months_begin(
+    laboratory: Callable[[str], Any],
+) -> None:
+    place = laboratory(JOBS)
+    [(words, rule)] = place.found("onset", "job").items()
+    assert words == "asked < '2020-06-01' -> done is not null"
+    mixed = place.scrambled("job", "done").view("job").values(Term("done"))
+    place.store("job", "done", mixed)
+    assert place.tally(rule).broken > 0
+    place.store("job", "done", place.remade(rule, "done"))
+    assert place.tally(rule).broken == 0
 
 
 def test_columns_are_filled_and_vary_from_their_points_on(laboratory: Callable[[str], Any]) -> None:
