@@ -6,8 +6,9 @@ from typing import Any
 from connectors.schema import TableName
 from generators.columns import State, column_generators
 from generators.encoding import FittedColumn
-from generators.privacy.support import Released, Support
+from generators.privacy.support import Floats, Released, Support
 from generators.relations.clocks import span_column
+from generators.relations.eras import Eras
 from generators.relations.histories import Clock, History, Start
 from generators.relations.referee import Referee
 from generators.tables import Feature, TableGenerator, table_generators
@@ -26,7 +27,13 @@ def history_states(history: History) -> State:
     if history.referee is not None:
         state = history.referee.released()
         found |= {f"referee/{field}": value for field, value in state.items()}
+    for number, (_, bounds) in enumerate(_eras(history)):
+        found[f"eras/{number}"] = bounds
     return found
+
+
+def _eras(history: History) -> list[tuple[str, Released[Floats]]]:
+    return [] if history.eras is None else sorted(history.eras.bounds.items())
 
 
 def _clock_states(clock: Clock) -> dict[str, Released[Any]]:
@@ -58,7 +65,13 @@ def restored_history(state: Mapping[str, Any]) -> History:
         Referee.restore(state.get("referee", {})) if shape.get("refereed") else None,
         _generator(shape.get("chooser"), state.get("chooser", {})),
         _generator(shape.get("manner"), state.get("manner", {})),
+        _restored_eras(shape.get("eras", []), state.get("eras", {})),
     )
+
+
+def _restored_eras(names: list[str], state: Mapping[str, Any]) -> Eras | None:
+    bounds = {n: Support().declared(state[str(place)]) for place, n in enumerate(names)}
+    return Eras(bounds) if bounds else None
 
 
 def _generator(kind: str | None, state: Mapping[str, Any]) -> TableGenerator | None:
@@ -73,6 +86,7 @@ def _shape(history: History) -> dict[str, Any]:
         "shared": sorted(history.shared),
         "chooser": history.chooser and history.chooser.kind,
         "manner": history.manner and history.manner.kind,
+        "eras": [name for name, _ in _eras(history)],
         "refereed": history.referee is not None,
         "clock": None if clock is None else _clock_shape(clock),
         "beat": None if beat is None else [beat.schema, beat.name],

@@ -15,6 +15,7 @@ from generators.privacy.support import Support
 from generators.randomness import stream
 from generators.relations.beats import Beat, moments
 from generators.relations.clocks import Origin, choose_start, fit_span, scattered
+from generators.relations.eras import learned_eras
 from generators.relations.histories import (
     LAST,
     Clock,
@@ -124,6 +125,9 @@ def follow(course: Course, pulse: Pulse | None, fit: Fitter, support: Support) -
             beat=beat[0],
             beat_features=beat[1],
             shared=course.shared,
+            eras=learned_eras(
+                course.target.features, course.target.codes, course.ticks, course.units, support
+            ),
         )
     present = Matrix(history.present, _present(course, history, pulse))
     context = joined([course.base, past, present], len(course.owners))

@@ -17,6 +17,7 @@ from generators.encoding import FittedColumn
 from generators.privacy.support import Floats, Released
 from generators.relations.beats import Beat
 from generators.relations.counts import BUCKETS, bucket
+from generators.relations.eras import Eras
 from generators.relations.referee import Referee
 from generators.tables import PREVIOUS, Feature, Matrix, TableGenerator
 
@@ -114,6 +115,7 @@ class History:
         manner: table generator of how those of them that are numbers repeat others, drawn before
             what they are: among a hundred new values, trees would hardly tell when there is none.
             None where none is a number.
+        eras: when the values of categories are in use; None where siblings have no order.
     """
 
     features: tuple[Feature, ...]
@@ -125,6 +127,7 @@ class History:
     referee: Referee | None = None
     chooser: TableGenerator | None = None
     manner: TableGenerator | None = None
+    eras: Eras | None = None
 
     @property
     def choices(self) -> Ints:

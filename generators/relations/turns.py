@@ -148,14 +148,63 @@ def _draw_rows(
     if cast.repeating:
         _draw_repeats(cast, found, asked, (codes, evidence), rng)
     else:
+        every = np.arange(len(history.drawn))
+        _draw_in_use(cast, found, (rows, known), (codes, every, evidence), rng)
         _set_codes(cast, found, rows, codes)
     if history.chooser is not None:
         given_codes = history.with_choices(known, codes, found.codes[rows])
         rest = _of(evidence, history, history.rest)
         codes[:, history.rest] = cast.generator.sample(given_codes, rest, rng)
+        _draw_in_use(cast, found, (rows, given_codes), (codes, history.rest, rest), rng)
         for column in history.rest:
             found.codes[rows, cast.places[column]] = codes[:, column]
     return codes
+
+
+def _draw_in_use(
+    cast: Cast,
+    found: Turns,
+    asked: tuple[Ints, Codes],
+    drawn: tuple[Codes, Ints, Mapping[str, Codes]],
+    rng: np.random.Generator,
+) -> None:
+    """Draws anew, in place, what the generator drew of rows with a value out of its era.
+
+    `drawn` are the codes, which of their columns the generator draws, and the evidence on these.
+    """
+    (rows, known), (codes, columns, evidence) = asked, drawn
+    for _ in range(_REDRAWS):
+        wrong = np.flatnonzero(_out_of_use(cast, found, rows, (codes[:, columns], columns)))
+        if not len(wrong):
+            break
+        given = {name: own[wrong] for name, own in evidence.items()}
+        codes[np.ix_(wrong, columns)] = cast.generator.sample(known[wrong], given, rng)
+
+
+def _out_of_use(cast: Cast, found: Turns, rows: Ints, drawn: tuple[Codes, Ints]) -> Bools:
+    """Which rows have a new value in some column at a time when it is not in use."""
+    (codes, columns), history, eras = drawn, cast.history, cast.history.eras
+    bad = np.zeros(len(rows), np.bool_)
+    for own, column in zip(codes.T, columns, strict=True):
+        feature = history.features[cast.places[column]]
+        if eras is not None and feature.name in eras.bounds:
+            new = np.flatnonzero(own < feature.size)
+            bad[new] |= eras.outside(feature.name, own[new], found.ticks[rows[new]])
+    return bad
+
+
+def _outlived(cast: Cast, found: Turns, rows: Ints, how: Repeats, followers: Ints) -> Bools:
+    """Which rows repeat a value of the sibling before, or of a follower, after its era."""
+    history, eras = cast.history, cast.history.eras
+    bad = np.zeros(len(rows), np.bool_)
+    for place, feature in enumerate(history.features):
+        if eras is None or feature.name not in eras.bounds or feature.name not in history.repeated:
+            continue
+        taken = np.where(how[:, place] == LAST, rows - 1, followers[:, place])
+        again = np.flatnonzero(((how[:, place] == LAST) | (how[:, place] == AGAIN)) & (taken >= 0))
+        codes, ticks = found.codes[taken[again], place], found.ticks[rows[again]]
+        bad[again] |= eras.outside(feature.name, codes, ticks)
+    return bad
 
 
 def _set_codes(cast: Cast, found: Turns, rows: Ints, codes: Codes) -> None:
@@ -176,10 +225,13 @@ def _draw_repeats(
     (rows, known), (codes, evidence), history = asked, drawn, cast.history
     position, beat = cast.before[rows], _beat_rows(cast, found, rows)
     followers, earlier = _older(cast, found, rows, position)
+    choices = np.arange(codes.shape[1]) if history.chooser is None else history.choices
     for _ in range(_REDRAWS):
         how = history.repeats(codes)
         bad = _impossible(how, position, beat, (followers, earlier)).any(axis=1)
-        wrong = np.flatnonzero(bad | _seen_again(cast, found, rows, codes))
+        bad |= _seen_again(cast, found, rows, codes)
+        bad |= _out_of_use(cast, found, rows, (codes[:, choices], choices))
+        wrong = np.flatnonzero(bad | _outlived(cast, found, rows, how, followers))
         if not len(wrong):
             break
         given = {name: known_codes[wrong] for name, known_codes in evidence.items()}
