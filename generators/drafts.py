@@ -22,6 +22,8 @@ from generators.relations.references import (
     Mode,
     Reference,
 )
+from generators.siblings import value_ids
+from generators.standins import with_stand_ins
 from generators.tables import Feature, Matrix
 
 
@@ -185,7 +187,12 @@ def _target(
     matrix = np.empty((len(training.rows), len(features)), np.int32)
     for position, column in enumerate(codes):
         matrix[:, position] = column
-    return Matrix(tuple(features), matrix)
+    values = {
+        f.column.name: value_ids(stored(training, f.column.name))
+        for f in columns
+        if f.generator.kind == "category"
+    }
+    return with_stand_ins(Matrix(tuple(features), matrix), values, training.units, facts.support)
 
 
 def _reference_codes(facts: Facts, reference: Reference) -> Codes:
