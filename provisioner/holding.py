@@ -24,6 +24,8 @@ from provisioner.values import anything, referenced
 
 _POOL = 4_096
 _MOST_KEYS = 1_000_000
+_TURNS = 5
+"""How often the steps are gone through while bounds, and what is to differ, move each other."""
 
 
 def held(job: Job, values: Values) -> Values:
@@ -62,21 +64,40 @@ def held_codes(job: Job, codes: Codes, values: Values) -> Codes:
 def _held(
     job: Job, values: Values, steps: Sequence[Step], below: Mapping[TableName, Drawn]
 ) -> Values:
-    """Bounds are applied twice: what one moved may lie beyond another."""
+    """Bounds are applied again: what one moved may lie beyond another, or repeat another's."""
     if not steps or not len(job.indexes):
         return values
     found, again = dict(values), any(s.part >= Part.PARTS for s in steps)
-    for tight in (False, True) if again else (False,):
-        for step in steps:
-            scene = DrawnScene(job, found, below)
-            if not scene.shows(step) or _is_idle(job, step, found) or _is_seated(job, step):
-                continue
-            before, after = found[step.target[1]], _realised(job, scene, step, tight=tight)
-            if after is before or after.equals(before):
-                job.seen.idle[step.number] = _read(job, step, found)
-            else:
-                found[step.target[1]] = after
+    apart = {step.target for step in steps if step.part is Part.PARTS}
+    for turn in range(_TURNS if again else 1):
+        # Moved no further than it must, what is to differ would meet others at a bound.
+        tight = (turn > 0 and step.target not in apart for step in steps)
+        moved = [
+            s for s, t in zip(steps, tight, strict=True) if _moves(job, s, (found, below), tight=t)
+        ]
+        if turn and not any(step.target in apart for step in moved):
+            break
     return found
+
+
+def _moves(
+    job: Job,
+    step: Step,
+    values: tuple[dict[str, pa.Array], Mapping[TableName, Drawn]],
+    *,
+    tight: bool,
+) -> bool:
+    """Sets a step's column among the values, beside the rows below; whether that changed it."""
+    found, below = values
+    scene = DrawnScene(job, found, below)
+    if not scene.shows(step) or _is_idle(job, step, found) or _is_seated(job, step):
+        return False
+    before, after = found[step.target[1]], _realised(job, scene, step, tight=tight)
+    if after is before or after.equals(before):
+        job.seen.idle[step.number] = _read(job, step, found)
+        return False
+    found[step.target[1]] = after
+    return True
 
 
 def _is_seated(job: Job, step: Step) -> bool:

@@ -102,7 +102,7 @@ def _apart(rule: Invariant, drawing: Drawing, values: pa.Array) -> pa.Array:
         again = surplus([*others, values], again)
     known = _values_known(drawing)
     if known is not None:
-        return _enumerated(others, values, known)
+        return _enumerated(others, values, _enough(drawing, known, len(again)))
     try:
         return spread_out(others, values, scene.table.column(target))
     except pa.ArrowInvalid:  # no room in its type: some rows go on repeating
@@ -163,6 +163,17 @@ def _values_known(drawing: Drawing) -> pa.Array | None:
         if target in key.columns:
             return drawing.keys(key.parent, key.parent_columns[key.columns.index(target)])
     return None
+
+
+def _enough(drawing: Drawing, known: pa.Array, wanted: int) -> pa.Array:
+    """The values known, and others where those are too few for all rows that repeat others."""
+    held = drawing.scene.values(Term(drawing.target))
+    every, rows = pa.concat_arrays([held, known.cast(held.type)]).unique(), np.arange(len(held))
+    for _ in range(_ROUNDS if wanted else 0):
+        if len(every) >= len(held):
+            break
+        every = pa.concat_arrays([every, drawing.again(drawing.target, rows)]).unique()
+    return every
 
 
 def _enumerated(others: list[pa.Array], values: pa.Array, known: pa.Array) -> pa.Array:
