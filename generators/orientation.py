@@ -14,8 +14,9 @@ from math import prod
 
 import numpy as np
 
+from connectors.datatypes import Kind
 from connectors.invariants import Invariant, Term, foreign_key, key_named
-from connectors.schema import TableName
+from connectors.schema import Column, TableName
 from generators.found import Found
 from generators.invariants import Part
 from generators.model import DatabaseModel
@@ -210,6 +211,8 @@ def _place(sight: Sight, found: Found, number: int, placed: _Placed) -> None:
         placed.accept(steps[0])
         if _is_crowded(sight.model, found.rule):
             placed.unkept.append((found, "nearly all rows that its keys lead to are paired"))
+        elif _is_scattered(sight, found.rule):
+            placed.unkept.append((found, "rows that repeat each other may lie in several shards"))
     else:
         placed.unkept.append((found, why))
 
@@ -226,6 +229,25 @@ def _is_crowded(model: DatabaseModel, rule: Invariant) -> bool:
         return False
     pairs = prod(model.rows[led[column]] for column in rule.columns if led[column] in model.rows)
     return model.rows[rule.table] > _CROWDED * pairs
+
+
+def _is_scattered(sight: Sight, rule: Invariant) -> bool:
+    """Whether rows of several shards may repeat each other: their columns tell no shard apart.
+
+    Those of an owner do, whose rows lie in one shard, and so does what is invented for each row.
+    Its step does what it can.
+    """
+    if rule.kind != "unique" or rule.table in sight.whole:
+        return False
+    model, owner = sight.model.tables[rule.table], sight.model.owners.get(rule.table)
+    if owner is not None and {*owner.columns} <= {*rule.columns}:
+        return False
+    invented = {*model.keys, *(f.column.name for f in model.columns if _is_uuid(f.column))}
+    return invented.isdisjoint(rule.columns)
+
+
+def _is_uuid(column: Column) -> bool:
+    return column.datatype.kind is Kind.UUID
 
 
 def _possible(sight: Sight, found: Found, number: int, placed: _Placed) -> tuple[list[Step], str]:
