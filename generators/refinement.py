@@ -1,6 +1,7 @@
 """Holds learned histories against drawn ones, so that drawing can prefer what looks learned."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +10,8 @@ from connectors.schema import TableName
 from generators.columns import Codes
 from generators.contexts import timely
 from generators.encoding import FittedColumn
-from generators.privacy.support import Support
+from generators.privacy.support import Released, Support, distinct
+from generators.raking import margins, raked
 from generators.relations.casts import Cast
 from generators.relations.courses import Course, Followed, Pulse
 from generators.relations.histories import History
@@ -32,12 +34,14 @@ def refined(
     pulse: Pulse | None,
     model: tuple[TableGenerator, tuple[FittedColumn, ...]],
     seen: Mapping[TableName, Seen],
-    support: Support,
+    learned: tuple[Mapping[str, Released[Any]], Support],
 ) -> Referee | None:
     """Draws several histories for learned owners, and learns to tell them from the learned ones.
 
-    None where there are too few owners to learn from.
+    None where there are too few owners to learn from. `learned` are the margins of each feature,
+    and the rule of release.
     """
+    histograms, support = learned
     generator, columns = model
     kept = _some(course)
     starts = np.flatnonzero(np.diff(course.owners[kept], prepend=-1))
@@ -48,11 +52,15 @@ def refined(
     base, history = course.base.features, followed.history
     real = lives(history, base, (followed.context.codes[kept], course.target.codes[kept]), starts)
     rng = np.random.default_rng(0)
-    drawn = []
-    for _ in range(CANDIDATES):
-        turns = take_turns(part, rng)
-        drawn.append(lives(history, base, (turns.context, turns.codes), starts).binned)
-    return fit_referee(real.binned, drawn, real.widths, course.units[kept][starts], support)
+    drawn = [take_turns(part, rng) for _ in range(CANDIDATES)]
+    binned = [lives(history, base, (t.context, t.codes), starts).binned for t in drawn]
+    units = course.units[kept][starts]
+    found = fit_referee(real.binned, binned, real.widths, units, support)
+    if not found.trees:
+        return found
+    odds = np.stack([found.odds(candidate) for candidate in binned])
+    tilts = raked(odds, [t.codes for t in drawn], starts, margins(history, histograms))
+    return found.tilting(tilts, distinct(units), support)
 
 
 def refining_seconds(rows: int, features: int) -> float:

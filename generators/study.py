@@ -49,8 +49,10 @@ def fit_table(
         followed = with_chooser(followed, led[0].target, units, fit, facts.support)
     context, drawn = rest_of(followed, None if led is None else led[0].target)
     generator = fit(context, drawn, units, facts.support)
+    histograms = _histograms(facts, columns, target, training.units)
     if led is not None and refines():
-        judge = refined(followed, *led, (generator, columns), seen, facts.support)
+        learned = histograms, facts.support
+        judge = refined(followed, *led, (generator, columns), seen, learned)
         followed = replace(followed, history=replace(followed.history, referee=judge))
     clusters, _ = facts.clusters[table.name]
     owner = facts.owners.get(table.name)
@@ -65,7 +67,7 @@ def fit_table(
         facts.references[table.name],
         clusters,
         generator,
-        _histograms(facts, columns, target, training.units),
+        histograms,
         followed.history if owner else None,
         dangling_shares(table, facts.source.profile, facts.support),
         draft.branching,

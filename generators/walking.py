@@ -88,6 +88,20 @@ def _pick(codes: Any, column: Any, found: Any, trees: Any, leaves: Any) -> None:
 
 
 @compiled
+def told(binned: Any, nodes: Any, roots: Any, odds: Any) -> Any:
+    """The sum of the odds of the leaves that each history reaches; see `Referee.odds`."""
+    found = np.zeros(len(binned))
+    for history in range(len(binned)):
+        for root in roots:
+            node = 0
+            while nodes[2, root + node] != node:
+                place = root + node
+                node = nodes[2, place] + (binned[history, nodes[0, place]] > nodes[1, place])
+            found[history] += odds[root + node]
+    return found
+
+
+@compiled
 def positioned(codes: Any, uniform: Any, knots: Any) -> Any:
     """Where each number lies between the knots of its code's bin; see `Bins.at`."""
     found = np.empty(len(codes))

@@ -1,87 +1,75 @@
-"""Draws several histories for each owner and keeps one: the likeliest that fit the margins."""
-
-from collections.abc import Mapping
+"""Draws histories for each owner until one is kept: the first that looks learned enough."""
 
 import numpy as np
-import numpy.typing as npt
 
-from generators.relations.casts import Cast, Turns
+from generators.raking import margins, raked
+from generators.relations.casts import Cast, Turns, put_turns
 from generators.relations.lives import lives
-from generators.relations.referee import CANDIDATES, Referee, chosen
+from generators.relations.referee import CANDIDATES, Choice, Referee, chosen, tilted
 from generators.relations.turns import take_turns
 from provisioner.job import Floats, Ints, Job
 
-_ITERATIONS = 15
-_STEP = 0.2
-"""Share of the log ratio of margins by which one iteration tilts the odds."""
-_SLIGHT = 1e-3
-"""Share of rows that each code is given, so that a rare one tilts nothing by chance."""
 _FEWEST_OWNERS = 200
 """Histories from which on a shard is large enough to have the margins of the whole."""
+_MANY_ROWS = 20_000
+"""Rows from which on chance moves no margin by much, so that it need not be evened out."""
 
 
 def refereed(job: Job, cast: Cast, referee: Referee, rng: np.random.Generator) -> Turns:
-    """All rows of some owners, each owner's as one of several histories that were drawn.
+    """All rows of some owners, each owner's as one of several histories that were drawn."""
+    starts = _starts(cast)
+    if len(starts) >= _FEWEST_OWNERS and len(cast.owners) < _MANY_ROWS and not _is_kept(job):
+        return _evened(job, cast, referee, starts, rng)
+    found, every = take_turns(cast, rng), np.arange(len(cast.owners))
+    history = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(every))))
+    choice = Choice.among(len(starts), rng)
+    choice.offered(np.arange(len(starts)), _odds(job, cast, referee, found))
+    for _ in range(CANDIDATES - 1):
+        owners, rows = np.flatnonzero(choice.undecided), every[choice.undecided[history]]
+        if not len(owners):
+            break
+        part = cast.of(rows)
+        again = take_turns(part, rng)
+        kept = np.zeros(len(starts), np.bool_)
+        kept[owners] = choice.offered(owners, _odds(job, part, referee, again))
+        put_turns(found, again, rows, np.flatnonzero(kept[history[rows]]))
+    return found
 
-    The odds of each are the referee's, tilted until the codes of each column are about as
-    frequent as they were learned to be (raking, Deming and Stephan 1940).
+
+def _evened(
+    job: Job, cast: Cast, referee: Referee, starts: Ints, rng: np.random.Generator
+) -> Turns:
+    """As `refereed`, with the margins learned, whatever chance made of so few rows.
+
+    Every owner draws all histories, whose odds are raked to the margins.
     """
     candidates = [take_turns(cast, rng) for _ in range(CANDIDATES)]
-    starts = np.flatnonzero(np.diff(cast.owners, prepend=-1))
-    base, history = job.context.features, cast.history
-    odds = np.stack(
-        [
-            referee.odds(lives(history, base, (turns.context, turns.codes), starts).binned)
-            for turns in candidates
-        ]
-    )
-    if len(starts) >= _FEWEST_OWNERS and not _is_kept(job):
-        odds = _tilted(job, odds, candidates, starts)
-    sizes = np.diff(np.append(starts, len(cast.owners)))
-    return _picked(candidates, np.repeat(chosen(odds, rng), sizes))
+    odds = np.stack([_plain(job, cast, referee, turns) for turns in candidates])
+    drawn = [turns.codes for turns in candidates]
+    tilts = raked(odds, drawn, starts, margins(cast.history, job.model.histograms))
+    odds += np.stack([tilted(tilts, codes, starts) for codes in drawn])
+    found, which = candidates[0], chosen(odds, rng)
+    which = np.repeat(which, np.diff(np.append(starts, len(cast.owners))))
+    for number, turns in enumerate(candidates):
+        put_turns(found, turns, np.arange(len(which)), np.flatnonzero(which == number))
+    return found
+
+
+def _odds(job: Job, cast: Cast, referee: Referee, turns: Turns) -> Floats:
+    """The log odds of each history, tilted as when learning."""
+    plain = _plain(job, cast, referee, turns)
+    return plain if _is_kept(job) else plain + referee.tilted(turns.codes, _starts(cast))
+
+
+def _plain(job: Job, cast: Cast, referee: Referee, turns: Turns) -> Floats:
+    rows = turns.context, turns.codes
+    return referee.odds(lives(cast.history, job.context.features, rows, _starts(cast)).binned)
+
+
+def _starts(cast: Cast) -> Ints:
+    return np.flatnonzero(np.diff(cast.owners, prepend=-1))
 
 
 def _is_kept(job: Job) -> bool:
     """Whether the owners are no drawn ones, so that their rows may well be other than learned."""
     return job.owner is not None and job.owner.parent in job.setting.plan.stands
-
-
-def _tilted(job: Job, odds: Floats, candidates: list[Turns], starts: Ints) -> Floats:
-    """The odds, until chosen rows have the margins learned."""
-    margins = _margins(job)
-    sizes = np.diff(np.append(starts, len(candidates[0].codes)))
-    for _ in range(_ITERATIONS):
-        weights = np.exp(odds - odds.max(axis=0))
-        weights = np.repeat(weights / weights.sum(axis=0), sizes, axis=1)
-        for place, learned in margins.items():
-            codes = [turns.codes[:, place] for turns in candidates]
-            tilt = _STEP * _log_ratio(codes, weights, learned)
-            odds = odds + np.stack([np.add.reduceat(tilt[c], starts) for c in codes])
-    return odds
-
-
-def _margins(job: Job) -> Mapping[int, Floats]:
-    """The learned share of each code, by the column's place among the features."""
-    features = job.model.history.features if job.model.history else ()
-    found = {
-        place: job.model.histograms[feature.name].value
-        for place, feature in enumerate(features)
-        if feature.name in job.model.histograms
-    }
-    return {place: shares for place, shares in found.items() if shares.any()}
-
-
-def _log_ratio(codes: list[npt.NDArray[np.int32]], weights: Floats, learned: Floats) -> Floats:
-    """How much rarer each code is among the weighted rows than it was; 0 where that is unknown."""
-    held = np.zeros(len(learned))
-    for column, weight in zip(codes, weights, strict=True):
-        held += np.bincount(column, weight, minlength=len(learned))
-    share = held / max(1e-12, float(held.sum()))
-    return np.where(learned > 0, np.log((learned + _SLIGHT) / (share + _SLIGHT)), 0.0)
-
-
-def _picked(candidates: list[Turns], which: Ints) -> Turns:
-    """The rows of those candidates that are kept; `which` is one number per row."""
-    rows = np.arange(len(which))
-    fields = (f for f in Turns.__dataclass_fields__)
-    return Turns(**{f: np.stack([getattr(c, f) for c in candidates])[which, rows] for f in fields})

@@ -104,6 +104,21 @@ class Turns:
     places: Ints
 
 
+def put_turns(found: Turns, fresh: Turns, rows: Ints, part: Ints) -> None:
+    """Puts some rows of a drawing into their places in another, in place.
+
+    Args:
+        found: what they are put into.
+        fresh: a drawing of the owners of `rows` alone.
+        rows: where its rows belong.
+        part: which of them to put there; all that their values are taken from are among them.
+    """
+    for name in Turns.__dataclass_fields__:
+        drawn = getattr(fresh, name)[part]
+        moved = np.where(drawn < 0, -1, rows[drawn]) if name == "sources" else drawn
+        getattr(found, name)[rows[part]] = moved
+
+
 def put(matrix: npt.NDArray[Any], rows: Ints, fresh: npt.NDArray[Any]) -> None:
     """Sets whole rows of a matrix, in place: numpy is faster with a row that is one thing."""
     if matrix.shape[1]:

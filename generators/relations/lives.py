@@ -100,7 +100,6 @@ def _leveled(shares: Floats) -> Bins:
 
 def _distinct(codes: Codes, starts: Ints, sizes: Ints) -> Ints:
     """How many codes each history holds."""
-    owners = np.repeat(np.arange(len(starts)), sizes)
-    order = np.lexsort((codes, owners))
-    fresh = np.append(True, (np.diff(codes[order]) != 0) | (np.diff(owners[order]) != 0))
+    apart = (np.repeat(np.arange(len(starts)), sizes) << 32) + codes
+    fresh = np.diff(np.sort(apart), prepend=-1) != 0
     return np.minimum(np.add.reduceat(fresh.astype(np.int64), starts), _LEVELS - 1)

@@ -1,4 +1,4 @@
-"""Tells drawn histories from learned ones, so that of several drawn the likeliest is kept.
+"""Tells drawn histories from learned ones, so that what is kept of several drawn looks learned.
 
 Trees are added one by one: each tells learned histories from those that the trees before it would
 choose among the drawn ones, and its leaves' odds weigh what is chosen next: sampling importance
@@ -6,22 +6,27 @@ resampling (Rubin 1988) with weights that are boosted (Grover and Ermon 2018).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from generators.columns import State
+from generators.columns import Codes, State
+from generators.forest import EFFORT
 from generators.growth import Sample, grown
 from generators.privacy.support import Support, unit_counts
 
+Bools = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 CANDIDATES = 6
-"""Histories drawn for each owner, of which one is kept."""
+"""Histories drawn for an owner at most, of which one is kept."""
+CEILING = 2.0
+"""Odds at which a history is kept for sure, so that an owner takes two or three on average; what is
+likelier yet is drawn too seldom by so much."""
 _ROUNDS = 40
 _RATE = 0.5
 """Share of a tree's log odds that counts, so that no tree decides alone."""
@@ -59,16 +64,47 @@ class Referee:
         sealed: all that was learned, by field, as it may leave.
         scores: how often a learned history has higher odds than one drawn for the same owner, on
             owners held out: for any drawn one, and for the one chosen.
+        tilts: by the place of a feature, what a row's code adds to its history's log odds, so that
+            chosen rows have the margins learned.
     """
 
     trees: tuple[Tree, ...]
     sealed: State
     scores: tuple[float, float]
+    tilts: Mapping[int, Floats] = field(default_factory=dict)
 
     def odds(self, binned: Bytes) -> Floats:
         """The log odds of each history."""
+        if self.trees and EFFORT.is_repaid:
+            return self._told(binned)
         parts = [_RATE * tree.of(binned) for tree in self.trees]
         return np.asarray(np.sum([np.zeros(binned.shape[1]), *parts], axis=0))
+
+    def _told(self, binned: Bytes) -> Floats:
+        """The same by machine code."""
+        from generators.walking import told  # noqa: PLC0415 - see `EFFORT`
+
+        nodes = [np.stack([t.split, t.threshold, t.left]) for t in self.trees]
+        roots = np.cumsum([0, *(n.shape[1] for n in nodes)])[:-1]
+        parts = np.concatenate([_RATE * t.odds for t in self.trees])
+        asked = np.concatenate(nodes, axis=1), roots, parts
+        return np.asarray(told(np.ascontiguousarray(binned.T), *asked))
+
+    def tilted(self, codes: Codes, starts: Ints) -> Floats:
+        """What the rows' own codes add to the log odds of the histories that begin at `starts`."""
+        return tilted(self.tilts, codes, starts)
+
+    def tilting(self, tilts: Mapping[int, Floats], behind: int, support: Support) -> "Referee":
+        """The same with tilts that so many units are behind; without where these are too few."""
+        plain = {
+            "tilts": np.concatenate([np.empty(0), *tilts.values()]),
+            "tilted": np.array([list(tilts), [len(t) for t in tilts.values()]], np.int64),
+        }
+        sealed = {name: support.seal(value, behind) for name, value in plain.items()}
+        kept = {name: value for name, value in sealed.items() if value is not None}
+        if len(kept) < len(sealed):
+            return self
+        return replace(self, sealed={**self.sealed, **kept}, tilts=tilts)
 
     def released(self) -> State:
         """All that was learned, by field."""
@@ -87,7 +123,41 @@ class Referee:
             for s, t, n, o in zip(split, threshold, left, odds, strict=True)
             if len(n)
         )
-        return cls(trees, sealed, (float(state["scores"][0]), float(state["scores"][1])))
+        scores = float(state["scores"][0]), float(state["scores"][1])
+        places, sizes = state["tilted"] if "tilted" in state else np.empty((2, 0), np.int64)
+        parts = np.split(state.get("tilts", np.empty(0)), np.cumsum(sizes)[:-1])
+        return cls(trees, sealed, scores, dict(zip(places.tolist(), parts, strict=False)))
+
+
+@dataclass(slots=True)
+class Choice:
+    """Which of the histories that are drawn for owners, one after another, are kept.
+
+    Rejection sampling (von Neumann 1951); where none is accepted at last, as in `chosen`.
+
+    Attributes:
+        rng: decides.
+        best: per owner, how high the history that it keeps drew.
+        undecided: per owner, whether it goes on drawing.
+    """
+
+    rng: np.random.Generator
+    best: Floats
+    undecided: Bools
+
+    @classmethod
+    def among(cls, owners: int, rng: np.random.Generator) -> Self:
+        """The choice of so many owners that have drawn nothing."""
+        return cls(rng, np.full(owners, -np.inf), np.ones(owners, np.bool_))
+
+    def offered(self, owners: Ints, odds: Floats) -> Bools:
+        """Whether each of some owners keeps the history whose log odds these are, so far."""
+        accepted = self.rng.random(len(odds)) * CEILING < np.exp(np.minimum(odds, CEILING))
+        drew = odds + self.rng.gumbel(size=len(odds))
+        kept = accepted | (drew > self.best[owners])
+        self.best[owners] = np.maximum(self.best[owners], drew)
+        self.undecided[owners[accepted]] = False
+        return np.asarray(kept)
 
 
 def chosen(odds: Floats, rng: np.random.Generator) -> Ints:
@@ -96,6 +166,14 @@ def chosen(odds: Floats, rng: np.random.Generator) -> Ints:
     As likely as their odds say; adding Gumbel noise and taking the greatest draws just so.
     """
     return np.asarray((odds + rng.gumbel(size=odds.shape)).argmax(axis=0))
+
+
+def tilted(tilts: Mapping[int, Floats], codes: Codes, starts: Ints) -> Floats:
+    """The sum over the rows of each history of what their codes are tilted by."""
+    total = np.zeros(len(codes))
+    for place, tilt in tilts.items():
+        total += tilt.take(codes[:, place])
+    return np.asarray(np.add.reduceat(total, starts) if len(starts) else np.zeros(0))
 
 
 def fit_referee(

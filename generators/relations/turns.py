@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from generators.columns import Codes
-from generators.relations.casts import Cast, Turns, put
+from generators.relations.casts import Cast, Turns, put, put_turns
 from generators.relations.histories import (
     AGAIN,
     CURRENT,
@@ -50,10 +50,7 @@ def take_turns(cast: Cast, rng: np.random.Generator) -> Turns:
     if len(late):
         firsts = np.maximum((found.ticks - beyond)[late], earliest(cast, clock)[late])
         again = _turns(cast.of(late), Way(firsts, clock.bounds[1]), rng)
-        sources = np.where(again.sources < 0, -1, late[again.sources])
-        for field in Turns.__dataclass_fields__:
-            fresh = sources if field == "sources" else getattr(again, field)
-            getattr(found, field)[late] = fresh
+        put_turns(found, again, late, np.arange(len(late)))
     return found
 
 

@@ -215,18 +215,19 @@ class Network:
     def _drawn_by_machine(self, networks: Networks, context: Codes, uniform: Floats) -> Codes:
         """The same rows as without machine code; trees draw them all, and networks their share."""
         codes = np.zeros((len(context), len(self.names)), np.int32)
-        given, by_tree = (np.ascontiguousarray(context), codes), np.empty_like(uniform)
-        done = np.arange(self.contexts + len(self.names)) < self.contexts
+        given, by_tree = (np.ascontiguousarray(context), codes), uniform.copy()
+        done, alone = np.arange(self.contexts + len(self.names)) < self.contexts, list[int]()
         for j in self.order:
-            usable = done[networks.inputs[j]]
-            share, numbers = self._share(networks, j, done), uniform[:, j]
-            if share < 1:
+            usable, share, numbers = done[networks.inputs[j]], self.shares[j], uniform[:, j]
+            alone.append(j)
+            if share > 0:
                 np.maximum((numbers - share) / (1 - share), 0, out=by_tree[:, j])
-                self.forest.draw(*given, np.array([j]), by_tree)
-            rows = np.flatnonzero(numbers < share)
-            if len(rows):
+                self.forest.draw(*given, np.array(alone), by_tree)
+                alone.clear()
+                rows = np.flatnonzero(numbers < share)
                 networks.draw(j, given, usable, numbers[rows] / share, rows)
             done[self.contexts + j] = True
+        self.forest.draw(*given, np.array(alone, np.int64), by_tree)
         return codes
 
     def _column(

@@ -4,10 +4,21 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from generators import forest
 from generators.privacy.support import Support
+from generators.raking import raked
+from generators.relations.casts import Turns, put_turns
 from generators.relations.histories import History
 from generators.relations.lives import lives
-from generators.relations.referee import CANDIDATES, Referee, chosen, fit_referee
+from generators.relations.referee import (
+    CANDIDATES,
+    CEILING,
+    Choice,
+    Referee,
+    chosen,
+    fit_referee,
+    tilted,
+)
 from generators.tables import Feature
 
 OWNERS = 4000
@@ -56,6 +67,25 @@ def test_a_referee_comes_back_as_it_was_released(referee: Referee) -> None:
     assert restored.scores == referee.scores
 
 
+def test_machine_code_tells_the_odds_that_numpy_tells(
+    referee: Referee, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs, told = drawn(np.random.default_rng(9), alike=False), []
+    for worth in (-1, 10**12):
+        monkeypatch.setattr(forest.EFFORT, "worth", worth)
+        told.append(referee.odds(inputs))
+    assert np.array_equal(told[0], told[1])
+
+
+def test_tilts_come_back_as_they_were_released(referee: Referee) -> None:
+    tilts = {1: np.array([0.5, -0.5]), 4: np.array([0.0, 0.25, -0.25])}
+    state = referee.tilting(tilts, OWNERS, Support()).released()
+    restored = Referee.restore({name: value.value for name, value in state.items()}).tilts
+    assert {place: tilt.tolist() for place, tilt in restored.items()} == {
+        place: tilt.tolist() for place, tilt in tilts.items()
+    }
+
+
 def test_a_history_that_fewer_than_k_units_have_leaves_no_trace() -> None:
     rng = np.random.default_rng(6)
     real = np.zeros((1, OWNERS), np.uint8)
@@ -74,6 +104,51 @@ def test_candidates_are_chosen_as_often_as_their_odds_say() -> None:
     odds = np.log(np.array([[1.0], [3.0]])) @ np.ones((1, 10_000))
     share = chosen(odds, np.random.default_rng(5)).mean()
     assert abs(share - 0.75) < 4 * np.sqrt(0.75 * 0.25 / 10_000)
+
+
+def test_histories_drawn_one_after_another_are_kept_as_often_as_their_odds_say() -> None:
+    rng = np.random.default_rng(5)
+    likelier = rng.random((CANDIDATES, 10_000)) < 0.5
+    choice, kept = Choice.among(10_000, rng), np.zeros(10_000, np.bool_)
+    for drawn_now in likelier:
+        owners = np.flatnonzero(choice.undecided)
+        odds = np.log(np.where(drawn_now[owners], 1.5, 0.5))
+        taken = owners[choice.offered(owners, odds)]
+        kept[taken] = drawn_now[taken]
+    assert abs(kept.mean() - 0.75) < 4 * np.sqrt(0.75 * 0.25 / 10_000)
+
+
+def test_an_owner_that_keeps_a_history_draws_no_other() -> None:
+    choice = Choice.among(2, np.random.default_rng(7))
+    assert choice.offered(np.arange(2), np.array([np.log(CEILING), -50.0])).all()
+    assert choice.undecided.tolist() == [False, True]
+    assert not choice.offered(np.array([1]), np.array([-90.0])).any()
+
+
+def test_rows_that_are_put_into_a_drawing_go_on_taking_values_from_each_other() -> None:
+    found, fresh = turns([-1, 0, -1, -1]), turns([-1, 0])
+    fresh.codes[:] = 1
+    put_turns(found, fresh, np.array([2, 3]), np.array([0, 1]))
+    assert found.sources[:, 0].tolist() == [-1, 0, -1, 2]
+    assert found.codes[:, 0].tolist() == [0, 0, 1, 1]
+
+
+def turns(sources: list[int]) -> Turns:
+    """Rows of one feature, each with the row that its value is taken from."""
+    taken, zeros = np.array(sources)[:, None], np.zeros((len(sources), 1), np.int32)
+    none = np.full(taken.shape, -1)
+    return Turns(zeros.copy(), zeros.copy(), taken, none, np.zeros(len(taken), int), none[:, 0])
+
+
+def test_tilted_odds_choose_rows_that_have_the_margins_learned() -> None:
+    rng = np.random.default_rng(8)
+    starts = np.arange(0, 3 * OWNERS, 3)
+    pool = [rng.integers(0, 2, (3 * OWNERS, 1)).astype(np.int32) for _ in range(CANDIDATES)]
+    tilts = raked(np.zeros((CANDIDATES, OWNERS)), pool, starts, {0: np.array([0.4, 0.6])})
+    kept = chosen(np.stack([tilted(tilts, codes, starts) for codes in pool]), rng)
+    rows = np.stack(pool)[np.repeat(kept, 3), np.arange(3 * OWNERS), 0]
+    # Half of the rows would be ones; five deviations of a share, and what 15 small steps leave.
+    assert abs(rows.mean() - 0.6) < 5 * np.sqrt(0.24 / (3 * OWNERS)) + 0.01
 
 
 def test_histories_are_told_by_length_first_last_and_repeats() -> None:

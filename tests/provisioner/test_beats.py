@@ -9,6 +9,7 @@ import pytest
 from connectors.engines import open_source, open_target
 from connectors.schema import TableName
 from generators.archive import fingerprint, read_archive, write_archive
+from provisioner import refereeing
 from provisioner.learn import Learning, learn
 from provisioner.load import load
 from provisioner.plan import Request, plan
@@ -33,10 +34,11 @@ WAYS = {
     "rows that are units of their own": Learning(),
     "rows of patients": Learning(units=PATIENTS),
     "chosen among several": Learning(units=PATIENTS, refine=True),
+    "drawn until one is chosen": Learning(units=PATIENTS, refine=True),
 }
 
 
-@pytest.fixture(scope="module", params=WAYS.values(), ids=list(WAYS))
+@pytest.fixture(scope="module", params=WAYS)
 def drawn(
     request: pytest.FixtureRequest,
     lasting_database: Callable[[], str],
@@ -47,10 +49,12 @@ def drawn(
     with psycopg.connect(source) as connection:
         connection.execute(BEATS.encode())
     with open_source(source) as opened:
-        write_archive(learn(opened, request.param), path)
+        write_archive(learn(opened, WAYS[request.param]), path)
     model = read_archive(path)
     planned = plan(model, fingerprint(path), Request())
-    with open_target(target) as opened_target:
+    with open_target(target) as opened_target, pytest.MonkeyPatch.context() as patch:
+        if request.param.startswith("drawn"):
+            patch.setattr(refereeing, "_MANY_ROWS", 0)  # as where a shard is large
         load(model, planned, opened_target)
         assert verify(model, opened_target).passed
 
@@ -83,7 +87,7 @@ def test_most_rows_of_the_other_table_are_met(drawn: Callable[[str], float]) -> 
     assert drawn(COVERED) >= 0.7
 
 
-@pytest.mark.parametrize("drawn", list(WAYS.values())[1:], ids=list(WAYS)[1:], indirect=True)
+@pytest.mark.parametrize("drawn", list(WAYS)[1:], indirect=True)
 def test_owners_have_as_many_rows_in_one_table_as_in_the_other(
     drawn: Callable[[str], float],
 ) -> None:
