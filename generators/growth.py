@@ -21,7 +21,7 @@ Ints = npt.NDArray[np.int64]
 # Chosen on census rows by the likelihood of a holdout, which hardly changes near these values.
 _COST = 0.7
 _CAUTION = 4.0
-_FEWEST_ROWS = 50
+_FEWEST_ROWS = 20
 _MOST_LEVELS = 14
 _MOST_LEAVES = 1024
 
@@ -100,7 +100,7 @@ class _Cuts:
 
 
 def grown(sample: Sample, support: Support) -> Growth:
-    """The tree, level by level; each leaf holds at least 50 rows of at least k units."""
+    """The tree, level by level; each leaf holds at least 20 rows of at least k units."""
     rows = len(sample.classes)
     root = np.zeros(1, np.int64)
     growth = Growth(root, root + _NEVER, root, np.zeros(rows, np.int64))

@@ -216,7 +216,8 @@ def test_a_code_of_a_single_unit_has_no_leaf_of_its_own() -> None:
     assert leaf[2] in leaf[:2]
 
 
-def test_every_leaf_stands_for_k_units_and_fifty_rows() -> None:
+@pytest.mark.parametrize("k", [5, 40])
+def test_every_leaf_stands_for_k_units_and_twenty_rows(k: int) -> None:
     rng = np.random.default_rng(10)
     inputs = rng.integers(0, 8, (5, ROWS)).astype(np.uint8)
     classes = (inputs[:3].sum(0) + rng.integers(0, 3, ROWS)).astype(np.int64)
@@ -224,11 +225,11 @@ def test_every_leaf_stands_for_k_units_and_fifty_rows() -> None:
     units = np.unique(units, return_inverse=True)[1].astype(np.int64)
     widths = np.full(5, 8, np.int64)
     sample = Sample(inputs, widths, np.zeros(5), classes, int(classes.max()) + 1, units)
-    growth = grown(sample, Support(k=40))
+    growth = grown(sample, Support(k))
     leaves = np.flatnonzero(~growth.inner)
     assert len(leaves) > 2
-    assert unit_counts(growth.node, units, len(growth.left))[leaves].min() >= 40
-    assert np.bincount(growth.node)[leaves].min() >= 50
+    assert unit_counts(growth.node, units, len(growth.left))[leaves].min() >= k
+    assert np.bincount(growth.node)[leaves].min() >= 20
     assert set(np.unique(growth.node)) == set(leaves)
 
 
