@@ -33,6 +33,7 @@ from benchmarks.matching import (
     Declared,
     FoundRule,
     KnownRule,
+    compared,
     declared,
     only_filled,
     qualified,
@@ -262,7 +263,8 @@ def _told(
 
 def _known(asked: _Asked) -> KnownRule:
     columns = tuple(asked["columns"])
-    return KnownRule(asked["kind"], columns, only_filled(columns, asked["broken"]))
+    sql = asked["broken"]
+    return KnownRule(asked["kind"], columns, only_filled(columns, sql), compared(columns, sql))
 
 
 def _brief(asked: _Asked) -> dict[str, Any]:

@@ -26,6 +26,8 @@ Beyond the same set, these and no others count as met:
 - path: the same where the columns beside the known ones, if any, are a key, declared or found, of
   the other table;
 - unique: fewer columns, found or declared unique;
+- order: one of rows of a sort, where the known rule speaks of rows of that sort, or of fewer;
+- constant: an order of all rows but those of the constant, of the known columns;
 - one_open: one child each by a found rule, of a sort that all of them are of;
 - presence: columns that a found rule says are filled in all rows;
 - constant: columns that each have one value in all rows, or of which the known rule asks no more
@@ -60,11 +62,24 @@ class KnownRule:
 
     Attributes:
         filled: those of which it asks no more than whether they are null.
+        given: those that it compares with a value, and the value.
     """
 
     kind: str
     columns: tuple[str, ...]
     filled: frozenset[str] = frozenset()
+    given: frozenset[tuple[str, str]] = frozenset()
+
+
+def compared(columns: Iterable[str], sql: str) -> frozenset[tuple[str, str]]:
+    """The columns that a query holds against a value, each with that."""
+    return frozenset((column, value) for column in columns for value in _values_of(column, sql))
+
+
+def _values_of(column: str, sql: str) -> list[str]:
+    name = re.escape(column.rpartition(".")[2])
+    found = re.findall(rf"(?:^|[^\w]){name}\"? = (?:'([^']*)'|(-?[\d.]+))", sql)
+    return [text or number for text, number in found]
 
 
 def only_filled(columns: Iterable[str], sql: str) -> frozenset[str]:
@@ -299,6 +314,9 @@ _SPECIAL: Mapping[tuple[str, str], Callable[[FoundRule, tuple[str, ...]], bool]]
 
 
 def _in_order(known: KnownRule, rules: Sequence[FoundRule], _: Declared) -> Support | None:
+    for rule in rules:
+        if rule.kind == "condition" and rule.form == "=" and _is_of_fewer(known, rule):
+            return frozenset({rule})
     steps = [(r.terms, r) for r in rules if r.kind in ("order", "equality") and len(r.terms) == 2]
     steps += [(r.terms[::-1], r) for r in rules if r.kind == "equality" and len(r.terms) == 2]
     return _chain(known.columns, [(low, high, rule) for (low, high), rule in steps])
@@ -311,8 +329,20 @@ def _present(known: KnownRule, rules: Sequence[FoundRule], declared: Declared) -
     return _together(known, rules, declared) or _parts_of_a_date(known, rules)
 
 
+def _is_of_fewer(known: KnownRule, rule: FoundRule) -> bool:
+    """Whether a known rule names the sort of rows of a found one; what is left are more sorts."""
+    sorts = {column for column, _ in known.given}
+    told = (rule.terms[-1], rule.constants[0]) in known.given
+    return told and rule.columns <= {*known.columns} <= rule.columns | sorts
+
+
 def _steady(known: KnownRule, rules: Sequence[FoundRule], _: Declared) -> Support | None:
     """That nothing that a known rule looks at varies: it then holds in all rows or in none."""
+    for rule in rules:
+        others = rule.kind == "condition" and rule.form == "<>"
+        told = others and (rule.terms[-1], rule.constants[0]) in known.given
+        if told and rule.columns == {*known.columns}:
+            return frozenset({rule})
     found = set[FoundRule]()
     for column in known.columns:
         same = next((r for r in rules if _is_same(r) and r.columns == {column}), None)

@@ -50,9 +50,10 @@ class Step:
     def pushes(self) -> int:
         """Which way a bound moves its target: 1 upwards, -1 downwards, 0 for all else."""
         rule = self.found.rule
-        if rule.kind not in ("order", "parts"):
+        if rule.kind not in ("order", "parts", "condition"):
             return 0
-        return 1 if rule.terms[-1] == Term(self.target[1]) else -1
+        high = rule.terms[1 if rule.kind == "condition" else -1]
+        return 1 if high == Term(self.target[1]) else -1
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from benchmarks.matching import (
     FoundRule,
     KnownRule,
+    compared,
     declared,
     only_filled,
     qualified,
@@ -379,3 +380,32 @@ def test_one_child_each_and_one_sort_of_all_is_one_of_that_sort() -> None:
     assert not is_met("one_open", asked, one)
     some = found("cardinality", "at least one", table=PARENT, key=(CHILD, "up"))
     assert not is_met("one_open", asked, some, same)
+
+
+def test_an_order_of_a_sort_is_one_of_fewer_rows_of_that_sort() -> None:
+    rule = found("condition", "=", "day", "line", "x", constants=("Y",))
+    columns = ("s.child.n", "s.child.x", "s.child.day", "s.child.line")
+    sorts = frozenset({("s.child.x", "Y"), ("s.child.n", "B")})
+    assert support(KnownRule("order", columns, given=sorts), (rule,), DECLARED)
+    assert not support(KnownRule("order", columns), (rule,), DECLARED)
+    other = frozenset({("s.child.x", "N"), ("s.child.n", "B")})
+    assert not support(KnownRule("order", columns, given=other), (rule,), DECLARED)
+    fewer = frozenset({("s.child.x", "Y")})
+    assert not support(KnownRule("order", columns, given=fewer), (rule,), DECLARED)
+
+
+def test_an_order_of_all_but_a_constant_says_where_that_is() -> None:
+    rule = found("condition", "<>", "day", "line", "x", constants=("0",))
+    columns = ("s.child.day", "s.child.line", "s.child.x")
+    given = frozenset({("s.child.x", "0")})
+    assert support(KnownRule("constant", columns, given=given), (rule,), DECLARED)
+    assert not support(KnownRule("constant", columns), (rule,), DECLARED)
+    assert not support(KnownRule("constant", columns[1:], given=given), (rule,), DECLARED)
+
+
+def test_a_query_tells_what_it_holds_columns_against() -> None:
+    query = (
+        """SELECT count(*) FROM t WHERE (a = 'Y' AND "by" = 'B A') AND NOT (n = 0 OR an = 'Z')"""
+    )
+    columns = ("s.t.a", "s.t.by", "s.t.n", "s.t.m")
+    assert compared(columns, query) == {("s.t.a", "Y"), ("s.t.by", "B A"), ("s.t.n", "0")}

@@ -45,7 +45,7 @@ OF_ROWS = (
     "parts",
     "ranges",
 )
-UNMIXED = frozenset({"filled"})
+UNMIXED = frozenset({"filled", "condition"})
 """Kinds of rules that rows keep in any order of their values; see their own tests."""
 
 
