@@ -95,8 +95,10 @@ class Inclusion(Together):
         keys = _as(pc.drop_null(drawing.keys(table, key)), values.type)
         there = values.is_valid().to_numpy(zero_copy_only=False)
         numbers = _hashed(values, drawing.seed)
-        stray = numbers % 10_000 < int(float(state["missing"]) * 10_000)
-        wrong = np.flatnonzero(there & ~_among(values, keys) & ~stray)
+        wrong = np.flatnonzero(there & ~_among(values, keys))
+        # As many stay as are to be no key, the same values first in every shard.
+        stray = int(float(state["missing"]) * there.sum())
+        wrong = np.sort(wrong[np.argsort(numbers[wrong], kind="stable")][stray:])
         if not len(keys) or not len(wrong):
             return values
         fresh = keys.take(pa.array(numbers[wrong] // 10_000 % len(keys)))
