@@ -294,8 +294,36 @@ def _masked(step: Step, others: Iterable[Step]) -> Step | None:
     One says so of all rows, or fills what the other nulls.
     """
     masks = [s for s in others if s.part is Part.MASKS] if step.part is Part.MASKS else []
-    undone = (s for s in masks if _is_exact(s) or _is_exact(step) or _fills(s) * _fills(step) < 0)
-    return next(undone, None)
+    for other in masks:
+        filled = _fills(other) * _fills(step) < 0
+        if filled or _is_exact(other) or _is_exact(step) or _is_emptied(step, other):
+            return other
+    return None
+
+
+def _is_emptied(step: Step, other: Step) -> bool:
+    """Whether one puts a value where the other may put null: what tells them is not the same."""
+    pair = (step, other) if _puts(step) else (other, step)
+    if not _puts(pair[0]) or not _nulls(pair[1]):
+        return False
+    told, empty = (s.found.rule.terms for s in pair)
+    return told[0] not in empty
+
+
+def _puts(step: Step) -> bool:
+    """Whether a step puts a constant in rows that another column tells."""
+    terms = step.found.rule.terms
+    told = len(terms) == _PAIR and terms[1] == Term(step.target[1])
+    return step.found.rule.kind == "constant" and told
+
+
+def _nulls(step: Step) -> bool:
+    """Whether a step puts nulls in rows that another column tells."""
+    rule = step.found.rule
+    if rule.kind == "onset":
+        return rule.form.startswith("null")
+    first = rule.kind == "presence" and rule.terms[0] == Term(step.target[1])
+    return first and rule.form in ("only with", "-> null", "iff value")
 
 
 def _fills(step: Step) -> int:

@@ -633,3 +633,29 @@ def test_what_differs_still_does_once_it_lies_where_it_must(
     scattered = {f.words: why for f, why in oriented(model).unkept}
     assert scattered["unique (code)"] == "rows that repeat each other may lie in several shards"
     assert "unique (client, day)" not in scattered
+
+
+CUPS = """
+CREATE TABLE season (
+    id int PRIMARY KEY, year int NOT NULL, rank int NOT NULL, cup text, title text
+);
+INSERT INTO season SELECT y * 100 + t, y, t, CASE WHEN y >= 1960 THEN c END,
+    CASE WHEN y < 1950 OR t > 18 THEN NULL
+        WHEN y >= 1960 AND c = 'Y' THEN 'N'
+        ELSE (ARRAY['Y', 'N'])[1 + abs(hashtext(y || 't' || t)) % 2] END
+FROM generate_series(1920, 2020) AS y, generate_series(1, 20) AS t,
+    LATERAL (SELECT (ARRAY['Y', 'N', 'N'])[1 + abs(hashtext(y || 'c' || t)) % 3]) AS x (c)
+WHERE t <= 18 OR y < 1960 OR c = 'N';
+"""
+
+
+def test_a_constant_is_put_where_no_other_rule_puts_null(
+    lasting_database: Callable[[], str], tmp_path: Path
+) -> None:
+    url = lasting_database()
+    query(url, CUPS)
+    model = learned(url, Learning(), tmp_path)
+    told = {"cup = 'Y' -> title = 'N'", "year < '1950' -> title is null"}
+    assert told <= set(of(model, "season"))
+    steps = [s for of_table in oriented(model).steps.values() for s in of_table]
+    assert not told <= {s.found.words for s in steps if s.target[1] == "title"}
