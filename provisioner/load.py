@@ -32,6 +32,7 @@ from provisioner.plan import Plan
 from provisioner.report import Finding, unmatched
 from provisioner.synthesize import Synthesizer
 from provisioner.workers.crews import Workers, crew_of, is_alone
+from provisioner.workers.processors import alone_on_a_processor
 from provisioner.workers.rota import Crew, shared_out
 from provisioner.workers.shards import AHEAD, Assignment, at_shard, codes_of
 
@@ -90,7 +91,7 @@ def load(
     if ledger is not None:
         same_plan(plan, ledger)
     marks = list(remaining_shards(plan, ledger))
-    with _crew(workers, synthesizer, (kept, made), marks) as crew:
+    with _crew(workers, synthesizer, (kept, made), marks) as crew, alone_on_a_processor():
         findings = _ready(synthesizer, target, ledger, listen)
         if crew is None:
             loaded = _here(synthesizer, target, marks, _pace(workers), listen)

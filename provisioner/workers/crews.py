@@ -1,6 +1,5 @@
 """Chooses who loads the shards of a plan: nobody else, processes, or a Ray cluster."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -9,6 +8,7 @@ from connectors.engines import Mark
 from provisioner.plan import Plan
 from provisioner.workers.cluster import Cluster
 from provisioner.workers.processes import Processes
+from provisioner.workers.processors import processors
 from provisioner.workers.rota import Crew
 from provisioner.workers.shards import Assignment, codes_of
 
@@ -54,17 +54,10 @@ def headcount(workers: Workers, plan: Plan, marks: Sequence[Mark], most: int | N
     count = workers.count
     if count is None:
         rows = sum(plan.written(mark.tree, mark.shard) for mark in marks)
-        count = min(most or _processors() - 1, rows // _WORTH_A_START)
+        count = min(most or processors() - 1, rows // _WORTH_A_START)
     if workers.connections is not None:
         count = min(count, workers.connections - 1)
     return max(1, min(count, most or count, len(marks)))
-
-
-def _processors() -> int:
-    """Those that this process may use, where the system tells; else all."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from provisioner.kept import Keys
 from provisioner.pacing import Pace
 from provisioner.plan import Plan
 from provisioner.synthesize import Synthesizer
+from provisioner.workers.processors import alone_on_a_processor
 
 AHEAD = 2
 """Shards that a worker has at a time: one that is written, and one that is drawn meanwhile."""
@@ -77,7 +78,7 @@ def shard_loader(assignment: Assignment) -> Iterator[Load]:
     EFFORT.foresee(assignment.codes)
     synthesizer = Synthesizer(assignment.model, plan, assignment.kept, assignment.given)
     drawing, writing, pace = Lock(), Lock(), Pace(assignment.rate)
-    with open_writer(assignment.url, plan.fingerprint) as writer:
+    with open_writer(assignment.url, plan.fingerprint) as writer, alone_on_a_processor():
 
         def load(mark: Mark) -> Done:
             with drawing:

@@ -19,6 +19,7 @@ import numpy as np
 import psycopg
 import pytest
 from querying import query
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from connectors.engines import Mark, open_target, open_writer
 from connectors.errors import BusyTarget, ForeignLoad, RefusedRow
@@ -86,6 +87,25 @@ def test_two_workers_load_the_rows_of_one_and_tell_of_each(
     assert rows == planned.rows == told == ended
     assert query(database, "select sum(rows) from provisioner.shard") == [(rows,)]
     assert not active_children()
+
+
+def test_linear_algebra_takes_one_thread_while_rows_are_drawn(
+    model: DatabaseModel, planned: Plan, database: str
+) -> None:
+    def threads() -> list[int]:
+        return [p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas"]
+
+    meanwhile = []
+    with threadpool_limits(limits=2, user_api="blas"):
+
+        def listen(event: Event) -> None:
+            if isinstance(event, StageFinished) and event.stage == "load":
+                meanwhile.extend(threads())
+
+        before = threads()
+        provisioned(model, planned, Workers(database, 1), listen)
+        assert threads() == before
+    assert set(meanwhile) == {1}
 
 
 def test_a_small_plan_and_triggers_that_fire_need_one_worker(planned: Plan) -> None:
