@@ -66,6 +66,7 @@ def restored_history(state: Mapping[str, Any]) -> History:
         _generator(shape.get("chooser"), state.get("chooser", {})),
         _generator(shape.get("manner"), state.get("manner", {})),
         _restored_eras(shape.get("eras", []), state.get("eras", {})),
+        frozenset(shape.get("bounded", ())),
     )
 
 
@@ -86,6 +87,7 @@ def _shape(history: History) -> dict[str, Any]:
         "shared": sorted(history.shared),
         "chooser": history.chooser and history.chooser.kind,
         "manner": history.manner and history.manner.kind,
+        "bounded": sorted(history.bounded),
         "eras": [name for name, _ in _eras(history)],
         "refereed": history.referee is not None,
         "clock": None if clock is None else _clock_shape(clock),

@@ -112,5 +112,5 @@ def _shared(history: History, columns: tuple[FittedColumn, ...], beat: Seen) -> 
     return {
         place: fitted[f.name].encode(beat.rows[f.name].combine_chunks().take(there))
         for place, f in enumerate(history.features)
-        if f.name in history.shared and f.name in fitted
+        if f.name in history.shared | history.bounded and f.name in fitted
     }

@@ -31,6 +31,10 @@ Bools = npt.NDArray[np.bool_]
 
 _SHARED = 0.8
 """Share of rows that must have the beat's value in a column for that to have a code of its own."""
+_SHARED_NUMBERS = 0.25
+"""Share of rows from which on that is beyond chance, whatever else the others have."""
+_NEVER_ABOVE = 0.995
+"""Share of rows whose number must be no greater than the beat's for none that is to be drawn."""
 BEAT = ""
 """The name of the origin that is the beat table's first time."""
 ONGOING = "@ongoing"
@@ -97,11 +101,10 @@ def ordered(
     order = np.lexsort((times, link[kept]))
     known, times = kept[order], times[order]
     owners = link[known]
-    codes, count = young.clusters
-    base = context(seen[owner].codes, owners, codes[known], count)
+    base = context(seen[owner].codes, owners, young.clusters[0][known], young.clusters[1])
     time = None if clock is None else _fitted(young.columns, clock.column.name)
     pulse = None if time is None else choose_beat(times, owners, _pulses(owner, time, seen))
-    places, shared = None, frozenset[str]()
+    places, shared, bounded = None, frozenset[str](), frozenset[str]()
     if pulse is not None and is_bound(times, owners, pulse):
         places = _places(young, known, (owners, times), seen[pulse.table], pulse)
         order = np.lexsort((places, times, owners))
@@ -113,6 +116,7 @@ def ordered(
         equal = _equal_to_beat(young, known, seen[pulse.table], current)
         last = np.flatnonzero(following(owners) == 0)
         shared = _shared(equal, last, pulse.met)
+        bounded = _bounded(young, known, seen[pulse.table], current)
         for place, feature in enumerate(young.target.features):
             if feature.name in shared:
                 repeats[equal[feature.name], place] = CURRENT
@@ -127,6 +131,7 @@ def ordered(
         () if time is None else _origins(time, times, owners, seen[owner], pulse),
         shared,
         places,
+        bounded,
     )
     return course, pulse, known
 
@@ -255,7 +260,25 @@ def _shared(equal: Mapping[str, Bools], last: Ints, met: float) -> frozenset[str
         name
         for name, same in equal.items()
         if any(len(s) and float(s.mean()) >= _SHARED * met for s in (same, same[last]))
+        or (len(same) and float(same.mean()) >= _SHARED_NUMBERS * met)
     )
+
+
+def _bounded(young: Young, known: Ints, beat: Seen, current: Ints) -> frozenset[str]:
+    """Numbers of both tables that hardly ever are above those of the beat's row in force."""
+    found = set[str]()
+    names = [f.name for f in young.target.features]
+    rows = np.flatnonzero(current >= 0)
+    there = pa.array(np.flatnonzero(beat.owners >= 0))
+    for name in _common_ids(young, beat):
+        fitted, place = _fitted(young.columns, name), names.index(name)
+        if fitted.nullable or not fitted.feature.ordered or not len(rows):
+            continue
+        theirs = fitted.encode(_column(beat.rows, name).take(there))[current[rows]]
+        own = young.target.codes[known[rows], place]
+        if float((own <= theirs).mean()) >= _NEVER_ABOVE:
+            found.add(name)
+    return frozenset(found)
 
 
 def value_ids(values: pa.Array) -> Ints:

@@ -191,7 +191,7 @@ def _shared(job: Job, history: History) -> Mapping[int, Codes]:
         place: fitted.encode(values[feature.name])
         for place, feature in enumerate(history.features)
         for fitted in job.model.columns
-        if feature.name in history.shared and fitted.column.name == feature.name
+        if feature.name in history.shared | history.bounded and fitted.column.name == feature.name
     }
 
 

@@ -61,6 +61,7 @@ class Course:
         origins: what an owner's first time may be counted from.
         shared: names of features that may be as in the beat's row of the same time.
         places: per row, where its beat stands; None where rows come at other times, too.
+        bounded: names of features that are hardly ever above those of the beat's row.
     """
 
     base: Matrix
@@ -73,6 +74,7 @@ class Course:
     origins: tuple[Origin, ...]
     shared: frozenset[str]
     places: Ints | None = None
+    bounded: frozenset[str] = frozenset()
 
     @property
     def timely(self) -> Matrix:
@@ -128,6 +130,7 @@ def follow(course: Course, pulse: Pulse | None, fit: Fitter, support: Support) -
             eras=learned_eras(
                 course.target.features, course.target.codes, course.ticks, course.units, support
             ),
+            bounded=course.bounded,
         )
     present = Matrix(history.present, _present(course, history, pulse))
     context = joined([course.base, past, present], len(course.owners))

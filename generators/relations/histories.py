@@ -116,6 +116,7 @@ class History:
             what they are: among a hundred new values, trees would hardly tell when there is none.
             None where none is a number.
         eras: when the values of categories are in use; None where siblings have no order.
+        bounded: names of features that are hardly ever above those of the beat's row in force.
     """
 
     features: tuple[Feature, ...]
@@ -128,6 +129,7 @@ class History:
     chooser: TableGenerator | None = None
     manner: TableGenerator | None = None
     eras: Eras | None = None
+    bounded: frozenset[str] = frozenset()
 
     @property
     def choices(self) -> Ints:

@@ -18,6 +18,7 @@ from generators.relations.histories import (
     History,
     Repeats,
 )
+from generators.relations.refusals import becoming, refused
 from generators.relations.repeating import has_earlier, held_before, last_followers, repeated
 from generators.relations.timing import Way, earliest, scattered_ticks, with_present
 from generators.sorting import ordered
@@ -170,38 +171,17 @@ def _draw_in_use(
     `drawn` are the codes, which of their columns the generator draws, and the evidence on these.
     """
     (rows, known), (codes, columns, evidence) = asked, drawn
+    plain = (
+        np.full((len(rows), len(cast.history.features)), NEW, np.int8),
+        np.full((len(rows), len(cast.history.features)), -1),
+    )
     for _ in range(_REDRAWS):
-        wrong = np.flatnonzero(_out_of_use(cast, found, rows, (codes[:, columns], columns)))
+        told = becoming(cast, found, rows, (codes[:, columns], columns), plain)
+        wrong = np.flatnonzero(refused(cast, found, rows, told))
         if not len(wrong):
             break
         given = {name: own[wrong] for name, own in evidence.items()}
         codes[np.ix_(wrong, columns)] = cast.generator.sample(known[wrong], given, rng)
-
-
-def _out_of_use(cast: Cast, found: Turns, rows: Ints, drawn: tuple[Codes, Ints]) -> Bools:
-    """Which rows have a new value in some column at a time when it is not in use."""
-    (codes, columns), history, eras = drawn, cast.history, cast.history.eras
-    bad = np.zeros(len(rows), np.bool_)
-    for own, column in zip(codes.T, columns, strict=True):
-        feature = history.features[cast.places[column]]
-        if eras is not None and feature.name in eras.bounds:
-            new = np.flatnonzero(own < feature.size)
-            bad[new] |= eras.outside(feature.name, own[new], found.ticks[rows[new]])
-    return bad
-
-
-def _outlived(cast: Cast, found: Turns, rows: Ints, how: Repeats, followers: Ints) -> Bools:
-    """Which rows repeat a value of the sibling before, or of a follower, after its era."""
-    history, eras = cast.history, cast.history.eras
-    bad = np.zeros(len(rows), np.bool_)
-    for place, feature in enumerate(history.features):
-        if eras is None or feature.name not in eras.bounds or feature.name not in history.repeated:
-            continue
-        taken = np.where(how[:, place] == LAST, rows - 1, followers[:, place])
-        again = np.flatnonzero(((how[:, place] == LAST) | (how[:, place] == AGAIN)) & (taken >= 0))
-        codes, ticks = found.codes[taken[again], place], found.ticks[rows[again]]
-        bad[again] |= eras.outside(feature.name, codes, ticks)
-    return bad
 
 
 def _set_codes(cast: Cast, found: Turns, rows: Ints, codes: Codes) -> None:
@@ -227,8 +207,8 @@ def _draw_repeats(
         how = history.repeats(codes)
         bad = _impossible(how, position, beat, (followers, earlier)).any(axis=1)
         bad |= _seen_again(cast, found, rows, codes)
-        bad |= _out_of_use(cast, found, rows, (codes[:, choices], choices))
-        wrong = np.flatnonzero(bad | _outlived(cast, found, rows, how, followers))
+        told = becoming(cast, found, rows, (codes[:, choices], choices), (how, followers))
+        wrong = np.flatnonzero(bad | refused(cast, found, rows, told))
         if not len(wrong):
             break
         given = {name: known_codes[wrong] for name, known_codes in evidence.items()}

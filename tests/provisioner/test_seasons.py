@@ -202,3 +202,40 @@ def test_no_team_plays_before_it_was_founded_or_after_it_was_dissolved(
     assert stored == 0
     # A bound is a year off at most, where a team has 17 years: it was 0.07 without bounds.
     assert drawn <= 0.05
+
+
+GAMES = """
+CREATE TABLE player (id int PRIMARY KEY, height int NOT NULL);
+INSERT INTO player SELECT n, 160 + abs(hashtext('h' || n)) % 40 FROM generate_series(1, 1000) AS n;
+CREATE TABLE season (
+    id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, player int NOT NULL REFERENCES player,
+    year int NOT NULL, games int NOT NULL
+);
+INSERT INTO season (player, year, games)
+SELECT p.id, y, 1 + abs(hashtext(p.id || 'g' || y)) % 160
+FROM player AS p, LATERAL (SELECT 1960 + abs(hashtext('f' || p.id)) % 34) AS f (first),
+    LATERAL generate_series(first, first + 1 + abs(hashtext('l' || p.id)) % 6) AS y ORDER BY y;
+CREATE TABLE stand (
+    id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, player int NOT NULL REFERENCES player,
+    year int NOT NULL, place int NOT NULL, games int NOT NULL
+);
+INSERT INTO stand (player, year, place, games)
+SELECT player, year, 1 + p % 3, CASE WHEN abs(hashtext(id || 'e' || p)) % 5 < 2 THEN games
+    ELSE 1 + abs(hashtext(id || 's' || p)) % games END
+FROM season, LATERAL generate_series(1, 1 + abs(hashtext(id || 'n')) % 3) AS p ORDER BY year;
+"""
+WITHIN = """
+SELECT avg((s.games <= t.games)::int), avg((s.games = t.games)::int)
+FROM stand AS s JOIN season AS t USING (player, year)
+"""
+
+
+def test_nobody_stands_in_more_games_than_a_season_had_and_as_many_in_all_of_them(
+    lasting_database: Callable[[], str], tmp_path: Path
+) -> None:
+    source, target = lasting_database(), lasting_database()
+    filled(source, target, tmp_path / "games.model", GAMES)
+    (stored, equal), (drawn, equal_drawn) = (numbers(url, WITHIN) for url in (source, target))
+    assert stored == 1
+    assert drawn >= 0.99
+    assert equal_drawn == pytest.approx(equal, abs=0.1)
