@@ -71,9 +71,13 @@ def _held(
     apart = {step.target for step in steps if step.part is Part.PARTS}
     for turn in range(_TURNS if again else 1):
         # Moved no further than it must, what is to differ would meet others at a bound.
-        tight = (turn > 0 and step.target not in apart for step in steps)
+        # It moves as another turn draws, and then to what is free: it would meet the same again.
+        near = [s for s in steps if s.target not in apart or (turn > 1 and s.part is Part.PARTS)]
+        tight = {step.number: turn > 0 for step in near}
         moved = [
-            s for s, t in zip(steps, tight, strict=True) if _moves(job, s, (found, below), tight=t)
+            s
+            for s in steps
+            if _moves(job, s, (found, below), turn=turn, tight=tight.get(s.number, False))
         ]
         if turn and not any(step.target in apart for step in moved):
             break
@@ -85,6 +89,7 @@ def _moves(
     step: Step,
     values: tuple[dict[str, pa.Array], Mapping[TableName, Drawn]],
     *,
+    turn: int,
     tight: bool,
 ) -> bool:
     """Sets a step's column among the values, beside the rows below; whether that changed it."""
@@ -92,7 +97,7 @@ def _moves(
     scene = DrawnScene(job, found, below)
     if not scene.shows(step) or _is_idle(job, step, found) or _is_seated(job, step):
         return False
-    before, after = found[step.target[1]], _realised(job, scene, step, tight=tight)
+    before, after = found[step.target[1]], _realised(job, scene, step, turn=turn, tight=tight)
     if after is before or after.equals(before):
         job.seen.idle[step.number] = _read(job, step, found)
         return False
@@ -119,8 +124,9 @@ def _read(job: Job, step: Step, values: Values) -> tuple[pa.Array, ...]:
     return tuple(values[name] for name in sorted(names & values.keys()))
 
 
-def _realised(job: Job, scene: DrawnScene, step: Step, *, tight: bool) -> pa.Array:
-    rng, seed = job.randomness("rule", step.number), job.setting.plan.seed
+def _realised(job: Job, scene: DrawnScene, step: Step, *, turn: int, tight: bool) -> pa.Array:
+    later = () if tight or not turn else (turn,)
+    rng, seed = job.randomness("rule", step.number, *later), job.setting.plan.seed
     drawing = Drawing(
         scene,
         step.target[1],

@@ -82,7 +82,7 @@ class Unique(Plain, Together):
 
     @classmethod
     def realise(cls, rule: Invariant, _state: Mapping[str, Any], drawing: Drawing) -> pa.Array:
-        """See `InvariantKind`; repeated values are drawn again, then moved to free ones."""
+        """See `InvariantKind`; repeated values are drawn again first, then moved to free ones."""
         drawn = drawing.scene.values(Term(drawing.target))
         if rule.form != _BUT_BLANK:
             return _apart(rule, drawing, drawn)
@@ -95,11 +95,13 @@ def _apart(rule: Invariant, drawing: Drawing, values: pa.Array) -> pa.Array:
     scene, target = drawing.scene, drawing.target
     others = [scene.values(Term(c)) for c in rule.columns if c != target]
     again = surplus([*others, values])
-    for _ in range(_ROUNDS):
+    for _ in range(0 if drawing.tight else _ROUNDS):
         if not len(again):
             return values
         values = patched(values, again, drawing.again(target, again))
         again = surplus([*others, values], again)
+    if not len(again):
+        return values
     known = _values_known(drawing)
     if known is not None:
         return _enumerated(others, values, _enough(drawing, known, len(again)))
