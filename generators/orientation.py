@@ -24,6 +24,7 @@ from generators.relations.references import Mode
 from generators.sight import BELOW, Node, Sight, out_of_sight, out_of_turn, steps_up
 from generators.steps import Orientation, Step, begins, in_vain, is_above, late_columns, part_of
 from generators.ties import course, leaning, near
+from generators.undone import undone
 
 _MOST_TELLING = ("equality", "ranges", "computed", "arithmetic", "aggregate", "running")
 _TELLING = frozenset({"dependency", "equality", "computed", "arithmetic"})
@@ -104,8 +105,10 @@ def _in_order(model: DatabaseModel, placed: "_Placed", vain: list[Step]) -> Orie
     accepted, unkept = placed.accepted, placed.unkept
     unkept += [(s.found, "it reads a total of rows that are drawn after its own") for s in vain]
     accepted = [s for s in accepted if s not in vain]
-    late = late_columns(accepted)
-    telling = [s for s in accepted if _is_telling(s) and not is_above(s)]
+    late, half = late_columns(accepted), {s.number: why for s, why in undone(accepted)}
+    unkept += [(s.found, half[s.number]) for s in accepted if s.number in half]
+    sure = [s for s in accepted if s.number not in half]
+    telling = [s for s in sure if _is_telling(s) and not is_above(s)]
     unkept = [(f, why) for f, why in unkept if not _follows(model, f, telling)]
     order = _ranks(accepted)
     accepted.sort(key=lambda s: (order[s.target], not s.before, s.part, s.number))

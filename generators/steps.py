@@ -63,7 +63,7 @@ class Orientation:
     Attributes:
         steps: those that rows take as they are drawn.
         late: those that wait for the rows that keys lead here from.
-        unkept: rules that no step keeps, and why.
+        unkept: rules that no step keeps, or none but in part, and why.
     """
 
     steps: Mapping[TableName, tuple[Step, ...]] = field(default_factory=dict)
@@ -78,6 +78,12 @@ class Orientation:
     def of(self, name: TableName) -> tuple[Step, ...]:
         """The steps of a table as it is drawn."""
         return self.steps.get(name, ())
+
+    def stepless(self, name: TableName) -> tuple[Found, ...]:
+        """The rules of a table that no step keeps, not even in part."""
+        every = (*self.steps.values(), *self.late.values())
+        kept = {id(step.found) for steps in every for step in steps}
+        return tuple(f for f, _ in self.unkept if f.rule.table == name and id(f) not in kept)
 
     def read_of(self, name: TableName) -> frozenset[str]:
         """Columns of a table that rules of other tables read."""

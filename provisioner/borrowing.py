@@ -51,7 +51,7 @@ def lent(
     if not rules or not len(job.indexes):
         return values
     fixed = np.union1d(edges, job.seats)
-    unkept = {id(found.rule) for found, _ in job.setting.orientation.unkept}
+    unkept = {id(found.rule) for found in job.setting.orientation.stepless(job.table.name)}
     for number, tied in enumerate(_tied(job, rules, columns)):
         rng = job.randomness("lent", below is not None, number)
         kept = sum(id(found.rule) not in unkept for found in tied)
@@ -219,7 +219,7 @@ def _judged(job: Job, values: Values, *, late: bool) -> Iterator[Found]:
     orientation, name = job.setting.orientation, job.table.name
     steps = [*orientation.of(name), *orientation.late.get(name, ())]
     masked = [s.target for s in steps if s.part is Part.MASKS]
-    unkept = [f for f, _ in orientation.unkept if f.rule.table == name]
+    unkept = orientation.stepless(name)
     if not unkept and len(masked) == len(set(masked)):
         return
     totals = frozenset() if late else orientation.totals(name)

@@ -690,3 +690,35 @@ def test_what_meets_at_a_bound_is_drawn_otherwise_each_time(
         report = filled(model, lasting_database(), tmp_path, seed=seed)
         broken += [(r.rule, seed) for r in report.invariants if r.broken > r.allowed]
     assert not [(rule, seed) for rule, seed in broken if rule not in unkept]
+
+
+PRICED = """
+CREATE TABLE goods (id int PRIMARY KEY, cost int NOT NULL, price int NOT NULL);
+INSERT INTO goods SELECT n, c, CASE WHEN c > 0 THEN 20 + 5 * (c / 2) ELSE 0 END
+FROM generate_series(1, 900) AS n,
+    LATERAL (SELECT (n % 3 > 0)::int * (10 + abs(hashtext('c' || n)) % 12)) AS x (c);
+CREATE TABLE costs (id int PRIMARY KEY, good int NOT NULL REFERENCES goods, since date NOT NULL,
+    cost int NOT NULL);
+INSERT INTO costs SELECT 10 * g.id + s, g.id,
+    date '2020-01-01' + 200 * s + abs(hashtext('s' || g.id)) % 90,
+    CASE WHEN s = 3 THEN g.cost ELSE 5 + abs(hashtext(g.id || 'c' || s)) % 20 END
+FROM goods AS g, generate_series(1, 3) AS s WHERE g.cost > 0;
+CREATE TABLE prices (id int PRIMARY KEY, good int NOT NULL REFERENCES goods, since date NOT NULL,
+    price int NOT NULL);
+INSERT INTO prices SELECT c.id, c.good, c.since,
+    CASE WHEN c.id % 10 = 3 THEN g.price ELSE 20 + abs(hashtext(g.id || 'p' || c.id)) % 90 END
+FROM goods AS g JOIN costs AS c ON c.good = g.id;
+"""
+
+
+def test_what_tells_a_value_that_rows_below_may_set_again_is_told(
+    lasting_database: Callable[[], str], tmp_path: Path
+) -> None:
+    url = lasting_database()
+    query(url, PRICED)
+    model = learned(url, Learning(units=(TableName("public", "goods"),)), tmp_path)
+    said = "latest(prices.price by prices.since) per prices_good_fkey"
+    assert {"cost -> price", f"price = {said}"} <= set(of(model, "goods"))
+    unkept = {f.words: why for f, why in oriented(model, frozenset(model.tables)).unkept}
+    assert unkept["cost -> price"] == "price may be set again once rows below are drawn"
+    assert f"price = {said}" not in unkept
