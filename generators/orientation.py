@@ -14,9 +14,8 @@ from math import prod
 
 import numpy as np
 
-from connectors.datatypes import Kind
 from connectors.invariants import Invariant, Term, foreign_key, key_named
-from connectors.schema import Column, TableName
+from connectors.schema import TableName
 from generators.found import Found
 from generators.invariants import Part
 from generators.model import DatabaseModel
@@ -24,7 +23,7 @@ from generators.relations.references import Mode
 from generators.sight import BELOW, Node, Sight, out_of_sight, out_of_turn, steps_up
 from generators.steps import Orientation, Step, begins, in_vain, is_above, late_columns, part_of
 from generators.ties import course, leaning, near
-from generators.undone import undone
+from generators.undone import FAR, is_scattered, undone
 
 _MOST_TELLING = ("equality", "ranges", "computed", "arithmetic", "aggregate", "running")
 _TELLING = frozenset({"dependency", "equality", "computed", "arithmetic"})
@@ -57,7 +56,7 @@ def oriented(model: DatabaseModel, whole: frozenset[TableName] = frozenset()) ->
         placed = _all_placed(sight)
         vain = in_vain(placed.accepted)
         if not (waiting := {s.number for s in vain if s.descends}):
-            return _in_order(model, placed, vain)
+            return _in_order(sight, placed, vain)
         sight = replace(sight, waiting=sight.waiting | waiting)
 
 
@@ -100,16 +99,16 @@ def _reach(rule: Invariant) -> int:
     return max((len(term.keys) for term in rule.terms if term.keys != BELOW), default=0)
 
 
-def _in_order(model: DatabaseModel, placed: "_Placed", vain: list[Step]) -> Orientation:
+def _in_order(sight: "Sight", placed: "_Placed", vain: list[Step]) -> Orientation:
     """The steps, each behind those that set what it reads."""
     accepted, unkept = placed.accepted, placed.unkept
     unkept += [(s.found, "it reads a total of rows that are drawn after its own") for s in vain]
     accepted = [s for s in accepted if s not in vain]
-    late, half = late_columns(accepted), {s.number: why for s, why in undone(accepted)}
+    late, half = late_columns(accepted), {s.number: why for s, why in undone(sight, accepted)}
     unkept += [(s.found, half[s.number]) for s in accepted if s.number in half]
     sure = [s for s in accepted if s.number not in half]
     telling = [s for s in sure if _is_telling(s) and not is_above(s)]
-    unkept = [(f, why) for f, why in unkept if not _follows(model, f, telling)]
+    unkept = [(f, why) for f, why in unkept if not _follows(sight.model, f, telling)]
     order = _ranks(accepted)
     accepted.sort(key=lambda s: (order[s.target], not s.before, s.part, s.number))
     soon = [s for s in accepted if s.target not in late]
@@ -206,16 +205,17 @@ def _place_bounds(sight: Sight, waiting: list[tuple[int, Found]], placed: _Place
 
 def _place(sight: Sight, found: Found, number: int, placed: _Placed) -> None:
     """Adds the step of a rule to those accepted before, or the rule to those that are not kept."""
-    counted = found.rule.kind == "cardinality" and not found.rule.terms
-    if counted or found.rule.kind == "filled" or keeps_to_keys(found.rule, sight.single):
+    rule = found.rule
+    counted = rule.kind == "cardinality" and not rule.terms
+    if counted or rule.kind == "filled" or keeps_to_keys(rule, sight.single):
         return  # no step keeps it: numbers of rows do, how keys are drawn, or that no null is
     steps, why = _possible(sight, found, number, placed)
     if steps:
         placed.accept(steps[0])
-        if _is_crowded(sight.model, found.rule):
+        if _is_crowded(sight.model, rule):
             placed.unkept.append((found, "nearly all rows that its keys lead to are paired"))
-        elif _is_scattered(sight, found.rule):
-            placed.unkept.append((found, "rows that repeat each other may lie in several shards"))
+        elif rule.kind == "unique" and is_scattered(sight, rule.table, rule.columns):
+            placed.unkept.append((found, FAR))
     else:
         placed.unkept.append((found, why))
 
@@ -232,25 +232,6 @@ def _is_crowded(model: DatabaseModel, rule: Invariant) -> bool:
         return False
     pairs = prod(model.rows[led[column]] for column in rule.columns if led[column] in model.rows)
     return model.rows[rule.table] > _CROWDED * pairs
-
-
-def _is_scattered(sight: Sight, rule: Invariant) -> bool:
-    """Whether rows of several shards may repeat each other: their columns tell no shard apart.
-
-    Those of an owner do, whose rows lie in one shard, and so does what is invented for each row.
-    Its step does what it can.
-    """
-    if rule.kind != "unique" or rule.table in sight.whole:
-        return False
-    model, owner = sight.model.tables[rule.table], sight.model.owners.get(rule.table)
-    if owner is not None and {*owner.columns} <= {*rule.columns}:
-        return False
-    invented = {*model.keys, *(f.column.name for f in model.columns if _is_uuid(f.column))}
-    return invented.isdisjoint(rule.columns)
-
-
-def _is_uuid(column: Column) -> bool:
-    return column.datatype.kind is Kind.UUID
 
 
 def _possible(sight: Sight, found: Found, number: int, placed: _Placed) -> tuple[list[Step], str]:

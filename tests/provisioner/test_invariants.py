@@ -722,3 +722,30 @@ def test_what_tells_a_value_that_rows_below_may_set_again_is_told(
     unkept = {f.words: why for f, why in oriented(model, frozenset(model.tables)).unkept}
     assert unkept["cost -> price"] == "price may be set again once rows below are drawn"
     assert f"price = {said}" not in unkept
+
+
+VOTES = """
+CREATE TABLE voter (id int PRIMARY KEY, joined date NOT NULL);
+INSERT INTO voter SELECT n, date '2000-01-01' + abs(hashtext('j' || n)) % 4000
+FROM generate_series(1, 300) AS n;
+CREATE TABLE vote (id int PRIMARY KEY, voter int NOT NULL REFERENCES voter, year int NOT NULL,
+    league text NOT NULL, most int NOT NULL);
+INSERT INTO vote SELECT n, 1 + abs(hashtext('v' || n)) % 300, y, l, abs(hashtext(y || l)) % 60
+FROM generate_series(1, 500) AS n,
+    LATERAL (SELECT 1940 + abs(hashtext('y' || n)) % 60,
+        (ARRAY['AL', 'NL'])[1 + abs(hashtext('l' || n)) % 2]) AS x (y, l);
+"""
+
+
+def test_what_too_few_share_is_told_where_several_shards_draw_it(
+    lasting_database: Callable[[], str], tmp_path: Path
+) -> None:
+    url = lasting_database()
+    query(url, VOTES)
+    model = learned(url, Learning(), tmp_path)
+    rule = "year, league -> most"
+    [found] = [f for f in model.invariants if f.words == rule]
+    assert not len(found.known["held"])
+    scattered = {f.words: why for f, why in oriented(model).unkept}
+    assert scattered[rule] == "rows that repeat each other may lie in several shards"
+    assert rule not in {f.words for f, _ in oriented(model, frozenset(model.tables)).unkept}
