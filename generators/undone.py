@@ -14,9 +14,12 @@ FAR = "rows that repeat each other may lie in several shards"
 def undone(sight: Sight, steps: Sequence[Step]) -> Iterator[tuple[Step, str]]:
     """The steps whose rules some rows break all the same, and why; each does what it can."""
     put, late = _put_late(steps), late_columns(steps)
+    apart = {step.target for step in steps if step.part is Part.PARTS}
     for step in steps:
         if _is_taken_over(sight, step):
             yield step, FAR
+        elif step.target in apart and _is_constant(step):
+            yield step, f"{step.target[1]} is moved where rows would repeat each other"
         elif step.part is Part.SETS and not step.descends and step.target not in late:
             told = (step.target, *sorted(step.reads, key=str))
             for _, column in [node for node in told if node in put][:1]:
@@ -53,6 +56,12 @@ def _is_taken_over(sight: Sight, step: Step) -> bool:
     chosen = step.target[1] != rule.terms[-1].column
     given = (term.column for term in rule.terms[:-1] if not term.keys)
     return (chosen or not listed) and is_scattered(sight, rule.table, given)
+
+
+def _is_constant(step: Step) -> bool:
+    """Whether a step puts a constant in its column."""
+    rule = step.found.rule
+    return rule.kind == "constant" and rule.constants != () and rule.columns[-1] == step.target[1]
 
 
 def _put_late(steps: Iterable[Step]) -> frozenset[Node]:

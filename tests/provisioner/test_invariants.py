@@ -749,3 +749,30 @@ def test_what_too_few_share_is_told_where_several_shards_draw_it(
     scattered = {f.words: why for f, why in oriented(model).unkept}
     assert scattered[rule] == "rows that repeat each other may lie in several shards"
     assert rule not in {f.words for f, _ in oriented(model, frozenset(model.tables)).unkept}
+
+
+BALLOTS = """
+CREATE TABLE player (id int PRIMARY KEY, debut date NOT NULL);
+INSERT INTO player SELECT n, date '1950-01-01' + abs(hashtext('d' || n)) % 9000
+FROM generate_series(1, 700) AS n;
+CREATE TABLE ballot (id int PRIMARY KEY, player int NOT NULL REFERENCES player,
+    jury text NOT NULL, outcome text NOT NULL);
+INSERT INTO ballot SELECT row_number() OVER (), p.id, 'J' || lpad(j::text, 2, '0'),
+    CASE WHEN j = 7 AND p.id % 3 > 0 THEN 'by acclaim'
+        ELSE (ARRAY['yes', 'no', 'late'])[1 + abs(hashtext(p.id || 'o' || j)) % 3] END
+FROM player AS p, generate_series(1, 12) AS j WHERE abs(hashtext(p.id || 'j' || j)) % 3 > 0;
+"""
+
+
+def test_a_constant_that_rows_would_repeat_is_told(
+    lasting_database: Callable[[], str], tmp_path: Path
+) -> None:
+    url = lasting_database()
+    query(url, BALLOTS)
+    model = learned(url, Learning(), tmp_path)
+    assert {"unique (player, jury)", "outcome = 'by acclaim' -> jury = 'J07'"} <= set(
+        of(model, "ballot")
+    )
+    unkept = {f.words: why for f, why in oriented(model, frozenset(model.tables)).unkept}
+    why = "jury is moved where rows would repeat each other"
+    assert unkept["outcome = 'by acclaim' -> jury = 'J07'"] == why
