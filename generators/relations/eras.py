@@ -24,6 +24,8 @@ _REFERENCE = "->"
 """Begins the names of features that are clusters of referenced rows, and no values."""
 _GAP = 4.0
 """How much wider than the widest one of evenly spread rows a gap is that no chance explains."""
+_EDGE = 0.02
+"""Share of rows before which and after which a value may begin or end by chance."""
 _UNIFORM = 12**0.5 / 2
 """Standard deviations from the middle of evenly spread rows to either end."""
 
@@ -65,8 +67,19 @@ def learned_eras(
         and feature.size >= _FEWEST_CODES
         and not feature.name.startswith(_REFERENCE)
     }
-    sealed = {name: support.seal(bounds, support.k) for name, bounds in told.items()}
+    usual = np.quantile(ticks, [_EDGE, 1 - _EDGE]) if len(ticks) else np.zeros(2)
+    sealed = {
+        name: support.seal(bounds, support.k)
+        for name, bounds in told.items()
+        if _tells(bounds, usual)
+    }
     return Eras({name: bounds for name, bounds in sealed.items() if bounds is not None})
+
+
+def _tells(bounds: Floats, usual: Floats) -> bool:
+    """Whether any code is out of use at a time between two usual ones."""
+    begin, pause, again, end = bounds.T
+    return bool(((begin > usual[0]) | (end < usual[1]) | (again > pause)).any())
 
 
 def _bounds(codes: Codes, size: int, when: tuple[Ints, Ints], support: Support) -> Floats:

@@ -18,7 +18,7 @@ from generators.relations.histories import (
     History,
     Repeats,
 )
-from generators.relations.refusals import becoming, refused
+from generators.relations.refusals import becoming, refused, refuses
 from generators.relations.repeating import has_earlier, held_before, last_followers, repeated
 from generators.relations.timing import Way, earliest, scattered_ticks, with_present
 from generators.sorting import ordered
@@ -171,6 +171,8 @@ def _draw_in_use(
     `drawn` are the codes, which of their columns the generator draws, and the evidence on these.
     """
     (rows, known), (codes, columns, evidence) = asked, drawn
+    if not refuses(cast.history):
+        return
     plain = (
         np.full((len(rows), len(cast.history.features)), NEW, np.int8),
         np.full((len(rows), len(cast.history.features)), -1),

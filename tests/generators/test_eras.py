@@ -10,8 +10,12 @@ FEATURES = (Feature("club", 4, ordered=False), Feature("games", 9, ordered=True)
 
 
 def eras_of(ticks: np.ndarray, codes: np.ndarray, units: np.ndarray, k: int = 11) -> np.ndarray:
-    both = np.stack([codes, codes % 9], axis=1).astype(np.int32)
-    found = learned_eras(FEATURES, both, ticks, units, Support(k)).bounds
+    """The bounds of each club, beside another that begins when all others have ended."""
+    later = ticks.max() + 1 + np.arange(300) % 90
+    all_codes = np.append(codes, np.full(300, 3))
+    both = np.stack([all_codes, all_codes % 9], axis=1).astype(np.int32)
+    all_units = np.append(units, units.max() + 1 + np.arange(300))
+    found = learned_eras(FEATURES, both, np.append(ticks, later), all_units, Support(k)).bounds
     assert set(found) == {"club"}
     return found["club"].value
 
@@ -36,6 +40,13 @@ def test_rows_spread_over_all_times_never_pause() -> None:
     ticks = np.random.default_rng(0).integers(0, 10_000, 400)
     _, pause, again, _ = eras_of(ticks, np.ones(400, np.int64), np.arange(400))[1]
     assert pause == again
+
+
+def test_values_that_are_in_use_at_all_times_are_not_told() -> None:
+    rng = np.random.default_rng(0)
+    codes, ticks = rng.integers(0, 3, 2_000), rng.integers(0, 10_000, 2_000)
+    both = np.stack([codes, codes], axis=1).astype(np.int32)
+    assert not learned_eras(FEATURES, both, ticks, np.arange(2_000), Support(11)).bounds
 
 
 def test_what_few_units_hold_is_in_use_at_all_times() -> None:
