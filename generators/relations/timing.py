@@ -19,14 +19,25 @@ from generators.tables import TableGenerator
 Ints = npt.NDArray[np.int64]
 
 _REDRAWS = 4
+_ROOM = 0.5
+"""Share of the time that rows take for which an owner begins sooner than any that was learned."""
+_SHORTEST = 64
+"""Draws of each code of a span that tell how short it may be."""
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How times are drawn: some or all rows' are known, and none lies beyond `highest`."""
+    """How times are drawn.
+
+    Attributes:
+        known: the times of owners' first rows, or of all; None where all are drawn.
+        highest: none that is drawn lies beyond it.
+        every: whether those of all rows are known.
+    """
 
     known: Ints | None
     highest: int
+    every: bool = False
 
 
 def scattered_ticks(cast: Cast, clock: Clock, rng: np.random.Generator) -> Ints:
@@ -36,14 +47,46 @@ def scattered_ticks(cast: Cast, clock: Clock, rng: np.random.Generator) -> Ints:
     return ticks[ordered(groups, ticks)]
 
 
-def earliest(cast: Cast, clock: Clock) -> Ints:
-    """The earliest time that each owner's first row may have."""
-    lowest = np.full(len(cast.owners), clock.bounds[0])
+def earlier(cast: Cast, clock: Clock, drawn: Ints) -> tuple[Ints, Ints, Ints]:
+    """Times before the latest one, and the rows of owners that move, and that have less time.
+
+    Rows come earlier by as much as they would lie beyond it. An owner that cannot begin so early
+    begins as soon as it can, and all its rows come in the time that is left: were those beyond it
+    moved to the latest time, they would pile up there, more of them than can differ in all else.
+    """
+    starts, highest = np.flatnonzero(cast.before == 0), clock.bounds[1]
+    number = np.cumsum(cast.before == 0) - 1
+    first, latest = drawn[starts], np.maximum.reduceat(drawn, starts)
+    taken = latest - first
+    begins = np.maximum(highest - taken, _earliest(cast, clock, starts, taken))
+    begins = np.minimum(begins, first)
+    room = np.clip(highest - begins, 0, taken)
+    times = begins[number] + pressed(drawn - first[number], taken[number], room[number])
+    late, whole = latest > highest, room == taken
+    return times, np.flatnonzero((late & whole)[number]), np.flatnonzero((late & ~whole)[number])
+
+
+def pressed(since: Ints, taken: Ints, room: Ints) -> Ints:
+    """Spans from a start, as far apart in less room, in proportion, on the grid that all lie on."""
+    unit = max(1, int(np.gcd.reduce(since))) if len(since) else 1
+    fresh = np.floor(since / np.maximum(taken, 1) * (room // unit)).astype(np.int64) * unit
+    return np.where(room < taken, fresh, since)
+
+
+def _earliest(cast: Cast, clock: Clock, starts: Ints, taken: Ints) -> Ints:
+    """The earliest time that each owner's first row may have, given how long its rows take.
+
+    Who would have too little time left does not wait until even the shortest span has passed.
+    """
+    lowest = np.full(len(starts), clock.bounds[0])
     if clock.start is None:
         return lowest
-    codes = np.arange(clock.start.spans.feature.size, dtype=np.int32)
+    codes = np.repeat(np.arange(clock.start.spans.feature.size, dtype=np.int32), _SHORTEST)
     spans = ticks(clock.start.spans.decode(codes, _draw(len(codes), np.random.default_rng(0))))
-    return np.where(cast.started, np.maximum(lowest, cast.origins + spans.min()), lowest)
+    origins, needed = cast.origins[starts], np.ceil(_ROOM * taken).astype(np.int64)
+    soon = np.minimum(origins, clock.bounds[1])
+    usual = np.minimum(origins + spans.min(), np.maximum(soon, clock.bounds[1] - needed))
+    return np.where(cast.started[starts], np.maximum(lowest, usual), lowest)
 
 
 def with_present(
@@ -60,7 +103,7 @@ def with_present(
     later = bool(cast.before[rows].any())
     if clock.walk is not None and cast.beat is not None:
         _set_beats(cast, found, rows, (past, later), rng)
-    elif way.known is not None and (clock.scattered or not later):
+    elif way.known is not None and (way.every or not later):
         found.ticks[rows] = way.known[rows]
     elif later:
         _set_later(cast, found, rows, (past, way), rng)

@@ -20,7 +20,7 @@ from generators.relations.histories import (
 )
 from generators.relations.refusals import becoming, refused, refuses
 from generators.relations.repeating import has_earlier, held_before, last_followers, repeated
-from generators.relations.timing import Way, earliest, scattered_ticks, with_present
+from generators.relations.timing import Way, earlier, scattered_ticks, with_present
 from generators.sorting import ordered
 from generators.tables import Feature, TableGenerator
 
@@ -36,22 +36,20 @@ def take_turns(cast: Cast, rng: np.random.Generator) -> Turns:
     """Draws all rows of some owners.
 
     An owner whose rows would go on beyond the latest time begins earlier by as much, and its rows
-    are drawn again. Where rows are scattered, all their times are drawn at once.
+    are drawn again; where it cannot, the time that is left is all that they have. Where rows are
+    scattered, all their times are drawn at once.
     """
     clock = cast.history.clock
     if clock is not None and clock.scattered and cast.time is not None:
-        return _turns(cast, Way(scattered_ticks(cast, clock, rng), 0), rng)
+        return _turns(cast, Way(scattered_ticks(cast, clock, rng), 0, every=True), rng)
     if clock is None or clock.walk is not None or cast.time is None or not len(cast.owners):
         return _turns(cast, Way(None, 0), rng)
     found = _turns(cast, Way(None, _ENDLESS), rng)
-    starts = np.flatnonzero(cast.before == 0)
-    beyond = np.maximum.reduceat(found.ticks, starts) - clock.bounds[1]
-    beyond = np.repeat(beyond, np.diff(np.append(starts, len(cast.owners))))
-    late = np.flatnonzero(beyond > 0)
-    if len(late):
-        firsts = np.maximum((found.ticks - beyond)[late], earliest(cast, clock)[late])
-        again = _turns(cast.of(late), Way(firsts, clock.bounds[1]), rng)
-        put_turns(found, again, late, np.arange(len(late)))
+    times, moved, squeezed = earlier(cast, clock, found.ticks)
+    for rows, every in ((moved, False), (squeezed, True)):
+        if len(rows):
+            again = _turns(cast.of(rows), Way(times[rows], clock.bounds[1], every), rng)
+            put_turns(found, again, rows, np.arange(len(rows)))
     return found
 
 

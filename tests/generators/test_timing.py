@@ -1,0 +1,92 @@
+"""Rows of owners that begin late come in the time that is left, and not all at its end."""
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.datatypes import DataType, Kind
+from connectors.schema import Column
+from generators.columns import Sample, column_generators
+from generators.encoding import FittedColumn
+from generators.privacy.support import Support
+from generators.relations.casts import Cast
+from generators.relations.clocks import Origin
+from generators.relations.courses import Course, follow
+from generators.relations.timing import pressed
+from generators.relations.turns import take_turns
+from generators.tables import Matrix
+from generators.tables.independent import Independent
+
+Ints = npt.NDArray[np.int64]
+
+LATEST = 2025
+YEARS = 30
+"""Rows that an owner has, a year each, the first one ten years after it was born."""
+
+
+def years(born: Ints) -> Ints:
+    """The years in which owners have their rows, as drawn from what early ones had."""
+    rng = np.random.default_rng(0)
+    origins = np.repeat(np.arange(1900, LATEST - 10 - YEARS + 2), YEARS * 11)
+    owners = np.repeat(np.arange(len(origins) // YEARS), YEARS)
+    ticks = origins + 10 + np.arange(len(origins)) % YEARS
+    column = Column("year", DataType(Kind.INTEGER, "integer", bits=32), nullable=False)
+    fit = column_generators()["numeric"].fit
+    time = FittedColumn(column, fit(column, Sample(pa.array(ticks), owners), Support(11)), False)
+    target = Matrix((time.feature,), time.encode(pa.array(ticks))[:, None])
+    base = Matrix((), np.empty((len(ticks), 0), np.int32))
+    origin = Origin("born", origins, np.ones(len(ticks), np.bool_))
+    repeats = np.zeros((len(ticks), 1), np.int8)
+    course = Course(base, target, owners, owners, repeats, time, ticks, (origin,), frozenset())
+    followed = follow(course, None, Independent.fit, Support(11))
+    rows = len(born) * YEARS
+    cast = Cast(
+        followed.history,
+        Independent.fit(followed.context, Matrix((), base.codes), owners, Support(11)),
+        time,
+        np.empty((rows, 0), np.int32),
+        np.empty(0, np.int64),
+        np.repeat(np.arange(len(born)), YEARS),
+        np.repeat(born, YEARS),
+        np.ones(rows, np.bool_),
+        None,
+        {},
+    )
+    return take_turns(cast, rng).ticks.reshape(len(born), YEARS)
+
+
+def test_rows_of_an_owner_with_little_time_left_do_not_pile_up_at_its_end() -> None:
+    drawn = years(np.array([1950, 2000]))
+    assert (np.diff(drawn[0]) == 1).all()
+    _, counts = np.unique(drawn[1], return_counts=True)
+    assert drawn.max() <= LATEST
+    assert counts.max() <= -(-YEARS // (LATEST - 2010)) + 1
+
+
+def test_an_owner_that_would_begin_beyond_the_latest_time_begins_sooner() -> None:
+    [drawn] = years(np.array([2020]))
+    _, counts = np.unique(drawn, return_counts=True)
+    assert drawn.min() >= 2020
+    assert drawn.max() <= LATEST
+    assert counts.max() <= YEARS // 2
+
+
+@given(
+    gaps=st.lists(st.integers(0, 50), min_size=1, max_size=40),
+    unit=st.sampled_from([1, 60, 86_400_000_000]),
+    share=st.floats(0, 1),
+)
+def test_what_is_pressed_keeps_its_order_its_ends_and_its_grid(
+    gaps: list[int], unit: int, share: float
+) -> None:
+    since = np.cumsum([0, *gaps]) * unit
+    taken = np.full(len(since), since[-1])
+    room = (taken * share).astype(np.int64) // unit * unit
+    found = pressed(since, taken, room)
+    assert (np.diff(found) >= 0).all()
+    assert (found % unit == 0).all()
+    assert found[0] == 0
+    assert found[-1] <= room[0]
+    assert room[0] - found[-1] < max(1, np.gcd.reduce(since))
