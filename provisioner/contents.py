@@ -12,6 +12,7 @@ from generators.orientation import oriented
 from generators.privacy.accountant import Ledger, Spend
 from generators.privacy.attacked import NOT_ATTACKED, Attacked, Verdict
 from generators.privacy.kinds import Classified
+from provisioner.plan import whole_as_learned
 
 _BY_KEYS = "how many rows there are, and how keys are drawn"
 NOT_PROMISED = (
@@ -111,7 +112,8 @@ class RuleContents:
     Attributes:
         spoken: rows of the source that it speaks of.
         broken: how many of them break it; None for some, but fewer than k.
-        kept_by: the column that is set to keep it, or why it is not kept.
+        kept_by: the column that is set to keep it where as many rows are drawn as were learned, or
+            why it is not kept.
     """
 
     table: str
@@ -229,7 +231,7 @@ def _carried(model: DatabaseModel) -> Iterator[str]:
 
 
 def _rules(model: DatabaseModel) -> Iterator[RuleContents]:
-    orientation = oriented(model)
+    orientation = oriented(model, whole_as_learned(model))
     unkept = {found.rule: f"not kept: {why}" for found, why in orientation.unkept}
     every = (*orientation.steps.values(), *orientation.late.values())
     targets = {step.found.rule: step.target[1] for steps in every for step in steps}

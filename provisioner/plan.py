@@ -208,7 +208,7 @@ class Plan:
     @property
     def whole(self) -> frozenset[TableName]:
         """The tables all of whose rows lie in one shard."""
-        return frozenset(name for tree in self.trees if tree.shards == 1 for name in tree.tables)
+        return _whole(self.trees)
 
     def layout(self, table: TableName) -> KeyLayout:
         """The rows of a table; KeyError where the plan has no such table."""
@@ -431,6 +431,16 @@ def _check_scenarios(request: Request) -> None:
     for scenario in request.scenarios:
         for name in sorted({scenario.table, scenario.judged} & request.keep):
             raise WrongRequest(f"{scenario.place}: rows of {name} are kept; drop one of the two")
+
+
+def whole_as_learned(model: DatabaseModel) -> frozenset[TableName]:
+    """The tables all of whose rows lie in one shard where as many are drawn as were learned."""
+    found = trees(model.schema, model.owners, model.rows)
+    return _whole(_tree(model, tables, Request(), {}, {}) for tables in found)
+
+
+def _whole(planned: Iterable[TreePlan]) -> frozenset[TableName]:
+    return frozenset(name for tree in planned if tree.shards == 1 for name in tree.tables)
 
 
 def _tree(

@@ -9,6 +9,7 @@ from querying import query
 from connectors.schema import TableName
 from generators.invariants import Part
 from generators.orientation import oriented
+from provisioner.contents import contents
 from provisioner.learn import Learning
 
 TRANSLATED = """
@@ -243,6 +244,8 @@ def test_what_too_few_share_is_told_where_several_shards_draw_it(
     scattered = {f.words: why for f, why in oriented(model).unkept}
     assert scattered[rule] == "rows that repeat each other may lie in several shards"
     assert rule not in {f.words for f, _ in oriented(model, frozenset(model.tables)).unkept}
+    told = {r.rule: r.kept_by for r in contents(model, "").invariants}
+    assert told[rule] == "most"  # as many votes as were learned lie in one shard
 
 
 BALLOTS = """
