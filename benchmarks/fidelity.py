@@ -88,6 +88,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--unit", action="append", default=[], help="a table of privacy units")
     parser.add_argument("--epsilon", type=float, help="learn with differential privacy")
+    parser.add_argument("--no-rules", action="store_true", help="find no rules, to compare")
     return parser.parse_args(arguments)
 
 
@@ -95,6 +96,7 @@ def _learning(options: argparse.Namespace) -> Learning:
     return Learning(
         kind=options.table_model,
         seed=options.seed,
+        invariants=not options.no_rules,
         units=tuple(TableName("public", name) for name in options.unit),
         privacy=None if options.epsilon is None else Privacy(Budget(options.epsilon)),
     )

@@ -61,6 +61,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--judge", type=Path, default=JUDGE)
     parser.add_argument("--max-rows", type=int, default=10_000, help="rows the judge tells apart")
     parser.add_argument("--copy", action="store_true", help="copy reference data")
+    parser.add_argument("--no-rules", action="store_true", help="find no rules, to compare")
     parser.add_argument("--out", type=Path)
     return parser.parse_args(arguments)
 
@@ -102,7 +103,7 @@ def _provisioned(
 ) -> dict[str, Any]:
     path = folder / f"{options.table_model}_{seed}.model"
     copied = _reference_data(dataset, folder) if options.copy else frozenset[TableName]()
-    learning = Learning(kind=options.table_model, seed=seed)
+    learning = Learning(kind=options.table_model, seed=seed, invariants=not options.no_rules)
     while True:
         carrying = Carrying(copied)
         try:

@@ -20,6 +20,7 @@ GRIDS = (1000, 500, 250, 200, 100, 60, 50, 30, 25, 20, 15, 12, 10, 7, 6, 5, 4, 3
 """Steps, in units of the last place, that numbers may be multiples of."""
 LAST_DAY = int(np.iinfo(np.int64).max // DAY - 1)
 """Where an infinite date stands; minus infinity is the negative of it."""
+_YEARS = (1000, 3000)
 _FIRST_DAY = -2_440_588
 """The first day that PostgreSQL knows, 4714-11-24 BC (its manual, table 8.9)."""
 
@@ -158,3 +159,8 @@ def _times(numbers: Ints, mask: Bools, datatype: DataType) -> pa.Array:
     cut = np.where(numbers >= LAST_DAY * DAY, INFINITE[bits], cut)
     cut = np.where(numbers <= -LAST_DAY * DAY, -INFINITE[bits], cut)
     return pa.array(cut.astype(f"int{bits}"), mask=mask).view(wanted)
+
+
+def looks_like_years(numbers: Floats | Ints) -> bool:
+    """Whether whole numbers may be years, so that dates can be held against them."""
+    return bool(len(numbers)) and _YEARS[0] <= numbers.min() and numbers.max() <= _YEARS[1]

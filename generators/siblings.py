@@ -12,6 +12,7 @@ from connectors.datatypes import Kind, endless
 from connectors.schema import TableName
 from generators.contexts import Rows, context
 from generators.encoding import FittedColumn
+from generators.magnitudes import looks_like_years
 from generators.privacy.support import Ints
 from generators.relations.beats import Beat, converted, ticks
 from generators.relations.clocks import (
@@ -19,7 +20,6 @@ from generators.relations.clocks import (
     Origin,
     can_be_clock,
     choose_clock,
-    looks_like_years,
 )
 from generators.relations.courses import Course, Pulse, choose_beat, is_bound
 from generators.relations.histories import CURRENT, Repeats, following, positions

@@ -13,14 +13,13 @@ from connectors.invariants import Claim, Invariant, Term, row_claim
 from connectors.schema import Schema
 from generators.evidence import MOST_BROKEN, holds, shuffled
 from generators.invariants import Drawing, InvariantKind, Part, Plain, Together, View
+from generators.magnitudes import looks_like_years
 from generators.quantities import home
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
 _DATES = frozenset({Kind.DATE, Kind.TIMESTAMP})
-_YEARS = (1600, 2200)
-"""Whole numbers that may be years."""
 _FEWEST = 5
 """Different years that there must be."""
 _EQUAL = 0.999
@@ -90,7 +89,7 @@ def _years(view: View, term: Term) -> Floats | None:
     if numbers is None or not numbers.known.any():
         return None
     seen = numbers.values[numbers.known]
-    if seen.min() < _YEARS[0] or seen.max() > _YEARS[1] or len(np.unique(seen)) < _FEWEST:
+    if not looks_like_years(seen) or len(np.unique(seen)) < _FEWEST:
         return None
     return np.where(numbers.known, numbers.values, np.nan)
 

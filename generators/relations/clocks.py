@@ -11,6 +11,7 @@ from connectors.datatypes import DataType, Kind
 from connectors.schema import Column
 from generators.columns import Sample, column_generators
 from generators.encoding import FittedColumn
+from generators.magnitudes import looks_like_years
 from generators.privacy.support import Support
 from generators.randomness import stream
 from generators.relations.beats import CLOCKS, ticks
@@ -36,7 +37,6 @@ _ALIKE = 0.05
 """Greatest distance of two distributions that few values are told apart by."""
 _SURE = 1.63
 """The value of Kolmogorov's distribution that chance exceeds once in a hundred times."""
-_YEARS = (1000, 3000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +91,6 @@ def tells_when(column: Column, values: pa.Array) -> bool:
         return False
     whole = column.datatype.kind is Kind.INTEGER
     return not whole or looks_like_years(ticks(values.drop_null()))
-
-
-def looks_like_years(ticks: Ints) -> bool:
-    """Whether whole numbers may be years, so that a date can be held against them."""
-    return bool(len(ticks)) and _YEARS[0] <= ticks.min() and ticks.max() <= _YEARS[1]
 
 
 def choose_start(ticks: Ints, first: Ints, origins: Sequence[Origin]) -> Origin | None:
