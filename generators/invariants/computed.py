@@ -329,6 +329,8 @@ def _stands(view: View, target: str, guess: _Guess) -> bool:
     wrong, spoken = _wrong(left, computed(guess.form, operands, guess.constants))
     if distinct(view.units[spoken & ~wrong]) < view.support.k:
         return False
+    if pc.count_distinct(left.filter(pa.array(spoken & ~wrong))).as_py() == 1:
+        return False  # a constant of these rows, whatever else they have
     if left.type == operands[0].type and len(operands) == 1:
         other, both = _wrong(left, operands[0])
         if (other & both).sum() <= _TOLERATED * both.sum():

@@ -66,6 +66,22 @@ def test_expressions_are_found_and_none_that_chance_makes(
     assert laboratory(STAFF).found("computed", "staff").keys() == FOUND
 
 
+BILLS = """
+CREATE TABLE bill (id int PRIMARY KEY, issued date NOT NULL, settled date, balance int NOT NULL);
+INSERT INTO bill SELECT n, d, CASE WHEN n % 2 = 0 THEN d + abs(hashtext('s' || n)) % 60 END,
+    CASE WHEN n % 2 = 0 THEN 0 ELSE 1 + abs(hashtext('b' || n)) % 900 END
+FROM generate_series(1, 3000) AS n,
+    LATERAL (SELECT date '2001-01-01' + abs(hashtext('d' || n)) % 3000 AS d) AS v;
+"""
+
+
+def test_what_is_one_value_in_all_rows_spoken_of_follows_from_no_other(
+    laboratory: Callable[[str], Any],
+) -> None:
+    """No settled bill has a balance, nor was any settled after a year: both are 0."""
+    assert not laboratory(BILLS).found("computed", "bill")
+
+
 def test_a_column_is_computed_again(laboratory: Callable[[str], Any]) -> None:
     place = laboratory(STAFF)
     for rule in place.found("computed", "staff").values():
