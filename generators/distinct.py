@@ -189,6 +189,21 @@ def spread_out(others: list[pa.Array], values: pa.Array, column: Column) -> pa.A
     return patched(values, present, fresh)
 
 
+def without_room(group: Ints, values: pa.Array) -> tuple[Ints, int]:
+    """Rows of groups with more rows than values lie between the ends of all, and how many fit.
+
+    Those of the highest values; none below 0 in `group` counts, nor does a value that is null.
+    """
+    present = np.flatnonzero(values.is_valid().to_numpy(zero_copy_only=False) & (group >= 0))
+    if not len(present):
+        return present, 0
+    numbers = _numbers(values.take(pa.array(present)))
+    grid = (numbers - numbers.min()) // max(1, int(np.gcd.reduce(numbers - numbers.min())))
+    room, order = int(grid.max()) + 1, ordered(group[present], grid)
+    place, _ = _places(group[present[order]])
+    return present[order[place >= room]], room
+
+
 def enumerated(others: list[pa.Array], values: list[pa.Array], known: list[pa.Array]) -> Ints:
     """Numbers of combinations of known values, moved so that none repeats among equal others.
 

@@ -207,7 +207,8 @@ def _place(sight: Sight, found: Found, number: int, placed: _Placed) -> None:
     """Adds the step of a rule to those accepted before, or the rule to those that are not kept."""
     rule = found.rule
     counted = rule.kind == "cardinality" and not rule.terms
-    if counted or rule.kind == "filled" or keeps_to_keys(rule, sight.single):
+    drawn = keeps_to_keys(rule, sight.single) or _follows_key(sight.model, rule, placed)
+    if counted or rule.kind == "filled" or drawn:
         return  # no step keeps it: numbers of rows do, how keys are drawn, or that no null is
     steps, why = _possible(sight, found, number, placed)
     if steps:
@@ -218,6 +219,22 @@ def _place(sight: Sight, found: Found, number: int, placed: _Placed) -> None:
             placed.unkept.append((found, FAR))
     else:
         placed.unkept.append((found, why))
+
+
+def _follows_key(model: DatabaseModel, rule: Invariant, placed: _Placed) -> bool:
+    """Whether rows that differ in a declared key differ in what is computed from it, too.
+
+    Those of the source do. Were another column of the key moved, rows would repeat the key.
+    """
+    if rule.kind != "unique":
+        return False
+    told = set[str]()
+    for column in rule.columns:
+        steps = (s.found.rule for s in placed.of((rule.table, column)) if s.part is Part.SETS)
+        taken = [t.column for r in steps if r.kind == "computed" for t in r.terms[1:]]
+        told |= {*taken} if taken else {column}
+    uniques = model.schema.table(rule.table).uniques
+    return told != {*rule.columns} and any(u.whole and {*u.columns} <= told for u in uniques)
 
 
 def _is_crowded(model: DatabaseModel, rule: Invariant) -> bool:

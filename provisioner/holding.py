@@ -138,6 +138,7 @@ def _realised(job: Job, scene: DrawnScene, step: Step, *, turn: int, tight: bool
         tight,
         job.table.name in job.setting.plan.whole,
         _is_settled(job, step.target[1]),
+        step.found.source_share,
     )
     with np.errstate(all="ignore"):  # what is no number keeps no rule
         found = step.found.kind.realise(step.found.rule, step.found.known, drawing)

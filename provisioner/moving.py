@@ -10,7 +10,14 @@ import pyarrow.compute as pc
 from connectors.limits import UNLIMITED
 from connectors.rules import evaluate
 from connectors.schema import Unique
-from generators.distinct import SPREADABLE, enumerated, patched, spread_out, surplus
+from generators.distinct import (
+    SPREADABLE,
+    enumerated,
+    patched,
+    spread_out,
+    surplus,
+    without_room,
+)
 from generators.encoding import empty
 from generators.errors import Unmeetable
 from generators.relations.references import Mode
@@ -158,6 +165,7 @@ def _spread(job: Job, unique: Unique, values: Values) -> None:
             if name in job.table.typed_columns:
                 rows = unspoken(job, values)
             some = pa.array(rows)
+            _even_out(job, unique, values, name)
             others = [values[c].take(some) for c in unique.columns if c != name]
             try:
                 moved = spread_out(others, values[name].take(some), fitted.column)
@@ -169,6 +177,29 @@ def _spread(job: Job, unique: Unique, values: Values) -> None:
                     {f"{job.table.name} {unique.name}": f"{name} has no room for so many rows"},
                 ) from error
             return
+
+
+def _even_out(job: Job, unique: Unique, values: Values, spread: str) -> None:
+    """Lets rows of a full parent lead to others, where a key is a reference and a value to spread.
+
+    There they find values between the ends of all, beyond which those would have to go.
+    """
+    kept = fixed_columns(job, values)
+    names = [c for c in unique.columns if c != spread and c not in kept]
+    alone = len(names) == len(unique.columns) - 1 == 1
+    if not alone or _listed(job, names[0]) is None or len(job.seats):
+        return
+    [name] = names
+    there = values[name].unique().drop_null()
+    group = pc.fill_null(pc.index_in(values[name], there), -1).to_numpy(zero_copy_only=False)
+    full, room = without_room(group.astype(np.int64), values[spread])
+    if not len(full):
+        return
+    sizes = np.bincount(group[group >= 0], minlength=len(there))
+    free = np.repeat(np.arange(len(there)), np.maximum(room - sizes, 0))
+    taken = job.randomness("even", unique.name).permutation(free)[: len(full)]
+    fresh = there.take(pa.array(taken))
+    values[name] = patched(values[name], full[: len(taken)], fresh)
 
 
 def _redraw(

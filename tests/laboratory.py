@@ -97,7 +97,9 @@ class Laboratory:
         def keys(table: TableName, column: str) -> pa.Array:
             return self.library.column(table, Term(column))
 
-        return kind.realise(rule, state, Drawing(mixed, target, rng, 1, again, pool, keys, tight))
+        broken = self.tally(rule).share
+        drawing = Drawing(mixed, target, rng, 1, again, pool, keys, tight, broken=broken)
+        return kind.realise(rule, state, drawing)
 
     def store(self, table: str, column: str, values: pa.Array) -> None:
         """Writes values of a column into the database; rows are told by their column `id`."""

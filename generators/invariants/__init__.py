@@ -152,6 +152,8 @@ class Drawing:
         whole: whether these are all rows of their table, and not those of one of several shards.
         settled: whether the target's values are no longer to move together: some are those of a
             sibling table's rows, or an exclusion constraint keeps them apart.
+        broken: the share of all rows of the source that break the rule; training rows tell less,
+            since what they lead to may be held out.
     """
 
     scene: Scene
@@ -164,6 +166,7 @@ class Drawing:
     tight: bool = False
     whole: bool = False
     settled: bool = False
+    broken: float = 0.0
 
 
 class Redraw(Protocol):

@@ -13,7 +13,7 @@ from connectors.datatypes import Kind
 from connectors.invariants import Claim, Invariant, Term, quoted, relation
 from connectors.schema import Column, Schema, Table
 from generators.distinct import patched
-from generators.invariants import Drawing, InvariantKind, Listed, Part, State, Together, View
+from generators.invariants import Drawing, InvariantKind, Listed, Part, Plain, Together, View
 from generators.privacy.support import distinct
 from generators.quoting import as_text
 
@@ -35,7 +35,7 @@ _SPARSE = 3
 _STEM = 3
 
 
-class Inclusion(Together):
+class Inclusion(Plain, Together):
     """`column in (table.key)`, but for some rows of those where the source has such."""
 
     name: ClassVar[str] = "inclusion"
@@ -79,16 +79,7 @@ class Inclusion(Together):
         return rule.columns
 
     @classmethod
-    def fit(cls, rule: Invariant, view: View) -> State:
-        """See `InvariantKind`; the share of rows whose value is no key."""
-        values = view.values(rule.terms[0])
-        there = values.is_valid().to_numpy(zero_copy_only=False)
-        table, key = rule.other or (view.table.name, rule.terms[0].column)
-        missing = ~_among(values, view.column(table, key))[there]
-        return {"missing": view.support.share(missing, view.units[there])}
-
-    @classmethod
-    def realise(cls, rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:
+    def realise(cls, rule: Invariant, _state: Mapping[str, Any], drawing: Drawing) -> pa.Array:
         """See `InvariantKind`; equal values become equal keys, so that popular ones stay so."""
         values = drawing.scene.values(rule.terms[0])
         table, key = rule.other or (rule.table, rule.terms[0].column)
@@ -97,7 +88,7 @@ class Inclusion(Together):
         numbers = _hashed(values, drawing.seed)
         wrong = np.flatnonzero(there & ~_among(values, keys))
         # As many stay as are to be no key, the same values first in every shard.
-        stray = int(float(state["missing"]) * there.sum())
+        stray = int(drawing.broken * there.sum())
         wrong = np.sort(wrong[np.argsort(numbers[wrong], kind="stable")][stray:])
         if not len(keys) or not len(wrong):
             return values

@@ -273,3 +273,57 @@ def test_a_constant_that_rows_would_repeat_is_told(
     unkept = {f.words: why for f, why in oriented(model, frozenset(model.tables)).unkept}
     why = "jury is moved where rows would repeat each other"
     assert unkept["outcome = 'by acclaim' -> jury = 'J07'"] == why
+
+
+READINGS = """
+CREATE TABLE station (id int PRIMARY KEY, name text NOT NULL);
+INSERT INTO station SELECT n, 'S' || n FROM generate_series(1, 12) AS n;
+CREATE TABLE reading (
+    station int NOT NULL REFERENCES station, at timestamp NOT NULL, month int NOT NULL,
+    day int NOT NULL, hour int NOT NULL, heat int NOT NULL, PRIMARY KEY (station, at)
+);
+INSERT INTO reading SELECT s, t, extract(month FROM t), extract(day FROM t), extract(hour FROM t),
+    abs(hashtext(s || 'h' || t)) % 40
+FROM generate_series(1, 3) AS s, generate_series(0, 2919) AS n, LATERAL (VALUES
+    (timestamp '2013-01-01' + n * interval '3 hours')) AS v (t)
+WHERE hashtext(s || ' ' || t) % 200 <> 0;
+"""
+
+
+def test_what_is_computed_of_a_key_differs_as_the_key_does_though_nearly_all_are_there(
+    lasting_database: Callable[[], str], database: str, tmp_path: Path
+) -> None:
+    """Each station lacks one reading of 200: more than a year of them would have days again."""
+    url = lasting_database()
+    query(url, READINGS)
+    model = learned(url, Learning(), tmp_path)
+    report = filled(model, database, tmp_path)
+    assert {"month = extract(month from at)", "unique (station, day, month, hour)"} <= {
+        *of(model, "reading")
+    }
+    assert not [r.rule for r in report.invariants if r.broken > r.allowed]
+    assert "station" not in oriented(model).targets(TableName("public", "reading"))
+
+
+PLANES = """
+CREATE TABLE plane (tail text PRIMARY KEY, seats int NOT NULL);
+INSERT INTO plane SELECT 'N' || 10000 + n, abs(hashtext('s' || n)) % 300
+FROM generate_series(1, 500) AS n;
+CREATE TABLE flight (id int PRIMARY KEY, tail text NOT NULL);
+INSERT INTO flight SELECT n, CASE WHEN n % 10 = 0 THEN 'X' ELSE 'N' END
+    || 10000 + 1 + abs(hashtext('p' || n)) % 500
+FROM generate_series(1, 5000) AS n;
+"""
+
+
+def test_no_more_rows_lead_nowhere_than_in_the_source_though_keys_are_held_out(
+    lasting_database: Callable[[], str], database: str, tmp_path: Path
+) -> None:
+    url = lasting_database()
+    query(url, PLANES)
+    model = learned(url, Learning(), tmp_path)
+    filled(model, database, tmp_path)
+    assert "tail in (public.plane.tail)" in of(model, "flight")
+    nowhere = "SELECT count(*) FROM flight WHERE tail NOT IN (SELECT tail FROM plane)"
+    [(strays,)] = query(database, nowhere)
+    assert strays <= 500
