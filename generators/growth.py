@@ -5,7 +5,7 @@ what the added parameters would gain on noise, and leaves a margin for having pi
 many candidates: the upper tail of a chi-square variable (Laurent and Massart 2000, lemma 1).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,7 @@ class Sample:
         units: per row, the privacy unit, numbered from 0.
         in_turn: whether a row's inputs tell what the rows of its unit before it were.
         coarser: for ordered classes, where the groups of neighbours begin, for each size of group.
+        least: what each split must be worth beyond its price.
     """
 
     binned: Bytes
@@ -62,6 +63,13 @@ class Sample:
     units: Ints
     in_turn: bool = False
     coarser: tuple[Ints, ...] = ()
+    least: float = 0.0
+
+    def of(self, rows: Ints) -> "Sample":
+        """The same of some rows, with their units numbered anew."""
+        units = np.unique(self.units[rows], return_inverse=True)[1].reshape(-1)
+        binned, classes = self.binned[:, rows], self.classes[rows]
+        return replace(self, binned=binned, classes=classes, units=units)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +81,14 @@ class Growth:
         threshold: per node; rows with a higher bin go to the right child, next to the left one.
         left: per node, the left child, which has a higher number than its parent.
         node: per row of the sample, the leaf's node.
+        worth: per node, what its split is worth beyond its price; 0 for a leaf.
     """
 
     split: Ints
     threshold: Ints
     left: Ints
     node: Ints
+    worth: Floats
 
     @property
     def inner(self) -> Bools:
@@ -107,14 +117,14 @@ def grown(sample: Sample, support: Support) -> Growth:
     """The tree, level by level; each leaf holds at least 20 rows of at least k units."""
     rows = len(sample.classes)
     root = np.zeros(1, np.int64)
-    growth = Growth(root, root + _NEVER, root, np.zeros(rows, np.int64))
+    growth = Growth(root, root + _NEVER, root, np.zeros(rows, np.int64), np.zeros(1))
     level = _Level(root, np.arange(rows), growth.node)
     terms, effects = _terms(rows), _effects(sample)
     for _ in range(_MOST_LEVELS if rows and len(sample.widths) else 0):
         cuts = _cuts(sample, level, terms, effects)
         cuts = _with_pairs(sample, level, cuts, terms, effects)
         chosen = _within(growth, _chosen(sample, level, cuts, support), cuts.worth.max(1))
-        growth, level = _parted(sample, growth, level, chosen, cuts.threshold)
+        growth, level = _parted(sample, growth, level, chosen, cuts)
         if not len(level.nodes):
             break
     return growth
@@ -217,7 +227,7 @@ def _with_pairs(
     So that two inputs are found which say something only together, as in an exclusive or.
     """
     sizes = np.bincount(level.place, minlength=len(level.nodes))
-    stuck = (cuts.worth.max(1) <= 0) & (sizes >= _FEWEST_ROWS_FOR_PAIRS)
+    stuck = (cuts.worth.max(1) <= sample.least) & (sizes >= _FEWEST_ROWS_FOR_PAIRS)
     if len(sample.widths) < 2 or not stuck.any():
         return cuts
     grouped, ends = level.rows[np.argsort(level.place, kind="stable")], np.cumsum(sizes)
@@ -246,7 +256,7 @@ def _first_of_pair(
     worth -= 2 * (sample.dues[:, None] + sample.dues) * len(rows) / len(sample.classes)
     np.fill_diagonal(worth, -np.inf)
     first, second = (int(i) for i in np.unravel_index(worth.argmax(), worth.shape))
-    if worth[first, second] <= 0:
+    if worth[first, second] <= sample.least:
         return None
     pair = tables.reshape(*blocks, -1)[first, :, second]
     below = pair.cumsum(0)[:-1]
@@ -267,7 +277,7 @@ def _chosen(sample: Sample, level: _Level, cuts: _Cuts, support: Support) -> Int
     """Per open node the input to ask, or -1."""
     worth = cuts.worth.copy()
     for _ in range(_ATTEMPTS):
-        chosen = np.where(worth.max(1) > 0, worth.argmax(1), -1)
+        chosen = np.where(worth.max(1) > sample.least, worth.argmax(1), -1)
         short = (chosen >= 0) & ~_supported(sample, level, chosen, cuts.threshold, support)
         worth[short, chosen[short]] = -np.inf
         chosen[short] = -1
@@ -306,7 +316,7 @@ def _within(growth: Growth, chosen: Ints, worth: Floats) -> Ints:
 
 
 def _parted(
-    sample: Sample, growth: Growth, level: _Level, chosen: Ints, threshold: Ints
+    sample: Sample, growth: Growth, level: _Level, chosen: Ints, cuts: _Cuts
 ) -> tuple[Growth, _Level]:
     """The tree with the chosen splits made, and the level of their children."""
     places = np.flatnonzero(chosen >= 0)
@@ -315,12 +325,14 @@ def _parted(
     cut = np.append(growth.threshold, np.full(len(born), _NEVER))
     left = np.append(growth.left, born)
     split[parents], left[parents] = chosen[places], born[::2]
-    cut[parents] = threshold[places, chosen[places]]
+    cut[parents] = cuts.threshold[places, chosen[places]]
+    worth = np.append(growth.worth, np.zeros(len(born)))
+    worth[parents] = cuts.worth[places, chosen[places]]
     place = np.full(len(chosen), -1)
     place[places] = np.arange(len(places))
     moved = place[level.place] >= 0
-    child = 2 * place[level.place] + _sides(sample, level, chosen, threshold) % 2
+    child = 2 * place[level.place] + _sides(sample, level, chosen, cuts.threshold) % 2
     rows, child = level.rows[moved], child[moved]
     node = growth.node.copy()
     node[rows] = born[child]
-    return Growth(split, cut, left, node), _Level(born, rows, child)
+    return Growth(split, cut, left, node, worth), _Level(born, rows, child)

@@ -11,8 +11,10 @@ from generators.coarse import arranged, by_association, merged, profiled
 from generators.columns import Codes
 from generators.dependence import Table, most_predecessors
 from generators.forest import GRAINS, Forest, planted
-from generators.growth import Growth, Sample, grown
+from generators.growth import Growth, Sample
 from generators.privacy.support import unit_counts
+from generators.pruning import pruned
+from generators.shares import COUNTED, shares_of
 from generators.tables import PREVIOUS
 
 Bytes = npt.NDArray[np.uint8]
@@ -21,23 +23,13 @@ Ints = npt.NDArray[np.int64]
 
 _MOST_BINS = 64
 _MOST_CLASSES = 32
-_GROUPS = (4, 10, 32)
+_GROUPS = (4, COUNTED, 32)
 """Numbers of groups that the codes of a feature are merged to, coarse ones first."""
 _FEWEST_ARRANGED = 5
 """Codes without an order of their own from which on they are put into one."""
 _MOST_PROFILES = 8
 """Inputs that tell which codes are alike."""
 _PROFILE_BINS = 12
-_SHRINKAGE = 8.0
-"""Rows of its parent's distribution that a node is given, per code that it holds just once; one
-that it holds n times counts as 1 / n, so that what is certain stays certain."""
-_DOUBT = 0.2
-"""Such rows given to every node, so that nothing is impossible that its parent has seen."""
-_TIMES = np.ldexp(1.0, np.arange(-2, 8))
-"""Multiples of `_SHRINKAGE` of which the rows choose one, where groups are more than `_COUNTED`."""
-_COUNTED = _GROUPS[1]
-"""Groups that a node has rows enough to count: what they say of each other is not drawn away."""
-_TINY = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +112,10 @@ def _tree(table: Table, j: int, inputs: Ints) -> tuple[int, Tree]:
     in_turn = any(f.name.startswith(PREVIOUS) for f in table.features[: table.contexts])
     coarser = _coarser(groups, classes, own)
     sample = Sample(binned, widths, dues, classes, count, units, in_turn, coarser)
-    growth = grown(sample, table.support)
+    growth = pruned(sample, (own, len(mass), groups), table.support)
     behind = unit_counts(growth.node, units, len(growth.left))[~growth.inner].min()
-    shares = _shares(growth, own, len(mass), groups)[:, places]
-    return int(behind), _pruned(growth, inputs, bins, shares)
+    shares = shares_of(growth, own, len(mass), groups)[~growth.inner][:, places]
+    return int(behind), _spare(growth, inputs, bins, shares)
 
 
 def _places(table: Table, j: int, inputs: Ints, kept: Ints) -> Ints:
@@ -181,63 +173,7 @@ def _coarser(groups: Sequence[Ints], classes: Ints, own: Ints) -> tuple[Ints, ..
     return tuple(starts for starts in found if 1 < len(starts) < len(lowest))
 
 
-def _shares(growth: Growth, own: Ints, size: int, groups: Sequence[Ints]) -> Floats:
-    """The distribution of codes in each leaf, drawn towards its parent's where counts are low.
-
-    That of coarse groups first and then of codes inside each, so that a leaf which holds every
-    code just a few times still knows where it lies (a Polya tree, Lavine 1992).
-    """
-    nodes = len(growth.left)
-    flat = np.bincount(growth.node * size + own, minlength=nodes * size)
-    counts = flat.reshape(nodes, size)
-    parents = np.flatnonzero(growth.inner)
-    for parent in parents[::-1]:
-        counts[parent] = counts[growth.left[parent]] + counts[growth.left[parent] + 1]
-    shares, outer = np.ones((int((~growth.inner).sum()), 1)), np.zeros(size, np.int64)
-    for group in groups:
-        starts = np.flatnonzero(np.diff(group, prepend=-1))
-        inside = _drawn_to_parents(np.add.reduceat(counts, starts, axis=1), outer[starts], growth)
-        shares, outer = shares[:, outer[starts]] * inside, group
-    return shares
-
-
-def _drawn_to_parents(counts: Ints, outer: Ints, growth: Growth) -> Floats:
-    """Per leaf the share of each group in the outer group that holds it."""
-    starts = np.flatnonzero(np.diff(outer, prepend=-1))
-    scarce = np.add.reduceat((counts > 0) / np.maximum(counts, 1), starts, axis=1)
-    times = _TIMES if counts.shape[1] > _COUNTED else np.ones(1)
-    weights = (_SHRINKAGE * times[:, None] * scarce[:, None] + _DOUBT)[:, :, outer]
-    whole, leaves = np.add.reduceat(counts, starts, axis=1)[:, outer], ~growth.inner
-    rest, others = np.maximum(counts - 1, 0)[:, None], np.maximum(whole - 1, 0)[:, None]
-    unseen = _mixed(rest, others, weights, growth)[leaves]
-    weight = weights[:, _farthest(np.log(np.maximum(unseen, _TINY)), counts[leaves])]
-    return _mixed(counts, whole, weight, growth)[leaves]
-
-
-def _mixed(counts: Ints, whole: Ints, weight: Floats, growth: Growth) -> Floats:
-    """Per node the shares of its own rows and as many of its parent's as `weight` says."""
-    shares = np.broadcast_to(counts / np.maximum(whole, 1), weight.shape).copy()
-    for parent in np.flatnonzero(growth.inner):
-        for child in (growth.left[parent], growth.left[parent] + 1):
-            mixed = counts[child] + weight[child] * shares[parent]
-            shares[child] = mixed / (whole[child] + weight[child])
-    return shares
-
-
-def _farthest(unseen: Floats, counts: Ints) -> int:
-    """The last of several weights under which rows are as likely as under the best one.
-
-    `unseen`, of shape (leaves, weights, codes), is the log-likelihood of a row of which the tree
-    knows nothing: each is left out in its turn. A weight that is worse by less than a standard
-    error holds less of its rows (the rule of Breiman et al. 1984, section 3.4.3).
-    """
-    totals = np.einsum("lwc,lc->w", unseen, counts)
-    lost = unseen[:, [int(totals.argmax())]] - unseen
-    error = np.sqrt(np.einsum("lwc,lwc,lc->w", lost, lost, counts))
-    return int(np.flatnonzero(totals.max() - totals <= error)[-1])
-
-
-def _pruned(growth: Growth, inputs: Ints, bins: Sequence[Bytes], shares: Floats) -> Tree:
+def _spare(growth: Growth, inputs: Ints, bins: Sequence[Bytes], shares: Floats) -> Tree:
     """The tree without the inputs that no node asks."""
     used = np.unique(growth.split[growth.inner])
     split = np.where(growth.inner, np.searchsorted(used, growth.split), 0)
