@@ -200,6 +200,13 @@ def pool(job: Job, column: str) -> pa.Array:
 
     Of a key of a table that has an owner, any rows that it may lead to.
     """
+    known, asked = job.setting.pools, (job.table.name, column)
+    if asked not in known:
+        known[asked] = _pool(job, column)
+    return known[asked]
+
+
+def _pool(job: Job, column: str) -> pa.Array:
     name = job.table.name
     rng = stream(job.setting.plan.seed, name, column, "pool")
     if (key := _key_of(job, column)) is not None:

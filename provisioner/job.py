@@ -47,6 +47,7 @@ class Setting:
         orientation: how rules that nobody declared are kept.
         single: foreign keys, by table and name, no two rows of which lead to one row.
         heeded: tables by the codes of whose rows others are drawn.
+        pools: usual values of columns that were asked for, by table and name; every shard's.
     """
 
     model: DatabaseModel
@@ -63,6 +64,7 @@ class Setting:
     orientation: Orientation
     single: frozenset[tuple[TableName, str]]
     heeded: frozenset[TableName] = field(init=False, repr=False)
+    pools: dict[tuple[TableName, str], pa.Array] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         histories = (table.history for table in self.model.tables.values())

@@ -1,5 +1,6 @@
 """One value is never above another: an end after its start, a part within the whole."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import permutations
 from typing import Any, ClassVar
@@ -195,13 +196,15 @@ def _plain(low: Magnitudes, high: Magnitudes) -> Bools:
 
 
 def _frequent(numbers: Magnitudes) -> Bools:
-    """Rows with a value that many have: "for good", say."""
-    found = np.zeros(len(numbers.values), np.bool_)
-    _, places, counts = np.unique(
-        numbers.values[numbers.known], return_inverse=True, return_counts=True
-    )
-    found[numbers.known] = (counts >= max(2, _FREQUENT * len(found)))[places]
-    return found
+    """Rows with a value that many have: "for good", say.
+
+    A value that so many have stands, among all in order, at one at least of places as far apart.
+    """
+    known = numbers.values[numbers.known]
+    many = max(2, math.ceil(_FREQUENT * len(numbers.values)))
+    there = np.partition(known, np.arange(many - 1, len(known), many))[many - 1 :: many]
+    often = [value for value in np.unique(there) if np.count_nonzero(known == value) >= many]
+    return np.asarray(numbers.known & np.isin(numbers.values, often))
 
 
 def broken(low: Magnitudes, high: Magnitudes, form: str) -> Bools:
