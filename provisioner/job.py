@@ -17,8 +17,10 @@ from generators.model import DatabaseModel, TableModel
 from generators.randomness import stream
 from generators.relations.counts import beside, to_quota, with_enough
 from generators.relations.references import Mode, Reference
+from generators.sight import Node
 from generators.steps import Orientation
 from generators.tables import Feature, Matrix
+from provisioner.adopting import Adopted
 from provisioner.keeping import Keeper
 from provisioner.placing import Placing, seated, with_at_least
 from provisioner.plan import Plan
@@ -46,6 +48,7 @@ class Setting:
         placing: the places of hand-made rows.
         orientation: how rules that nobody declared are kept.
         single: foreign keys, by table and name, no two rows of which lead to one row.
+        adopted: keys that are values of other tables' columns.
         heeded: tables by the codes of whose rows others are drawn.
         pools: usual values of columns that were asked for, by table and name; every shard's.
     """
@@ -63,6 +66,7 @@ class Setting:
     placing: Placing
     orientation: Orientation
     single: frozenset[tuple[TableName, str]]
+    adopted: Mapping[Node, Adopted]
     heeded: frozenset[TableName] = field(init=False, repr=False)
     pools: dict[tuple[TableName, str], pa.Array] = field(default_factory=dict, repr=False)
 

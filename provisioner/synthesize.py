@@ -20,6 +20,7 @@ from generators.orientation import oriented, single_keys
 from generators.randomness import identities, stream
 from generators.relations.owners import Owners
 from generators.shift import shifted
+from provisioner.adopting import adopted
 from provisioner.arranging import arranged, with_ordered_keys
 from provisioner.drawing import complete_table, draw_keys, draw_table
 from provisioner.given import Given, as_drawn
@@ -81,6 +82,7 @@ class Synthesizer:
             self.placing,
             oriented(ruled, plan.whole),
             single_keys(ruled),
+            adopted(model, plan),
         )
         self._reachable: dict[tuple[TableName, tuple[str, ...]], Ints] = {}
         self._whole: dict[TableName, dict[str, pa.Array]] = {}
@@ -292,7 +294,9 @@ class Synthesizer:
         """What an indexed column holds, but for hand-made rows."""
         model, table = self._setting.model.tables[name], self._setting.model.schema.table(name)
         if column in model.keys:
-            return key_values(table.column(column), model.keys[column], indexes)
+            found = key_values(table.column(column), model.keys[column], indexes)
+            given = self._setting.adopted.get((name, column))
+            return found if given is None else given.among(indexes, found)
         [fitted] = (f for f in model.columns if f.column.name == column)
         seed = self._setting.plan.seed
         people = identities(seed, str(name), indexes)

@@ -24,6 +24,8 @@ def row_values(job: Job, codes: Codes, rows: Ints, attempt: int) -> Values:
     indexes = job.indexes[rows]
     for name, key in job.model.keys.items():
         own = key_values(job.table.column(name), key, indexes)
+        if (given := job.setting.adopted.get((job.table.name, name))) is not None:
+            own = given.among(indexes, own)
         values[name] = job.setting.placing.swapped(job.table.name, name, indexes, own)
     values |= _owner_values(job, rows)
     names = [f.name for f in features(job.model)]

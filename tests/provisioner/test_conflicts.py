@@ -327,3 +327,33 @@ def test_no_more_rows_lead_nowhere_than_in_the_source_though_keys_are_held_out(
     nowhere = "SELECT count(*) FROM flight WHERE tail NOT IN (SELECT tail FROM plane)"
     [(strays,)] = query(database, nowhere)
     assert strays <= 500
+
+
+ROUTES = """
+CREATE TABLE airport (code text PRIMARY KEY, lat int NOT NULL);
+INSERT INTO airport SELECT string_agg(chr(65 + abs(hashtext(n || 'c' || i)) % 26), ''),
+    min(abs(hashtext('l' || n))) % 90
+FROM generate_series(1, 400) AS n, generate_series(1, 4) AS i GROUP BY n
+ON CONFLICT DO NOTHING;
+CREATE TABLE flight (id int PRIMARY KEY, dest text NOT NULL);
+INSERT INTO flight SELECT n, a.code FROM generate_series(1, 6000) AS n
+JOIN (SELECT code, row_number() OVER (ORDER BY code) AS r FROM airport) AS a
+    ON a.r = 1 + abs(hashtext('d' || n)) % 120;
+"""
+
+
+def test_values_that_are_released_are_keys_where_they_are_said_to_lead(
+    lasting_database: Callable[[], str], database: str, tmp_path: Path
+) -> None:
+    url = lasting_database()
+    query(url, ROUTES)
+    model = learned(url, Learning(), tmp_path)
+    filled(model, database, tmp_path)
+    assert "dest in (public.airport.code)" in of(model, "flight")
+    flown = {code for (code,) in query(url, "SELECT DISTINCT dest FROM flight")}
+    drawn = {code for (code,) in query(database, "SELECT DISTINCT dest FROM flight")}
+    codes = {code for (code,) in query(database, "SELECT code FROM airport")}
+    assert drawn == flown
+    assert drawn <= codes
+    others = {code for (code,) in query(url, "SELECT code FROM airport")} - flown
+    assert len(codes & others) < len(others) / 2
