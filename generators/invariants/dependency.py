@@ -13,7 +13,7 @@ from connectors.datatypes import DataType, Kind
 from connectors.invariants import Claim, Invariant, Term, sight
 from connectors.schema import Schema
 from generators.determination import determined, grouped, joint
-from generators.distinct import alike, groups, patched
+from generators.distinct import alike, groups, numbered, patched
 from generators.evidence import MOST_BROKEN
 from generators.feistel import mixed
 from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
@@ -113,8 +113,10 @@ class Dependency:
 
         Where k units share none of its entries, what is determined was invented, or is of few:
         rows then take after the first one of the shard that equals them, so that they stay as
-        likely as they were drawn. So do rows of no entry where there is no other shard. Of a key
-        that determines, another row is chosen, that leads to the same or nowhere yet.
+        likely as they were drawn. So do rows of no entry where there is no other shard; where there
+        are others, they take after an entry in which all but the keys are theirs, since keys are
+        invented. Of a key that determines, another row is chosen, that leads to the same or
+        nowhere yet.
         """
         if drawing.target != rule.terms[-1].column:
             return _chosen(rule, drawing)
@@ -131,6 +133,8 @@ class Dependency:
         elif len(pool):
             chosen = _hashed(given, number(drawing.seed, rule.table, cls.words(rule)))
             places = np.where(known, first + (chosen % np.uint64(len(pool))).astype(int), places)
+            near = _near_entries(given, state, chosen)
+            places = np.where(known & (near >= 0), near, places)
         if len(steps) and not drawing.whole:
             near = len(held) + given[0].nearest(state["anchors"])
             places = np.where(known, near, places)
@@ -157,6 +161,12 @@ class _Part:
     @property
     def known(self) -> Bools:
         return np.asarray(self.values.is_valid().to_numpy(zero_copy_only=False))
+
+    @property
+    def keyed(self) -> bool:
+        """Whether it is a foreign key, or a part of one."""
+        keys = self.drawing.scene.table.foreign_keys
+        return not self.term.keys and any(self.term.column in key.columns for key in keys)
 
     def read(self, texts: pa.Array) -> pa.Array:
         """Learned texts as values of the column."""
@@ -274,6 +284,21 @@ def _entries(given: Sequence[_Part], state: Mapping[str, Any]) -> Ints:
     places = np.minimum(np.searchsorted(ordered, codes[len(order) :]), len(order) - 1)
     same = (ordered[places] == codes[len(order) :]) & (codes[len(order) :] >= 0)
     return np.where(same, order[places], -1)
+
+
+def _near_entries(given: Sequence[_Part], state: Mapping[str, Any], chosen: Words) -> Ints:
+    """A learned combination with a row's values in all but keys, by a word; -1 for none."""
+    plain = [n for n, part in enumerate(given) if not part.keyed]
+    none = np.full(len(chosen), -1)
+    if not plain or len(plain) == len(given) or not len(state["given_0"]):
+        return none
+    listed = [given[n].read(state[f"given_{n}"]) for n in plain]
+    entries, rows = numbered(listed, [given[n].values for n in plain])
+    order = np.argsort(entries, kind="stable")
+    low, high = (np.searchsorted(entries[order], rows, side) for side in ("left", "right"))
+    there = (rows >= 0) & (low < high)
+    place = low + (chosen % np.maximum(high - low, 1).astype(np.uint64)).astype(np.int64)
+    return np.where(there, order[np.minimum(place, len(order) - 1)], none)
 
 
 def _places(values: pa.Array, among: pa.Array) -> Ints:

@@ -127,6 +127,36 @@ def test_values_never_seen_before_lead_where_the_first_of_them_was_drawn_to_lead
     assert made.equals(pa.concat_arrays([drawn[:1000]] * 4))
 
 
+HOPS = """
+CREATE TABLE port (code text PRIMARY KEY);
+INSERT INTO port SELECT 'O' || n FROM generate_series(0, 2) AS n;
+CREATE TABLE hop (
+    id int PRIMARY KEY, origin text NOT NULL REFERENCES port, goal text NOT NULL,
+    kilometres int NOT NULL
+);
+INSERT INTO hop SELECT n, 'O' || o, 'G' || g, g * 100 + abs(hashtext(o || '-' || g)) % 90
+FROM generate_series(1, 20000) AS n,
+    LATERAL (SELECT abs(hashtext('o' || n)) % 3 AS o, abs(hashtext('g' || n)) % 20 AS g) AS x;
+"""
+
+
+def test_what_invented_keys_determine_is_as_of_others_that_are_alike_in_all_else(
+    laboratory: Callable[[str], Any],
+) -> None:
+    place = laboratory(HOPS)
+    rule = place.found("dependency", "hop")["origin, goal -> kilometres"]
+    view = place.view("hop")
+    state = {n: released.value for n, released in Dependency.fit(rule, view).items()}
+    codes = view.values(Term("origin")).dictionary_encode().indices.to_pylist()
+    drawn = place.with_values("hop", "origin", pa.array([f"new {c}" for c in codes])).view("hop")
+    pool, rng = view.values(Term("kilometres"))[:500], np.random.default_rng(0)
+    drawing = Drawing(drawn, "kilometres", rng, 5, lambda *_: pool, lambda _: pool, lambda *_: pool)
+    made = Dependency.realise(rule, state, drawing).to_pylist()
+    goals = [int(goal[1:]) for goal in view.values(Term("goal")).to_pylist()]
+    assert all(0 <= far - 100 * goal < 90 for far, goal in zip(made, goals, strict=True))
+    assert len(set(zip(codes, goals, made, strict=True))) == 60
+
+
 def test_no_row_is_no_trouble(laboratory: Callable[[str], Any]) -> None:
     place = laboratory(SHOP)
     empty = place.emptied("orders")
