@@ -27,6 +27,7 @@ from generators.relations.histories import (
     positions,
     sums_before,
 )
+from generators.relations.leading import led
 from generators.relations.walks import ADVANCE, ahead, before_first, company, so_far, steps_taken
 from generators.tables import Feature, Fitter, Matrix, TableGenerator
 
@@ -212,12 +213,17 @@ def _repeated(course: Course) -> frozenset[str]:
     """Features in which siblings repeat one another more often than their codes make likely."""
     later = positions(course.owners) > 0
     timed = course.time.column.name if course.time else None
-    return frozenset(
-        f.name
+    codes, repeats = course.target.codes, course.repeats
+    places = [
+        place
         for place, f in enumerate(course.target.features)
-        if f.name != timed
-        and _repeats(f, course.target.codes[:, place], course.repeats[:, place], later)
-    )
+        if f.name != timed and _repeats(f, codes[:, place], repeats[:, place], later)
+    ]
+    features = [course.target.features[place] for place in places]
+    free = [i for i, f in enumerate(features) if f.name not in course.shared]
+    among = [places[i] for i in free]
+    follow = led([features[i] for i in free], codes[:, among], repeats[:, among], later)
+    return frozenset(f.name for f in features) - follow
 
 
 def _repeats(feature: Feature, codes: Codes, repeats: Repeats, later: Bools) -> bool:
