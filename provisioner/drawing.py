@@ -16,6 +16,7 @@ from generators.relations.references import Mode
 from generators.spans import apart, apart_by_ends, overlap
 from generators.steps import Orientation
 from generators.tables import Matrix
+from provisioner.apportioning import apportioned
 from provisioner.borrowing import lent
 from provisioner.edging import edged
 from provisioner.enacting import enacted
@@ -72,7 +73,7 @@ def draw_keys(
     rows = np.arange(len(job.indexes))
     turns = draw_codes(job)
     values = with_repeats(job, drawn_values(job, turns.codes, rows, 0), turns)
-    values = resolved(job, values, turns.codes)
+    values = resolved(job, apportioned(job, values), turns.codes)
     values = pinned(job, held(job, values))
     for attempt in range(1, _RESAMPLES + 1):
         refused = _refused(job, values)
@@ -82,7 +83,8 @@ def draw_keys(
         fresh = drawn_values(job, turns.codes[refused], refused, attempt)
         keys = job.model.keys  # rows may have got each other's
         values = {c: v if c in keys else patched(v, refused, fresh[c]) for c, v in values.items()}
-        values = resolved(job, with_repeats(job, values, turns), turns.codes)
+        values = apportioned(job, with_repeats(job, values, turns))
+        values = resolved(job, values, turns.codes)
         values = pinned(job, held(job, values))
     if job.setting.plan.roles(name):
         values = _settled(job, values)  # a row that is moved later might lose its part
