@@ -27,11 +27,11 @@ CANDIDATES = 6
 CEILING = 2.0
 """Odds at which a history is kept for sure, so that an owner takes two or three on average; what is
 likelier yet is drawn too seldom by so much."""
-_ROUNDS = 40
+_ROUNDS = 25
 _RATE = 0.5
 """Share of a tree's log odds that counts, so that no tree decides alone."""
-_DOUBT = 5.0
-"""Histories of either kind that each leaf is given, so that no odds are certain."""
+_DOUBT = 20.0
+"""Histories of either kind that each leaf is given: a few that it holds are chance."""
 _HELD_OUT = 0.3
 _FIELDS = ("split", "threshold", "left", "odds")
 
