@@ -137,7 +137,7 @@ def _realised(job: Job, scene: DrawnScene, step: Step, *, turn: int, tight: bool
         partial(_keys, job),
         tight,
         job.table.name in job.setting.plan.whole,
-        _is_settled(job, step.target[1]),
+        _is_settled(job, step),
         step.found.source_share,
     )
     with np.errstate(all="ignore"):  # what is no number keeps no rule
@@ -151,12 +151,19 @@ def _realised(job: Job, scene: DrawnScene, step: Step, *, turn: int, tight: bool
     return patched(found, left, scene.values(Term(step.target[1])).take(pa.array(left)))
 
 
-def _is_settled(job: Job, column: str) -> bool:
-    """Whether values of a column are a sibling table's, or are kept apart from one another."""
+def _is_settled(job: Job, step: Step) -> bool:
+    """Whether values of a column are a sibling table's, or are kept apart from one another.
+
+    Or tell when rows come, of which those of other tables' rows are known.
+    """
+    column, history = step.target[1], job.model.history
     apart = (overlap(job.table, exclusion) for exclusion in job.table.exclusions)
-    ranges = {c for found in apart if found is not None for c in found.columns}
-    history = job.model.history
-    return column in ranges or (history is not None and column in history.shared)
+    if column in {c for found in apart if found is not None for c in found.columns}:
+        return True
+    if history is None:
+        return False
+    timed = history.clock is not None and history.clock.column == column
+    return column in history.shared or (timed and any(t.keys for t in step.found.rule.terms))
 
 
 def _leading(job: Job, key: ForeignKey, values: pa.Array, drawn: pa.Array) -> pa.Array:

@@ -46,6 +46,10 @@ _FURTHER = 2
 """Keys that lead to a row above the one above."""
 _TIES = 20.0
 """Equal values that chance would bring, before their absence makes an order strict."""
+_NEAR = 1 / 64
+"""Part of the time that rows come in, within which they follow the row that they lead to."""
+_REST = 0.05
+"""Share of rows at either end that may be further off."""
 _TOLERATED = 0.02
 """Share of a few rows that may break what is then counted in all of them."""
 
@@ -86,7 +90,8 @@ class Order:
     def fit(cls, rule: Invariant, view: View) -> State:
         """See `InvariantKind`; how far the two lie apart, as quantiles.
 
-        Of moments of one row also how far those do that are not as many others.
+        Of moments of one row also how far those do that are not as many others, and of a row and
+        another one that it is near to.
         """
         low, high = (view.numbers(term) for term in rule.terms)
         if low is None or high is None:
@@ -96,8 +101,8 @@ class Order:
         state: dict[str, Any] = {"gaps": learned(view.support, gaps, view.units[both])}
         plain = both & _plain(low, high)
         apart = (high.values - low.values)[plain]
-        within = low.scale is Scale.MOMENT and not any(t.keys for t in rule.terms)
-        if within and usual_share(apart) < _FIXED:
+        moment = low.scale is Scale.MOMENT and _is_near(rule, (low, high), apart)
+        if moment and usual_share(apart) < _FIXED:
             state["plain"] = learned(view.support, apart, view.units[plain])
         return state
 
@@ -115,8 +120,8 @@ class Order:
     def realise(cls, rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:
         """See `InvariantKind`; only what breaks the rule moves, as far as was learned.
 
-        And moments of one row that altogether lie apart in another way than learned ones, unless
-        they are those of other tables' rows.
+        And moments that altogether lie apart in another way than learned ones, unless they are
+        those of other tables' rows.
         """
         values = drawing.scene.values(Term(drawing.target))
         scale = scale_of(drawing.scene.table.column(drawing.target).datatype)
@@ -188,6 +193,19 @@ def _apart(
     kept = (moved >= limits[0]) & (moved <= limits[1])
     fresh = stored(moved[kept], np.ones(int(kept.sum()), np.bool_), datatype)
     return patched(values, rows[kept], fresh)
+
+
+def _is_near(rule: Invariant, pair: tuple[Magnitudes, Magnitudes], gaps: Floats | Ints) -> bool:
+    """Whether moments lie as far apart as in one row: nearer than a bin of a column tells apart.
+
+    Else what tells rows of the same time from each other would be moved for how far it lies from
+    a row that many rows lead to.
+    """
+    own = [m.values[m.known] for m, term in zip(pair, rule.terms, strict=True) if not term.keys]
+    if len(own) != 1 or not len(gaps):
+        return len(own) == len(pair)
+    low, high = np.quantile(own[0], [_REST, 1 - _REST])
+    return bool(np.quantile(gaps, 1 - _REST) <= _NEAR * (high - low))
 
 
 def _plain(low: Magnitudes, high: Magnitudes) -> Bools:

@@ -122,6 +122,30 @@ def test_moments_that_no_rows_share_lie_as_far_apart_as_learned(
     assert max(moved) <= max(drawn)
 
 
+PICKS = """
+CREATE TABLE orders (id int PRIMARY KEY, placed timestamp NOT NULL);
+INSERT INTO orders SELECT n, timestamp '2020-01-01' + abs(hashtext('p' || n)) * interval '20 ms'
+FROM generate_series(1, 1000) AS n;
+CREATE TABLE picks (
+    id int PRIMARY KEY, "order" int NOT NULL REFERENCES orders, at timestamp NOT NULL
+);
+INSERT INTO picks SELECT n, o.id, placed + abs(hashtext('s' || n)) % 7200000 * interval '1 ms'
+FROM generate_series(1, 3000) AS n, LATERAL (SELECT * FROM orders WHERE id = 1 + n % 1000) AS o;
+"""
+
+
+def test_moments_near_those_of_the_row_above_lie_as_far_from_them_as_learned(
+    laboratory: Callable[[str], Any],
+) -> None:
+    place = laboratory(PICKS)
+    (rule,) = place.found("order", "picks").values()
+    moved = place.remade(rule, "at").to_pylist()
+    placed = place.view("picks").values(Term("placed", ("picks_order_fkey",))).to_pylist()
+    gaps = sorted(m - p for p, m in zip(placed, moved, strict=True))
+    assert sum(timedelta(0) <= g <= timedelta(hours=2) for g in gaps) > 0.99 * len(gaps)
+    assert timedelta(minutes=55) < gaps[len(gaps) // 2] < timedelta(minutes=65)
+
+
 def test_moments_that_are_rounded_are_rounded_where_they_are_moved(
     laboratory: Callable[[str], Any],
 ) -> None:
