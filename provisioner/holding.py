@@ -23,6 +23,7 @@ from provisioner.scene import DrawnScene
 from provisioner.values import anything, referenced
 
 _POOL = 4_096
+_TOGETHER = 32_768
 _MOST_KEYS = 1_000_000
 _TURNS = 5
 """How often the steps are gone through while bounds, and what is to differ, move each other."""
@@ -139,6 +140,7 @@ def _realised(job: Job, scene: DrawnScene, step: Step, *, turn: int, tight: bool
         job.table.name in job.setting.plan.whole,
         _is_settled(job, step),
         step.found.source_share,
+        partial(jointly, job),
     )
     with np.errstate(all="ignore"):  # what is no number keeps no rule
         found = step.found.kind.realise(step.found.rule, step.found.known, drawing)
@@ -233,19 +235,61 @@ def _pool(job: Job, column: str) -> pa.Array:
     return fitted.decode(codes, Draw(rng, indexes, people))
 
 
+def jointly(job: Job, columns: tuple[str, ...]) -> tuple[pa.Array, ...]:
+    """Values of columns that are drawn together, the same in every shard.
+
+    None where owners or siblings have a say, or a column is no learned one and no reference.
+    """
+    known, asked = job.setting.joint, (job.table.name, columns)
+    if asked not in known:
+        known[asked] = _jointly(job, columns)
+    return known[asked]
+
+
+def _jointly(job: Job, columns: tuple[str, ...]) -> tuple[pa.Array, ...]:
+    rng = stream(job.setting.plan.seed, job.table.name, *columns, "jointly")
+    names = [f.name for f in features(job.model)]
+    learned = {f.column.name for f in job.model.columns}
+    keys = {column: _key_of(job, column) for column in columns if column not in learned}
+    if job.owner is not None or job.model.history is not None or None in keys.values():
+        return ()
+    indexes, codes = np.arange(_TOGETHER), _sampled(job, _TOGETHER, rng)
+    people = identities(job.setting.plan.seed, f"{job.table.name} jointly", indexes)
+    found = list[pa.Array]()
+    for column in columns:
+        if (key := keys.get(column)) is None:
+            drawn = codes[:, names.index(column)]
+            found.append(_fitted(job, column).decode(drawn, Draw(rng, indexes, people)))
+            continue
+        led = _led(job, key, codes, rng)
+        if led is None:
+            return ()
+        found.append(referenced(job, key, led, np.zeros(_TOGETHER, np.bool_))[column])
+    return tuple(found)
+
+
+def _sampled(job: Job, count: int, rng: np.random.Generator) -> Codes:
+    """Codes of rows anywhere in a table without an owner."""
+    rows = max(1, job.setting.plan.layout(job.table.name).total)
+    own = job.model.clusters.of(rng.integers(0, rows, count), rows)
+    given = own[:, None] if job.model.clusters.count > 1 else np.empty((count, 0), np.int32)
+    return job.model.generator.sample(given, {}, rng)
+
+
+def _led(job: Job, key: ForeignKey, codes: Codes, rng: np.random.Generator) -> Ints | None:
+    """The rows that a key leads to, by codes; None where it is not drawn by clusters."""
+    [reference] = (r for r in job.model.references if r.key == key)
+    if reference.mode is not Mode.CLUSTER:
+        return None
+    parents = job.setting.plan.layout(key.parent).total
+    place = [f.name for f in features(job.model)].index(reference.feature.name)
+    inside = np.maximum(codes[:, place].astype(np.int64) - reference.nullable, 0)
+    return job.setting.model.tables[key.parent].clusters.draw(inside, max(1, parents), rng)
+
+
 def _popular(job: Job, key: ForeignKey, rng: np.random.Generator) -> Ints | None:
     """Rows that a key leads to, as often as it was learned to; None where owners have a say."""
-    [reference] = (r for r in job.model.references if r.key == key)
-    if reference.mode is not Mode.CLUSTER or job.model.history is not None:
-        return None
-    layout, parents = job.setting.plan.layout, job.setting.plan.layout(key.parent).total
-    rows = max(1, layout(job.table.name).total)
-    own = job.model.clusters.of(rng.integers(0, rows, _POOL), rows)
-    given = own[:, None] if job.model.clusters.count > 1 else np.empty((_POOL, 0), np.int32)
-    place = [f.name for f in features(job.model)].index(reference.feature.name)
-    codes = job.model.generator.sample(given, {}, rng)[:, place].astype(np.int64)
-    inside = np.maximum(codes - reference.nullable, 0)
-    return job.setting.model.tables[key.parent].clusters.draw(inside, max(1, parents), rng)
+    return None if job.model.history is not None else _led(job, key, _sampled(job, _POOL, rng), rng)
 
 
 def _keys(job: Job, table: TableName, column: str) -> pa.Array:

@@ -51,6 +51,7 @@ class Setting:
         adopted: keys that are values of other tables' columns.
         heeded: tables by the codes of whose rows others are drawn.
         pools: usual values of columns that were asked for, by table and name; every shard's.
+        joint: values of columns that were asked for together, likewise.
     """
 
     model: DatabaseModel
@@ -69,6 +70,9 @@ class Setting:
     adopted: Mapping[Node, Adopted]
     heeded: frozenset[TableName] = field(init=False, repr=False)
     pools: dict[tuple[TableName, str], pa.Array] = field(default_factory=dict, repr=False)
+    joint: dict[tuple[TableName, tuple[str, ...]], tuple[pa.Array, ...]] = field(
+        default_factory=dict, repr=False
+    )
 
     def __post_init__(self) -> None:
         histories = (table.history for table in self.model.tables.values())

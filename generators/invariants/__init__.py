@@ -154,6 +154,7 @@ class Drawing:
             sibling table's rows, or an exclusion constraint keeps them apart.
         broken: the share of all rows of the source that break the rule; training rows tell less,
             since what they lead to may be held out.
+        jointly: draws columns together.
     """
 
     scene: Scene
@@ -167,6 +168,7 @@ class Drawing:
     whole: bool = False
     settled: bool = False
     broken: float = 0.0
+    jointly: "Jointly | None" = None
 
 
 class Redraw(Protocol):
@@ -182,6 +184,14 @@ class Pool(Protocol):
 
     def __call__(self, column: str) -> pa.Array:
         """Values of a column in its Arrow type, as frequent as they were learned to be."""
+        ...
+
+
+class Jointly(Protocol):
+    """Draws columns together for no rows in particular."""
+
+    def __call__(self, columns: tuple[str, ...]) -> tuple[pa.Array, ...]:
+        """Values of about 32,768 rows, the same in every shard; nothing where owners have a say."""
         ...
 
 

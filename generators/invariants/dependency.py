@@ -115,8 +115,8 @@ class Dependency:
         rows then take after the first one of the shard that equals them, so that they stay as
         likely as they were drawn. So do rows of no entry where there is no other shard; where there
         are others, they take after an entry in which all but the keys are theirs, since keys are
-        invented. Of a key that determines, another row is chosen, that leads to the same or
-        nowhere yet.
+        invented: the one whose value is most often drawn with their combination. Of a key
+        that determines, another row is chosen, that leads to the same or nowhere yet.
         """
         if drawing.target != rule.terms[-1].column:
             return _chosen(rule, drawing)
@@ -134,6 +134,8 @@ class Dependency:
             chosen = _hashed(given, number(drawing.seed, rule.table, cls.words(rule)))
             places = np.where(known, first + (chosen % np.uint64(len(pool))).astype(int), places)
             near = _near_entries(given, state, chosen)
+            voted = _voted(given, last, state) if (near >= 0).any() else near
+            near = np.where(voted >= 0, voted, near)
             places = np.where(known & (near >= 0), near, places)
         if len(steps) and not drawing.whole:
             near = len(held) + given[0].nearest(state["anchors"])
@@ -299,6 +301,34 @@ def _near_entries(given: Sequence[_Part], state: Mapping[str, Any], chosen: Word
     there = (rows >= 0) & (low < high)
     place = low + (chosen % np.maximum(high - low, 1).astype(np.uint64)).astype(np.int64)
     return np.where(there, order[np.minimum(place, len(order) - 1)], none)
+
+
+def _voted(given: Sequence[_Part], last: _Part, state: Mapping[str, Any]) -> Ints:
+    """The learned combination that is, in all but keys and in what it tells, drawn most often.
+
+    Of rows with a row's values in all that determines; -1 where there is none.
+    """
+    none = np.full(len(given[0].values), -1)
+    drawing, parts = last.drawing, (*given, last)
+    drawn = () if drawing.jointly is None else drawing.jointly(tuple(p.term.column for p in parts))
+    if not drawn or any(part.term.keys for part in parts):
+        return none
+    plain = [n for n, part in enumerate(given) if not part.keyed]
+    listed = [given[n].read(state[f"given_{n}"]) for n in plain] + [last.read(state["held"])]
+    entries, told = numbered(listed, [drawn[n] for n in plain] + [drawn[-1]])
+    first = np.full(int(max(entries.max(initial=-1), told.max(initial=-1))) + 2, -1)
+    first[entries[::-1]] = np.arange(len(entries))[::-1]
+    first[-1] = -1  # of nulls
+    asked, rows = numbered(list(drawn[:-1]), [part.values for part in given])
+    entry = first[told]
+    spoken = np.flatnonzero((entry >= 0) & (asked >= 0))
+    if not len(spoken):
+        return none
+    pairs, votes = np.unique(np.stack([asked[spoken], entry[spoken]]), axis=1, return_counts=True)
+    best = np.full(int(max(asked.max(), rows.max(initial=-1))) + 2, -1)
+    order = np.argsort(votes, kind="stable")
+    best[pairs[0][order]] = pairs[1][order]
+    return best[rows]
 
 
 def _places(values: pa.Array, among: pa.Array) -> Ints:

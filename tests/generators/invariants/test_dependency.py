@@ -157,6 +157,29 @@ def test_what_invented_keys_determine_is_as_of_others_that_are_alike_in_all_else
     assert len(set(zip(codes, goals, made, strict=True))) == 60
 
 
+def test_what_invented_keys_determine_is_what_is_most_often_drawn_with_them(
+    laboratory: Callable[[str], Any],
+) -> None:
+    place = laboratory(HOPS)
+    rule = place.found("dependency", "hop")["origin, goal -> kilometres"]
+    view = place.view("hop")
+    state = {n: released.value for n, released in Dependency.fit(rule, view).items()}
+    true, goals = (view.values(Term(column)) for column in ("kilometres", "goal"))
+    names = pa.array([f"new {name}" for name in view.values(Term("origin")).to_pylist()])
+    drawn = place.with_values("hop", "origin", names).view("hop")
+    pool, rng = true[:500], np.random.default_rng(0)
+    noise = pa.array(np.where(rng.random(len(true)) < 0.4, true.to_numpy()[::-1], true.to_numpy()))
+
+    def drawing(**more: Any) -> Drawing:
+        return Drawing(
+            drawn, "kilometres", rng, 5, lambda *_: pool, lambda _: pool, lambda *_: pool, **more
+        )
+
+    made = Dependency.realise(rule, state, drawing(jointly=lambda _: (names, goals, noise)))
+    assert made.equals(true)
+    assert not Dependency.realise(rule, state, drawing(jointly=lambda _: ())).equals(true)
+
+
 def test_no_row_is_no_trouble(laboratory: Callable[[str], Any]) -> None:
     place = laboratory(SHOP)
     empty = place.emptied("orders")
