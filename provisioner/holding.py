@@ -138,7 +138,7 @@ def _realised(job: Job, scene: DrawnScene, step: Step, *, turn: int, tight: bool
         partial(_keys, job),
         tight,
         job.table.name in job.setting.plan.whole,
-        _is_settled(job, step),
+        turn > 0 or _is_settled(job, step),
         step.found.source_share,
         partial(jointly, job),
     )

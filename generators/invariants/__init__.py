@@ -150,8 +150,8 @@ class Drawing:
         tight: whether rules were applied once already, so that what is still wrong is to be moved
             no further than it must.
         whole: whether these are all rows of their table, and not those of one of several shards.
-        settled: whether the target's values are no longer to move together: some are those of a
-            sibling table's rows, or an exclusion constraint keeps them apart.
+        settled: whether the target's values are no longer to move together: they did already, some
+            are those of a sibling table's rows, or an exclusion constraint keeps them apart.
         broken: the share of all rows of the source that break the rule; training rows tell less,
             since what they lead to may be held out.
         jointly: draws columns together.
