@@ -57,9 +57,9 @@ def archive(club: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def overfitted(club: str) -> DatabaseModel:
     """A model of one unit a leaf, whose trees grow as long as any question parts their rows."""
     with pytest.MonkeyPatch.context() as changed, open_source(club) as source:
-        for name in ("growth._COST", "growth._CAUTION", "tree._SHRINKAGE"):
+        for name in ("growth._COST", "growth._CAUTION", "shares._SHRINKAGE"):
             changed.setattr(f"generators.{name}", 0.0)
-        changed.setattr("generators.tree._DOUBT", 1e-9)
+        changed.setattr("generators.shares._DOUBT", 1e-9)
         changed.setattr("generators.growth._FEWEST_ROWS", 2)
         units = (next(t.name for t in source.schema().tables if t.name.name == "members"),)
         learning = Learning(k=1, units=units, invariants=False, attack=Limits())

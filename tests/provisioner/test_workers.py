@@ -253,17 +253,23 @@ def processes() -> Mapping[int, str]:
     return found
 
 
-def spawned(before: Mapping[int, str]) -> set[int]:
-    """Workers that run now and did not before."""
-    now = processes()
-    return {n for n, line in now.items() if n not in before and "spawn_main" in line}
+def spawned(run: int) -> set[int]:
+    """Workers of a run that leads a session of its own; other tests have workers at the time."""
+    return {n for n, line in processes().items() if "spawn_main" in line and led(n) == run}
+
+
+def led(process: int) -> int:
+    """The leader of a process's session; 0 where it has just ended."""
+    try:
+        return os.getsid(process)
+    except ProcessLookupError:
+        return 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_stopped_run_leaves_no_worker_and_is_resumed_by_another_number_of_them(
     archive: Path, database: str, undisturbed: Checksums, number: signal.Signals
 ) -> None:
-    before = processes()
     with subprocess.Popen(
         command(archive, "--workers", "2"),
         env=environment(database),
@@ -273,7 +279,7 @@ def test_a_stopped_run_leaves_no_worker_and_is_resumed_by_another_number_of_them
         while not loaded(database):
             assert run.poll() is None
             time.sleep(0.01)
-        assert len(spawned(before)) == 2
+        assert len(spawned(run.pid)) == 2
         assert PHRASE not in "".join(processes().values())
         if number is signal.SIGINT:
             os.killpg(run.pid, number)  # a terminal's Ctrl-C reaches the workers too
@@ -282,13 +288,13 @@ def test_a_stopped_run_leaves_no_worker_and_is_resumed_by_another_number_of_them
         _, said = run.communicate()
     assert PHRASE not in said.decode()
     if number is signal.SIGKILL:
-        while spawned(before):
+        while spawned(run.pid):
             time.sleep(0.01)
     else:
         assert run.returncode == 130
         assert said.decode().count("run the same command to resume") == 1
         assert b"Traceback" not in said
-    assert not spawned(before)
+    assert not spawned(run.pid)
     line, known = command(archive, "--workers", "1"), environment(database)
     subprocess.run(line, env=known, check=True, capture_output=True)
     assert checksums(database) == undisturbed
@@ -332,10 +338,10 @@ def test_workers_and_runs_killed_at_random_end_in_the_same_rows(
 ) -> None:
     chance = np.random.default_rng(KILLS)
     for number in range(KILLS):
-        before, line = processes(), command(archive, "--workers", str(1 + number % 3))
-        with subprocess.Popen(line, env=environment(database)) as run:
+        line = command(archive, "--workers", str(1 + number % 3))
+        with subprocess.Popen(line, env=environment(database), start_new_session=True) as run:
             time.sleep(float(chance.uniform(2, 8)))
-            victims = [run.pid, *sorted(spawned(before))]
+            victims = [run.pid, *sorted(spawned(run.pid))]
             os.kill(int(chance.choice(victims)), signal.SIGKILL)
             time.sleep(float(chance.uniform(0, 2)))
             run.kill()
