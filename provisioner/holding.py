@@ -238,7 +238,7 @@ def _pool(job: Job, column: str) -> pa.Array:
 def jointly(job: Job, columns: tuple[str, ...]) -> tuple[pa.Array, ...]:
     """Values of columns that are drawn together, the same in every shard.
 
-    None where owners or siblings have a say, or a column is no learned one and no reference.
+    Nothing where owners or siblings have a say, or a column is no learned one and no reference.
     """
     known, asked = job.setting.joint, (job.table.name, columns)
     if asked not in known:
