@@ -5,9 +5,14 @@ units that a model was learned from were chosen by lot. So of the texts that equ
 hold, those whose holders were all learned and those whose holders were all held out are samples of
 one population: an independent generator, which has seen neither, meets either as often. Their
 numbers are compared by column and number of holders (Cochran 1954; Mantel and Haenszel 1959).
+
+Where no unit was held out, there are only the texts themselves: of three capital letters there are
+17,576, and who invents 1,458 such codes meets one of twelve.
 """
 
-from collections.abc import Iterable, Iterator
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from math import sqrt
 
@@ -82,6 +87,23 @@ def strata(
         places[2 + side] += text in met
     for holders in sorted(counts):
         yield holders, Stratum(*counts[holders])
+
+
+def alike(texts: Iterable[str], met: Collection[str]) -> float:
+    """How many texts are met by chance if each text written like one is as likely as any other."""
+    written = Counter(map(_shape, met))
+    shapes = Counter(map(_shape, texts))
+    return sum(n * min(1.0, written[shape] / _size(shape)) for shape, n in shapes.items())
+
+
+def _shape(text: str) -> str:
+    """A text with a sign of its own for capitals, other letters and digits."""
+    return re.sub(r"[0-9]", "9", re.sub(r"[a-z]", "a", re.sub(r"[A-Z]", "A", text)))
+
+
+def _size(shape: str) -> float:
+    """How many texts are written like this."""
+    return 26.0 ** (shape.count("A") + shape.count("a")) * 10.0 ** shape.count("9")
 
 
 def excess(found: Iterable[Stratum]) -> int:

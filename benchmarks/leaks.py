@@ -9,7 +9,8 @@ fewer than k units hold it there; one that k units share in another column may h
 literal is looked for as a text of its own and, where it is long enough to be no accident, inside
 others and among all bytes. Of a target, direct identifiers are told by the shape of the value or
 the column's name; where they lie in spaces that belong to nobody, and of all other words, chance is
-told by those that units held out hold alone (`benchmarks.coincidence`).
+told by those that units held out hold alone (`benchmarks.coincidence`). Of a column that nobody was
+held out from, as of a table that belongs to nobody, chance is told by how texts are written.
 """
 
 import argparse
@@ -29,7 +30,7 @@ import psycopg
 import pyarrow as pa
 from psycopg import sql
 
-from benchmarks.coincidence import Stratum, excess, strata
+from benchmarks.coincidence import Stratum, alike, excess, strata
 from benchmarks.servers import database, server
 from connectors.datatypes import NUMBERS, Kind
 from connectors.engines import Source, open_source, open_target
@@ -67,7 +68,9 @@ class Leaks:
         identifiers: direct identifiers in the target.
         long: texts of more than four words in the target.
         excess: by column, rare texts in the target beyond what chance makes of those held out.
-        met: by number of holders, over all columns, how many the target holds.
+        met: by number of holders, over columns with units held out, how many the target holds.
+        alone: by column that nobody was held out from, where any is met: the rare texts that were
+            looked for, those met, and how many of the latter are likely by how they are written.
         mixed: texts in the target that are held by units of both kinds, which tell nothing.
         names: by column of names, the share of texts of one unit met: learned, and held out.
     """
@@ -80,6 +83,7 @@ class Leaks:
     long: int = 0
     excess: dict[str, int] = field(default_factory=dict)
     met: dict[int, Stratum] = field(default_factory=dict)
+    alone: dict[str, tuple[int, int, float]] = field(default_factory=dict)
     mixed: int = 0
     names: dict[str, tuple[float, float]] = field(default_factory=dict)
 
@@ -177,6 +181,10 @@ def _met(found: Leaks, held: _Held, rare: frozenset[str], everywhere: frozenset[
     words = met - direct - long
     found.mixed += len(words & held.learned & held.unseen)
     told = [(t, held.holders[t]) for t in rare - (held.learned & held.unseen)]
+    if not held.unseen:
+        if words:
+            found.alone[place] = len(rare), len(words), round(alike(rare, everywhere), 1)
+        return
     parts = dict(strata(told, held.learned, frozenset(words)))
     for holders, one in parts.items():
         found.met[holders] = found.met.get(holders, Stratum()) + one

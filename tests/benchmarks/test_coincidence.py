@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.coincidence import Stratum, excess, strata
+from benchmarks.coincidence import Stratum, alike, excess, strata
 
 
 def test_texts_are_counted_by_their_holders_and_by_who_they_are() -> None:
@@ -57,3 +57,14 @@ def test_small_leaks_in_several_strata_add_up() -> None:
 def test_texts_of_learned_units_alone_tell_nothing() -> None:
     """Nobody was held out who holds as many: there is nothing to compare them with."""
     assert excess([Stratum(50, 0, 50, 0)]) == 0
+
+
+def test_who_invents_codes_meets_their_share_of_all_that_are_written_alike() -> None:
+    """Of 676 codes of two capitals 200 are invented: of 300 that are looked for, 89 are likely."""
+    codes = [a + b for a in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" for b in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
+    rng = np.random.default_rng(3)
+    looked, invented = set(rng.choice(codes, 300, False)), set(rng.choice(codes, 200, False))
+    likely = alike(looked, invented | {"ab", "12"})
+    assert likely == pytest.approx(300 * 200 / 676)
+    assert len(looked & invented) == pytest.approx(likely, abs=4 * np.sqrt(likely))
+    assert alike(["AB-1", "Ab"], {"CD-9", "x"}) == pytest.approx(1 / 6760)

@@ -101,6 +101,15 @@ def test_what_several_people_hold_is_a_leak_where_only_that_of_learned_people_tu
     assert met.unseen_met == 0
 
 
+def test_where_nobody_is_held_out_chance_is_told_by_how_texts_are_written(
+    found: Callable[..., Leaks],
+) -> None:
+    planted = """; INSERT INTO copies VALUES (1, null, '{"x": "nick123"}')"""
+    none = found(planted, {}, holdout=0.0)
+    assert none.met == {}
+    assert none.alone == {"public.people.facts": (300, 1, 0.0)}
+
+
 def test_a_literal_inside_of_another_text_or_among_other_bytes_is_found(
     found: Callable[..., Leaks],
 ) -> None:
