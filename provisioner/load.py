@@ -33,7 +33,7 @@ from provisioner.report import Finding, unmatched
 from provisioner.synthesize import Synthesizer
 from provisioner.workers.crews import Workers, crew_of, is_alone
 from provisioner.workers.processors import alone_on_a_processor
-from provisioner.workers.rota import Crew, shared_out
+from provisioner.workers.rota import Rota
 from provisioner.workers.shards import AHEAD, Assignment, at_shard, codes_of
 
 
@@ -91,12 +91,12 @@ def load(
     if ledger is not None:
         same_plan(plan, ledger)
     marks = list(remaining_shards(plan, ledger))
-    with _crew(workers, synthesizer, (kept, made), marks) as crew, alone_on_a_processor():
+    with _crew(workers, synthesizer, (kept, made), marks) as hired, alone_on_a_processor():
         findings = _ready(synthesizer, target, ledger, listen)
-        if crew is None:
+        if hired is None:
             loaded = _here(synthesizer, target, marks, _pace(workers), listen)
         else:
-            loaded = _shared(crew, plan, marks, listen)
+            loaded = _shared(hired, marks, listen)
         rows = _counted(loaded, plan, marks, listen)
     finish(model, plan, target, listen, workers)
     return Loaded(rows, time.monotonic() - began, tuple(findings))
@@ -178,27 +178,25 @@ def _crew(
     synthesizer: Synthesizer,
     rows: tuple[Keys, Mapping[TableName, Given]],
     marks: Sequence[Mark],
-) -> Iterator[tuple[Crew, int] | None]:
-    """Workers that start while the target is made ready; None where this process loads alone."""
+) -> Iterator[tuple[Rota, int] | None]:
+    """Workers that draw while the target is made ready; None where this process loads alone."""
     model, plan = synthesizer.model, synthesizer.plan
     if workers is None or is_alone(workers, plan, marks):
         yield None
         return
-    with crew_of(workers, Assignment(workers.url, model, plan, *rows), marks) as hired:
-        yield hired
+    with crew_of(workers, Assignment(workers.url, model, plan, *rows), marks) as (crew, size):
+        yield Rota(crew, size, plan, marks), size
 
 
 def _pace(workers: Workers | None) -> Pace:
     return Pace(None if workers is None else workers.rate)
 
 
-def _shared(
-    hired: tuple[Crew, int], plan: Plan, marks: Sequence[Mark], listen: Listener
-) -> Iterator[int]:
+def _shared(hired: tuple[Rota, int], marks: Sequence[Mark], listen: Listener) -> Iterator[int]:
     """Has workers load shards; told of by table once the target holds a shard."""
-    crew, size = hired
+    rota, size = hired
     listen(Stated(f"shards to load: {len(marks)}; workers: {size}"))
-    for done in shared_out(crew, size, plan, marks):
+    for done in rota.loaded():
         for table, rows in done.rows:
             listen(Advanced("load", rows, str(table)))
         yield sum(rows for _, rows in done.rows)

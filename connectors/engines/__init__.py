@@ -7,7 +7,6 @@ context managers, `server_facts(url)`, and `beside(url)` and `exchange(url)` for
 """
 
 import importlib
-import pkgutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from connectors.ddl import DdlItem
 from connectors.errors import ConnectorError, UnknownEngine
 from connectors.invariants import Claim, Tally
 from connectors.planner import PlanNode, Query, TableStatistics
+from connectors.products import product_of, products
 from connectors.profile import Profile, Split, TableSize
 from connectors.schema import Check, ForeignKey, Schema, Table, TableName, Unique
 from connectors.server import ServerFacts
@@ -389,12 +389,10 @@ def exchange(url: str) -> str:
 
 
 def _engine(url: str) -> Engine:
-    dialect = url.partition(":")[0].partition("+")[0]
-    known = sorted(m.name for m in pkgutil.iter_modules(__path__))
-    name = {"postgres": "postgresql"}.get(dialect, dialect)
+    known, name = products(), product_of(url)
     if name not in known:
         # What is no URL may be a connection string that starts with its password.
-        start = f"starts with {dialect[:20]!r}" if "://" in url else "names no database product"
+        start = f"starts with {name[:20]!r}" if "://" in url else "names no database product"
         raise UnknownEngine(
             f"the URL {start}; expected one of: " + ", ".join(f"{k}://" for k in known)
         )

@@ -78,7 +78,7 @@ def provision(
     _check_alone((swap, append, no_verify), (truncate, abort, request["keep"]))
     if abort:
         return _aborted(target, output)
-    planning = opening.planned(file, target=target, **request)
+    planning = _planned(file, target, request, several=ray is None and (workers or 1) > 1)
     model, planned, _ = planning
     if any(finding.stops for finding in planned.findings):
         return _not_begun(output, planned)
@@ -100,6 +100,17 @@ def provision(
         lambda: documents.provision_document(planned, loaded, report),
     )
     return terminal.DONE if report is None or report.passed else terminal.FOUND
+
+
+def _planned(
+    file: Path, target: str, request: Mapping[str, Any], *, several: bool
+) -> "tuple[DatabaseModel, Plan, Mapping[TableName, Given]]":
+    """What to load; meanwhile, what several workers need is loaded for them."""
+    from provisioner.workers import nursery
+
+    if several:
+        nursery.begun(target)
+    return opening.planned(file, target=target, **request)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,9 +35,7 @@ class Cluster:
         self._numbers = count()
         self._workers: dict[int, Any] = {}
         self._asked: dict[Any, int] = {}
-
-    def prepare(self, size: int) -> None:
-        """See `Crew`: Ray starts actors when they are hired."""
+        self._waiting: list[tuple[int, Mark]] | None = []
 
     def hire(self) -> int:
         """See `Crew`."""
@@ -46,8 +44,17 @@ class Cluster:
         return number
 
     def give(self, worker: int, mark: Mark) -> None:
+        """See `Crew`; none is drawn before it may be written."""
+        if self._waiting is not None:
+            self._waiting.append((worker, mark))
+        else:
+            self._asked[self._workers[worker].load.remote(mark)] = worker
+
+    def begin(self) -> None:
         """See `Crew`."""
-        self._asked[self._workers[worker].load.remote(mark)] = worker
+        waiting, self._waiting = self._waiting or [], None
+        for worker, mark in waiting:
+            self.give(worker, mark)
 
     def heard(self) -> tuple[int, Done | Failed]:
         """See `Crew`."""

@@ -66,8 +66,6 @@ def crew_of(
 ) -> Iterator[tuple[Crew, int]]:
     """A crew that has hired nobody yet, and how many it shall hire; they are gone at the end.
 
-    They start at once, and wait.
-
     Raises:
         MissingRay: a cluster is asked for that is not there.
     """
@@ -75,7 +73,6 @@ def crew_of(
     part = _part(workers, assignment, marks, size)
     if workers.ray is None:
         with closing(Processes(part)) as processes:
-            processes.prepare(size)
             yield processes, size
         return
     with closing(Cluster(part, workers.ray)) as cluster:

@@ -2,103 +2,98 @@
 
 import os
 import signal
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from importlib import import_module
+from contextlib import suppress
+from dataclasses import dataclass
 from itertools import count
-from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from threading import Lock
+from multiprocessing.reduction import ForkingPickler
+from threading import Event, Lock, Thread
 from typing import Any
 
 from connectors.engines import Mark
-from generators.forest import EFFORT
 from provisioner.errors import DeadWorker
+from provisioner.workers import nursery
 from provisioner.workers.memory import keep_freed_memory
 from provisioner.workers.shards import AHEAD, Assignment, Done, Failed, Load, portable, shard_loader
 
 _PATIENCE = 10.0
-_DRIVERS = "connectors.engines."
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
-    """A worker that has started and awaits its assignment."""
+class Begun:
+    """The target is ready: shards may be written."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Worker:
+    """A process, the pipe to it, and the thread that hands it its assignment, which is long."""
+
     process: BaseProcess
     pipe: "Connection[Any, Any]"
-    ready: bool = False
-    asked: list[Mark] = field(default_factory=list)
+    briefing: Thread
 
 
 class Processes:
     """See `Crew`. A worker ends at once when its pipe does, so none survives the process of all.
 
-    They are spawned, not forked, since the libraries below have threads. Everything reaches them
-    through pipes: nothing is on a command line, and nothing in a file.
+    Everything reaches them through pipes: nothing is on a command line, and nothing in a file.
     """
 
     def __init__(self, assignment: Assignment) -> None:
-        self._assignment = assignment
-        self._context = get_context("spawn")
+        nursery.begun(assignment.url)
+        self._assignment = ForkingPickler.dumps(assignment)
+        self._context = nursery.context()
         self._numbers = count()
         self._workers: dict[int, _Worker] = {}
-        self._waiting: list[_Worker] = []
-
-    def prepare(self, size: int) -> None:
-        """See `Crew`."""
-        while len(self._waiting) < size:
-            self._waiting.append(self._started())
+        self._begun = False
 
     def hire(self) -> int:
         """See `Crew`."""
         number = next(self._numbers)
-        self._workers[number] = self._waiting.pop() if self._waiting else self._started()
+        self._workers[number] = self._started()
+        if self._begun:
+            self._tell(number, Begun())
         return number
 
     def _started(self) -> _Worker:
         ours, theirs = self._context.Pipe()
-        known = tuple(name for name in sys.modules if name.startswith(_DRIVERS))
-        codes = self._assignment.codes
-        process = self._context.Process(target=work, args=(theirs, known, codes), daemon=True)
-        with _uninterrupted():
+        process = self._context.Process(target=work, args=(theirs,), daemon=True)
+        with nursery.uninterrupted():
             process.start()
         theirs.close()
-        return _Worker(process, ours)
+        briefing = Thread(target=_brief, args=(ours, self._assignment), daemon=True)
+        briefing.start()
+        return _Worker(process, ours, briefing)
 
     def give(self, worker: int, mark: Mark) -> None:
         """See `Crew`."""
+        self._tell(worker, mark)
+
+    def begin(self) -> None:
+        """See `Crew`."""
+        self._begun = True
+        for worker in self._workers:
+            self._tell(worker, Begun())
+
+    def _tell(self, worker: int, said: Mark | Begun) -> None:
         found = self._workers[worker]
-        if not found.ready:
-            found.asked.append(mark)
-            return
+        found.briefing.join()
         with suppress(OSError):  # a dead one is heard of next
-            found.pipe.send(mark)
+            found.pipe.send(said)
 
     def heard(self) -> tuple[int, Done | Failed]:
         """See `Crew`."""
-        while True:
-            numbers = {id(worker.pipe): number for number, worker in self._workers.items()}
-            for pipe in wait([worker.pipe for worker in self._workers.values()]):
-                number = numbers[id(pipe)]
-                said = self._said(self._workers[number])
-                if isinstance(said, Done | Failed):
-                    return number, said
+        numbers = {id(worker.pipe): number for number, worker in self._workers.items()}
+        [pipe, *_] = wait([worker.pipe for worker in self._workers.values()])
+        number = numbers[id(pipe)]
+        return number, self._said(self._workers[number])
 
-    def _said(self, worker: _Worker) -> object:
+    def _said(self, worker: _Worker) -> Done | Failed:
         try:
-            said = worker.pipe.recv()
-            if isinstance(said, Ready):
-                worker.ready = True
-                for message in (self._assignment, *worker.asked):
-                    worker.pipe.send(message)
+            said: Done | Failed = worker.pipe.recv()
         except (EOFError, OSError):
             worker.process.join(_PATIENCE)
             return Failed(DeadWorker(_how(worker.process.exitcode)))
@@ -110,12 +105,16 @@ class Processes:
 
     def close(self) -> None:
         """See `Crew`."""
-        workers = [*self._workers.values(), *self._waiting]
-        self._workers, self._waiting = {}, []
+        workers, self._workers = [*self._workers.values()], {}
         for worker in workers:
-            worker.pipe.close()
+            worker.process.kill()
         for worker in workers:
             _end(worker)
+
+
+def _brief(pipe: "Connection[Any, Any]", assignment: memoryview) -> None:
+    with suppress(OSError):  # it is dead, which is heard of next
+        pipe.send_bytes(assignment)
 
 
 def _how(code: int | None) -> str:
@@ -125,36 +124,22 @@ def _how(code: int | None) -> str:
 
 
 def _end(worker: _Worker) -> None:
-    worker.pipe.close()
     worker.process.kill()
+    worker.briefing.join(_PATIENCE)
+    worker.pipe.close()
     worker.process.join(_PATIENCE)
     if worker.process.exitcode is not None:
         worker.process.close()
 
 
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Processes started within never see Ctrl-C, which a terminal sends to all; we tell them."""
-    resource_tracker.ensure_running()  # or starting the first one would lift the mask
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+def work(pipe: "Connection[Any, Any]") -> None:
+    """What a worker does: it takes its assignment, then loads shard after shard.
 
-
-def work(pipe: "Connection[Any, Any]", modules: Iterable[str], codes: int) -> None:
-    """What a worker does: it says `Ready`, takes its assignment, then loads shard after shard.
-
-    The modules by which the target was reached elsewhere are loaded before, and machine code where
-    so many codes repay it.
+    It draws the first ones before it hears that the target is ready, and writes none.
     """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     keep_freed_memory()
-    for name in modules:
-        import_module(name)
-    EFFORT.foresee(codes)
-    talking = Lock()
+    talking, begun = Lock(), Event()
 
     def tell(said: object) -> None:
         with talking, suppress(OSError):  # the other end is gone, and so are we next
@@ -163,13 +148,15 @@ def work(pipe: "Connection[Any, Any]", modules: Iterable[str], codes: int) -> No
     def answer(load: Load, mark: Mark) -> None:
         tell(load(mark))
 
-    tell(Ready())
     messages = _messages(pipe)
     assignment: Assignment = next(messages)
     try:
-        with shard_loader(assignment) as load, ThreadPoolExecutor(AHEAD) as pool:
-            for mark in messages:
-                pool.submit(answer, load, mark)
+        with shard_loader(assignment, begun) as load, ThreadPoolExecutor(AHEAD) as pool:
+            for said in messages:
+                if isinstance(said, Begun):
+                    begun.set()
+                else:
+                    pool.submit(answer, load, said)
     except Exception as error:  # noqa: BLE001 - told by the process that people look at
         tell(Failed(portable(error)))
 

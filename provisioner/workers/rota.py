@@ -14,16 +14,16 @@ from provisioner.workers.shards import AHEAD, Done, Failed, place_of
 class Crew(Protocol):
     """Workers of one kind, known by numbers."""
 
-    def prepare(self, size: int) -> None:
-        """Starts workers that are not hired yet, where starting takes long."""
-        ...
-
     def hire(self) -> int:
-        """Takes one more worker, a new one where none is prepared."""
+        """Takes one more worker."""
         ...
 
     def give(self, worker: int, mark: Mark) -> None:
         """Has a worker load a shard, besides those that it has already."""
+        ...
+
+    def begin(self) -> None:
+        """Lets the workers write, now that the target is ready; until then they may only draw."""
         ...
 
     def heard(self) -> tuple[int, Done | Failed]:
@@ -39,52 +39,47 @@ class Crew(Protocol):
         ...
 
 
-def shared_out(crew: Crew, size: int, plan: Plan, marks: Sequence[Mark]) -> Iterator[Done]:
-    """Has `size` workers load shards, each told once the target holds it.
+class Rota:
+    """The shards that `size` workers have, who begin to draw at once.
 
     No worker has more than `AHEAD` shards at a time, so those who are quick get more. The shards
     of a worker that died or lost its connection are loaded again, one by one, so that it is known
     which of them killed it.
-
-    Raises:
-        DeadWorker: two workers died on the same shard.
-        Exception: whatever else a worker met; the next one would meet it again, since a shard is a
-            function of the plan.
     """
-    rota = _Rota(crew, plan, marks)
-    for _ in range(size):
-        rota.hire()
-    while rota.busy:
-        worker, said = crew.heard()
-        if isinstance(said, Done):
-            rota.done(worker, said.mark)
-            yield said
-        else:
-            rota.lost(worker, said.error)
 
-
-class _Rota:
-    def __init__(self, crew: Crew, plan: Plan, marks: Sequence[Mark]) -> None:
+    def __init__(self, crew: Crew, size: int, plan: Plan, marks: Sequence[Mark]) -> None:
         self._crew, self._plan = crew, plan
         self._waiting = deque(marks)
         self._given: dict[int, list[Mark]] = {}
         self._deaths: Counter[Mark] = Counter()
+        for _ in range(size):
+            self._hire()
 
-    @property
-    def busy(self) -> bool:
-        return any(self._given.values())
+    def loaded(self) -> Iterator[Done]:
+        """Has the workers load all shards, now that the target is ready; each once it holds it.
 
-    def hire(self) -> None:
+        Raises:
+            DeadWorker: two workers died on the same shard.
+            Exception: whatever else a worker met; the next one would meet it again, since a shard
+                is a function of the plan.
+        """
+        self._crew.begin()
+        while any(self._given.values()):
+            worker, said = self._crew.heard()
+            if isinstance(said, Done):
+                self._given[worker].remove(said.mark)
+                self._feed(worker)
+                yield said
+            else:
+                self._lost(worker, said.error)
+
+    def _hire(self) -> None:
         if self._waiting:
             worker = self._crew.hire()
             self._given[worker] = []
             self._feed(worker)
 
-    def done(self, worker: int, mark: Mark) -> None:
-        self._given[worker].remove(mark)
-        self._feed(worker)
-
-    def lost(self, worker: int, error: Exception) -> None:
+    def _lost(self, worker: int, error: Exception) -> None:
         marks = self._given.pop(worker)
         self._crew.dismiss(worker)
         if not isinstance(error, DeadWorker | LostConnection):
@@ -92,7 +87,7 @@ class _Rota:
         for mark in reversed(marks):
             self._check(mark, error)
             self._waiting.appendleft(mark)
-        self.hire()
+        self._hire()
         for other in self._given:
             self._feed(other)
 

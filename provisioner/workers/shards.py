@@ -4,11 +4,11 @@ import os
 import pickle
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Event, Lock
 
-from connectors.engines import Mark, open_writer
+from connectors.engines import Mark, Writer, open_writer
 from connectors.errors import ConnectorError
 from connectors.schema import TableName
 from generators.errors import GeneratorError
@@ -68,23 +68,31 @@ Load = Callable[[Mark], Done | Failed]
 
 
 @contextmanager
-def shard_loader(assignment: Assignment) -> Iterator[Load]:
+def shard_loader(assignment: Assignment, begun: Event | None = None) -> Iterator[Load]:
     """A function that loads a shard; called from `AHEAD` threads, one draws while another writes.
 
-    Raises:
-        ConnectorError: the target does not let the worker in.
+    The session to the target opens with the first shard, once `begun` is set.
     """
     plan = assignment.plan
     EFFORT.foresee(assignment.codes)
     synthesizer = Synthesizer(assignment.model, plan, assignment.kept, assignment.given)
     drawing, writing, pace = Lock(), Lock(), Pace(assignment.rate)
-    with open_writer(assignment.url, plan.fingerprint) as writer, alone_on_a_processor():
+    writers: list[Writer] = []
+    with ExitStack() as sessions, alone_on_a_processor():
+
+        def writer() -> Writer:
+            if begun is not None:
+                begun.wait()
+            if not writers:
+                opened = open_writer(assignment.url, plan.fingerprint)
+                writers.append(sessions.enter_context(opened))
+            return writers[0]
 
         def load(mark: Mark) -> Done:
             with drawing:
                 batches = list(synthesizer.shard(mark.tree, mark.shard))
             with writing:
-                writer.write(pace.paced(batches), synthesizer.schema, mark)
+                writer().write(pace.paced(batches), synthesizer.schema, mark)
             return Done(mark, tuple((b.table, b.rows.num_rows) for b in batches))
 
         def tried(mark: Mark) -> Done | Failed:

@@ -109,17 +109,17 @@ def test_a_server_stopped_at_once_among_rows_indexes_and_keys_costs_nothing(
 
 
 def workers_of(number: int) -> list[int]:
-    """Workers of a process that run now; nobody else's are killed."""
-    found = []
+    """Workers of a process that run now, and what they are forked from; nobody else's."""
+    parents, forked = dict[int, int](), set[int]()
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             line = (folder / "cmdline").read_text("utf-8", "replace")
             parent = int((folder / "stat").read_text("utf-8").rsplit(")", 1)[1].split()[1])
         except OSError:
             continue
-        if parent == number and "spawn_main" in line and "resource_tracker" not in line:
-            found.append(int(folder.name))
-    return sorted(found)
+        parents[int(folder.name)] = parent
+        forked |= {int(folder.name)} if "forkserver" in line else set()
+    return sorted(n for n in forked if number in {parents[n], parents.get(parents[n])})
 
 
 def command(archive: Path, workers: int) -> list[str]:

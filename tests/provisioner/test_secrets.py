@@ -144,7 +144,7 @@ def test_no_password_is_in_the_ledger_of_a_target(traces: Traces) -> None:
 def test_no_password_is_on_the_command_line_of_a_command_its_workers_or_tools(
     traces: Traces,
 ) -> None:
-    spawned = {line for line in traces.commands if b"spawn_main" in line}
+    spawned = {line for line in traces.commands if b"forkserver" in line}
     tools = {line for line in traces.commands if b"pg_dump" in line}
     assert spawned
     assert tools
