@@ -1,12 +1,13 @@
 """The command line: runs one command, and tells its end as an exit code."""
 
+import atexit
 import os
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 
 import click
@@ -21,13 +22,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0 done, 1 a finding that is an error, 2 wrong usage, 3 could not, 130 interrupted.
     """
+    codes: list[int] = []
+    if arguments is None:
+        atexit.register(_leave, codes)  # the first to be registered is the last to be called
     given = sys.argv[1:] if arguments is None else list(arguments)
     ended = _ended(given)
-    if isinstance(ended, int):
-        return ended
-    if wants_json(given):
+    if isinstance(ended, Complaint) and wants_json(given):
         print_json({"error": asdict(ended)})
-    return ended.code
+    codes.append(ended.code if isinstance(ended, Complaint) else ended)
+    return codes[0]
+
+
+def _leave(codes: Sequence[int]) -> None:
+    """Ends a process that has nothing left to do: the system takes memory back faster than we."""
+    with suppress(OSError):  # nobody reads any more, which the interpreter tells in its own way
+        sys.stdout.flush()
+        sys.stderr.flush()
+        if codes:
+            os._exit(codes[0])
 
 
 def _ended(arguments: Sequence[str]) -> int | Complaint:
