@@ -25,12 +25,9 @@ from generators.relations.references import (
     fit_clusters,
     unclustered,
 )
-from generators.relations.visits import most_uneven, refined
 
 _SAME = 0.99
 """Share of rows in which two paths must lead to one row to count as the same."""
-_VISITS = 2
-"""Keys by which a table's rows are told apart as those that they lead to and those they do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,18 +159,10 @@ def _clusters(
     if not incoming:
         return unclustered(facts.support), np.zeros(len(training.rows), np.int32)
     public = facts.source.paths[name].unit is None
-    referring = _referring(facts, incoming)
-    if name in facts.source.copied | facts.source.masked:
-        return fit_clusters(training.units, *referring, public, facts.support)
-    parts, links = _cells(facts, incoming), [facts.links[f.table, f.name] for f in incoming]
-    found = fit_clusters(training.units, *referring, public, facts.support, parts)
-    for _ in range(_VISITS):
-        visits = most_uneven(found[1], links)
-        if visits is None:
-            break
-        parts = refined(parts, visits)
-        found = fit_clusters(training.units, *referring, public, facts.support, parts)
-    return found
+    referring = [_referring(facts, f) for f in incoming]
+    carried = name in facts.source.copied | facts.source.masked
+    parts = None if carried else _cells(facts, incoming)
+    return fit_clusters(training.units, referring, public, facts.support, parts)
 
 
 def _cells(facts: Facts, incoming: list[ForeignKey]) -> Ints | None:
@@ -206,15 +195,16 @@ def popularity(facts: Facts, name: TableName) -> Codes:
         if r.key.parent == name and r.mode is Mode.CLUSTER
     ]
     if incoming:
-        rare = ~facts.support.supported(*_referring(facts, incoming), len(found))
+        links, units = zip(*(_referring(facts, f) for f in incoming), strict=True)
+        together = np.concatenate(links), np.concatenate(units)
+        rare = ~facts.support.supported(*together, len(found))
         found[rare] = np.sort(found[rare])
     return found
 
 
-def _referring(facts: Facts, incoming: list[ForeignKey]) -> tuple[Ints, Ints]:
-    """For each row that one of the keys leads from: the place that it leads to, and its unit."""
-    links = np.concatenate([facts.links[f.table, f.name] for f in incoming])
-    units = np.concatenate([facts.source.training[f.table].units for f in incoming])
+def _referring(facts: Facts, key: ForeignKey) -> tuple[Ints, Ints]:
+    """For each row that a key leads from: the place that it leads to, and its unit."""
+    links, units = facts.links[key.table, key.name], facts.source.training[key.table].units
     known = links >= 0
     return links[known], units[known]
 

@@ -1,5 +1,6 @@
 """Which row a key points to that is not its row's owner, as a cluster and a place inside it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,6 +10,7 @@ import numpy.typing as npt
 from connectors.schema import ForeignKey
 from generators.layout import gather, scatter, spread
 from generators.privacy.support import Floats, Ints, Released, Support, unit_counts
+from generators.relations.degrees import grouped
 from generators.sorting import ordered
 from generators.tables import Feature
 
@@ -18,6 +20,8 @@ _FEWEST_BINS = 6
 """Bins by degree of each part of the rows."""
 _MOST_BINS = 54
 """Bins of all parts together: a code has room for these beside rows that are known one by one."""
+_MOSTLY = 0.9
+"""Share of the references to a row that lies with keys by which enough units lead there."""
 
 
 class Mode(StrEnum):
@@ -114,8 +118,7 @@ def _evenly(codes: Ints, rng: np.random.Generator) -> Floats:
 
 def fit_clusters(
     parents: Ints,
-    children: Ints,
-    child_units: Ints,
+    incoming: Sequence[tuple[Ints, Ints]],
     public: bool,
     support: Support,
     cells: Ints | None = None,
@@ -128,19 +131,19 @@ def fit_clusters(
 
     Args:
         parents: unit ids of the table's rows, of shape (rows,).
-        children: for each referencing row, the position of the row it references.
-        child_units: unit ids of the referencing rows.
+        incoming: per key, for each referencing row the position of the row it references, and
+            the unit ids of the referencing rows.
         public: whether the table's rows belong to no privacy unit.
         support: the rule of release.
         cells: parts of the rows that are grouped apart; None for one.
     """
-    degrees = np.bincount(children, minlength=len(parents))
-    alone = _individuals(degrees, children, child_units, support) if public else np.empty(0, int)
+    degrees = np.stack([np.bincount(links, minlength=len(parents)) for links, _ in incoming])
+    alone = _individuals(degrees, incoming, support) if public else np.empty(0, int)
     codes = np.full(len(parents), -1, np.int32)
     codes[alone] = np.arange(len(alone))
     rest = np.flatnonzero(codes < 0)
     parts = np.zeros(len(parents), np.int64) if cells is None else cells
-    codes[rest] = _bins(degrees[rest], parts[rest], parents[rest], support) + len(alone)
+    codes[rest] = _bins(degrees[:, rest], parts[rest], parents[rest], support) + len(alone)
     codes = _by_part(codes, parts)
     sizes = np.bincount(codes, minlength=1)
     behind = (
@@ -158,11 +161,18 @@ def unclustered(support: Support) -> Clusters:
 
 
 def _individuals(
-    degrees: Ints, children: Ints, child_units: Ints, support: Support
+    degrees: Ints, incoming: Sequence[tuple[Ints, Ints]], support: Support
 ) -> npt.NDArray[np.int64]:
-    known = support.supported(children, child_units, len(degrees))
-    order = np.argsort(-degrees, kind="stable")
-    return order[known[order]][:_MOST_INDIVIDUALS]
+    """Rows that are known one by one to nearly all that refer to them.
+
+    The table of each key releases what k units say in it alone.
+    """
+    known = np.stack([support.supported(*one, degrees.shape[1]) for one in incoming])
+    total = degrees.sum(0)
+    mostly = (degrees * known).sum(0) >= _MOSTLY * np.maximum(1, total)
+    order = np.argsort(-total, kind="stable")
+    found: Ints = order[mostly[order]][:_MOST_INDIVIDUALS]
+    return found
 
 
 def _by_part(codes: npt.NDArray[np.int32], cells: Ints) -> npt.NDArray[np.int32]:
@@ -175,10 +185,25 @@ def _by_part(codes: npt.NDArray[np.int32], cells: Ints) -> npt.NDArray[np.int32]
 
 
 def _bins(degrees: Ints, cells: Ints, units: Ints, support: Support) -> npt.NDArray[np.int32]:
-    """Bins of each cell by falling degree, even in rows and children alike.
+    """Bins of rows of each cell that are led to about equally often; too small ones join the next.
 
-    Too small ones join the next.
+    Args:
+        degrees: how often each key leads to each row, of shape (keys, rows).
+        cells: rows that are binned apart.
+        units: unit ids of the rows.
+        support: the rule of release.
     """
+    parts = len(np.unique(cells))
+    if len(degrees) > 1:
+        most = min(max(_FEWEST_BINS * parts, _BINS), _MOST_BINS)
+        raw = grouped(degrees, cells, most, support.k)
+    else:
+        raw = _even_bins(degrees[0], cells, max(1, parts))
+    return _merged(raw, units, support.k)
+
+
+def _even_bins(degrees: Ints, cells: Ints, parts: int) -> Ints:
+    """Bins of each cell by falling degree, even in rows and children alike."""
     order = np.lexsort((-degrees, cells))
     weights = 1 / max(1, len(degrees)) + degrees[order] / max(1, degrees.sum())
     sums, own = np.cumsum(weights) / 2, cells[order]
@@ -187,13 +212,10 @@ def _bins(degrees: Ints, cells: Ints, units: Ints, support: Support) -> npt.NDAr
     begins = np.concatenate([[0.0], sums])[starts][number]
     ends = sums[np.append(starts[1:], len(own)) - 1][number] if len(own) else sums
     shares = (sums - begins) / np.maximum(ends - begins, 1e-12)
-    parts = max(1, len(starts))
     bins = max(1, min(max(_FEWEST_BINS, _BINS // parts), _MOST_BINS // parts))
     raw = np.minimum((shares * bins).astype(np.int64), bins - 1)
-    _, raw = np.unique(number * bins + raw, return_inverse=True)
-    merged = _merged(raw, units[order], support.k)
-    codes = np.empty(len(degrees), np.int32)
-    codes[order] = merged
+    codes = np.empty(len(degrees), np.int64)
+    codes[order] = np.unique(number * bins + raw, return_inverse=True)[1]
     return codes
 
 

@@ -70,15 +70,14 @@ def test_a_table_without_rows_has_no_parts() -> None:
     assert parted(ROUTES, routes(np.random.default_rng(1)).slice(0, 0)) == {}
 
 
-@given(st.integers(1, 8), st.integers(0, 1_000), st.integers(30, 300))
+@given(st.integers(1, 8), st.integers(0, 1_000), st.integers(30, 300), st.integers(1, 3))
 def test_clusters_lie_within_parts_and_have_enough_units_behind_them(
-    parts: int, seed: int, rows: int
+    parts: int, seed: int, rows: int, keys: int
 ) -> None:
     rng = np.random.default_rng(seed)
     where = rng.integers(0, parts, rows)
-    children = rng.integers(0, rows, 4 * rows)
-    units = np.arange(len(children))
-    clusters, codes = fit_clusters(np.arange(rows), children, units, False, Support(11), where)
+    incoming = [(rng.integers(0, rows, 4 * rows), np.arange(4 * rows)) for _ in range(keys)]
+    clusters, codes = fit_clusters(np.arange(rows), incoming, False, Support(11), where)
     sizes = np.bincount(codes, minlength=clusters.count)
     assert sizes.min() >= 11
     assert clusters.shares.value.sum() == 1 or abs(clusters.shares.value.sum() - 1) < 1e-9

@@ -241,7 +241,7 @@ def popular_references(
     """100 rows, the first of which 500 people reference, the others 3 each."""
     children = np.concatenate([np.zeros(500), np.repeat(np.arange(1, 100), 3)]).astype(np.int64)
     people = np.arange(len(children), dtype=np.int64)
-    return fit_clusters(np.arange(100), children, people, public, Support(K))
+    return fit_clusters(np.arange(100), [(children, people)], public, Support(K))
 
 
 def test_a_public_row_that_many_reference_is_a_cluster_of_its_own() -> None:
@@ -259,7 +259,7 @@ def test_a_person_is_never_a_cluster_of_their_own() -> None:
 def test_a_public_row_that_few_people_reference_is_no_cluster_of_its_own() -> None:
     children = np.concatenate([np.zeros(500), np.arange(1, 100)]).astype(np.int64)
     people = np.concatenate([np.zeros(500), np.arange(99)]).astype(np.int64)
-    _, codes = fit_clusters(np.arange(100), children, people, True, Support(K))
+    _, codes = fit_clusters(np.arange(100), [(children, people)], True, Support(K))
     assert np.bincount(codes).min() >= K
 
 
@@ -277,7 +277,7 @@ def test_larger_clusters_come_first_by_degree() -> None:
     degrees = rng.zipf(1.5, 1000).clip(max=500)
     children = np.repeat(np.arange(1000), degrees)
     clusters, codes = fit_clusters(
-        np.arange(1000), children, np.arange(len(children)), False, Support(K)
+        np.arange(1000), [(children, np.arange(len(children)))], False, Support(K)
     )
     means = [degrees[codes == c].mean() for c in range(clusters.count)]
     assert clusters.count > 3
