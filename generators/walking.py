@@ -33,15 +33,16 @@ def drawn(given: Any, asked: Any, trees: Any, leaves: Any) -> bool:
     context, codes = given
     order, uniform = asked
     known = np.zeros((_TOGETHER, 1 + context.shape[1] + codes.shape[1]), np.int32)
-    nodes = np.zeros(_TOGETHER, np.int64)
+    nodes = np.zeros(_TOGETHER, np.uint32)
     for start in range(0, len(codes), _TOGETHER):
         rows = slice(start, min(start + _TOGETHER, len(codes)))
         if not _noted(known, context[rows], codes[rows], trees[4]):
             return False
+        there = nodes[: len(codes[rows])]
         for tree in order:
-            _walk(nodes, known, tree, trees)
+            _walk(there, known, tree, trees)
             column = known[:, 1 + context.shape[1] + tree]
-            _pick(codes[rows, tree], column, (nodes, uniform[rows, tree]), trees, leaves)
+            _pick(codes[rows, tree], column, (there, uniform[rows, tree]), trees, leaves)
     return True
 
 
@@ -50,8 +51,10 @@ def _noted(known: Any, context: Any, codes: Any, limits: Any) -> bool:
     """Puts some rows side by side, behind a 0 that leaves ask; False at a code without a bin."""
     behind = 1 + context.shape[1]
     for row in range(len(codes)):
-        known[row, 1:behind] = context[row]
-        known[row, behind:] = codes[row]
+        for column in range(context.shape[1]):
+            known[row, 1 + column] = context[row, column]
+        for column in range(codes.shape[1]):
+            known[row, behind + column] = codes[row, column]
         beyond = False
         for column in range(len(limits)):
             code = known[row, 1 + column]
@@ -63,15 +66,18 @@ def _noted(known: Any, context: Any, codes: Any, limits: Any) -> bool:
 
 @compiled
 def _walk(nodes: Any, known: Any, tree: Any, trees: Any) -> None:
-    """The leaf's node of each row, by as many steps as any needs: a leaf leads to itself."""
+    """The leaf's node of each row, by as many steps as any needs: a leaf leads to itself.
+
+    Places are counted without a sign: numba would ask of each other one whether it is below 0.
+    """
     walked, bins, roots, depths, _ = trees
-    nodes[:] = roots[tree]
+    nodes[:] = np.uint32(roots[tree])
     for _ in range(depths[tree]):
         for row in range(len(nodes)):
             node = nodes[row]
-            code = known[row, 1 + walked[node, 0]]
-            right = bins[walked[node, 1] + code] > walked[node, 2]
-            nodes[row] = walked[node, 3] + right
+            code = known[row, np.uint32(walked[node, 0] + 1)]
+            right = bins[np.uint32(walked[node, 1] + code)] > walked[node, 2]
+            nodes[row] = np.uint32(walked[node, 3]) + np.uint32(right)
 
 
 @compiled
@@ -80,9 +86,9 @@ def _pick(codes: Any, column: Any, found: Any, trees: Any, leaves: Any) -> None:
     nodes, uniform = found
     starts, cumulative, guide, (grains, shift) = leaves
     for row in range(len(codes)):
-        leaf, grain = trees[0][nodes[row], 4], int(uniform[row] * grains)
-        code = int(guide[leaf, grain >> shift])
-        while cumulative[starts[leaf] + code] <= grain:
+        leaf, grain = np.uint32(trees[0][nodes[row], 4]), int(uniform[row] * grains)
+        code = int(guide[leaf, np.uint32(grain >> shift)])
+        while cumulative[np.uint32(starts[leaf] + code)] <= grain:
             code += 1
         codes[row] = column[row] = code
 

@@ -23,7 +23,7 @@ from generators.tree import Tree, fitted_trees, packed, uniform_tree, unpacked
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_BLOCK = 16_384
+_BLOCK = 4_096
 """Rows drawn at a time, so that a block stays in the processor's cache."""
 
 
