@@ -1,6 +1,7 @@
 """Makes the rows of a shard differ where a unique key says so, moving as little as it can."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ _WORD = 8
 _MOST = 1 << 62
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _WORD_BITS = 16
+_CROWD_BITS = 12
 _SPARSE = 2
 """Bits by which hashes are longer than the number of what is hashed."""
 _WIDEST = 4
@@ -127,6 +129,12 @@ def _repeated(numbers: Ints) -> Ints:
     there = numbers.take(near)
     order = ordered(there)
     return np.sort(near[order[1:][np.diff(there[order]) == 0]])
+
+
+def crowded(numbers: npt.NDArray[Any], many: int) -> npt.NDArray[Any]:
+    """Of some numbers all those that as many have or more, and few others."""
+    hashes = _hashes((numbers + 0).view(np.int64), _CROWD_BITS)  # there is one 0 alone
+    return numbers[(np.bincount(hashes, minlength=1 << _CROWD_BITS) >= many)[hashes]]
 
 
 def _hashes(numbers: Ints, bits: int) -> Ints:

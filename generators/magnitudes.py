@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.datatypes import INFINITE, NUMBERS, DataType, Kind, arrow_type, endless
+from connectors.datatypes import INFINITE, NUMBERS, DataType, Kind, arrow_type
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -21,6 +22,7 @@ GRIDS = (1000, 500, 250, 200, 100, 60, 50, 30, 25, 20, 15, 12, 10, 7, 6, 5, 4, 3
 LAST_DAY = int(np.iinfo(np.int64).max // DAY - 1)
 """Where an infinite date stands; minus infinity is the negative of it."""
 _YEARS = (1000, 3000)
+_NARROW = 32
 _FIRST_DAY = -2_440_588
 """The first day that PostgreSQL knows, 4714-11-24 BC (its manual, table 8.9)."""
 
@@ -77,15 +79,14 @@ def step_of(datatype: DataType) -> float:
 
 def magnitudes(values: pa.Array, scale: Scale) -> Magnitudes:
     """Values as numbers of a scale; infinite dates lie beyond all others."""
-    known = np.asarray(values.is_valid().to_numpy(zero_copy_only=False))
+    known = _there(values)
     if scale is Scale.NUMBER:
         found = pc.fill_null(pc.cast(values, pa.float64(), safe=False), 0.0)
         numbers = found.to_numpy(zero_copy_only=False)
         return Magnitudes(scale, numbers, known & np.isfinite(numbers))
+    counts = _counts(values)
     if pa.types.is_date32(values.type):
-        days = pc.fill_null(values.view(pa.int32()), 0).to_numpy(zero_copy_only=False)
-        return Magnitudes(scale, np.clip(days.astype(np.int64), -LAST_DAY, LAST_DAY) * DAY, known)
-    counts = pc.fill_null(values.view(pa.int64()), 0).to_numpy(zero_copy_only=False)
+        return Magnitudes(scale, np.clip(counts.astype(np.int64), -LAST_DAY, LAST_DAY) * DAY, known)
     return Magnitudes(scale, counts, known)
 
 
@@ -116,8 +117,24 @@ def later(moments: Ints, spans: Ints) -> Ints:
 
 def finite(values: pa.Array) -> Bools:
     """Which values are neither null nor infinite."""
-    there = values.is_valid().to_numpy(zero_copy_only=False)
-    return np.asarray(there & ~endless(values).to_numpy(zero_copy_only=False))
+    there = _there(values)
+    if not (pa.types.is_date32(values.type) or pa.types.is_timestamp(values.type)):
+        return there
+    counts, end = _counts(values), INFINITE[values.type.bit_width]
+    return np.asarray(there & (counts != end) & (counts != -end))
+
+
+def _there(values: pa.Array) -> Bools:
+    if not values.null_count:
+        return np.ones(len(values), np.bool_)
+    return np.asarray(values.is_valid().to_numpy(zero_copy_only=False))
+
+
+def _counts(values: pa.Array) -> npt.NDArray[Any]:
+    """What values of a fixed width count; 0 where there is none."""
+    counts = values.view(pa.int32() if values.type.bit_width == _NARROW else pa.int64())
+    filled = pc.fill_null(counts, 0) if counts.null_count else counts
+    return np.asarray(filled.to_numpy())
 
 
 def _decimals(numbers: Floats, mask: Bools, wanted: pa.DataType) -> pa.Array:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from connectors.datatypes import DataType, Kind
 from connectors.invariants import Claim, Invariant, Term, row_claim
 from connectors.schema import Schema, TableName
-from generators.distinct import patched
+from generators.distinct import crowded, patched
 from generators.evidence import ENOUGH, MOST_BROKEN, holds, shuffled, ways
 from generators.gaps import brought, drawn, learned
 from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
@@ -216,12 +216,16 @@ def _plain(low: Magnitudes, high: Magnitudes) -> Bools:
 def _frequent(numbers: Magnitudes) -> Bools:
     """Rows with a value that many have: "for good", say.
 
-    A value that so many have stands, among all in order, at one at least of places as far apart.
+    A value that so many have has a hash that as many have, which few others do; and it stands,
+    among all of these in order, at one at least of places as far apart.
     """
     known = numbers.values[numbers.known]
     many = max(2, math.ceil(_FREQUENT * len(numbers.values)))
+    known = crowded(known, many)
     there = np.partition(known, np.arange(many - 1, len(known), many))[many - 1 :: many]
     often = [value for value in np.unique(there) if np.count_nonzero(known == value) >= many]
+    if not often:
+        return np.zeros(len(numbers.values), np.bool_)
     return np.asarray(numbers.known & np.isin(numbers.values, often))
 
 
