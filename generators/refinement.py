@@ -53,7 +53,7 @@ def refined(
     real = lives(history, base, (followed.context.codes[kept], course.target.codes[kept]), starts)
     rng = np.random.default_rng(0)
     drawn = [take_turns(part, rng) for _ in range(CANDIDATES)]
-    binned = [lives(history, base, (t.context, t.codes), starts).binned for t in drawn]
+    binned = [lives(history, base, (t.told.codes, t.codes), starts).binned for t in drawn]
     units = course.units[kept][starts]
     found = fit_referee(real.binned, binned, real.widths, units, support)
     if not found.trees:

@@ -62,7 +62,7 @@ def _odds(job: Job, cast: Cast, referee: Referee, turns: Turns) -> Floats:
 
 
 def _plain(job: Job, cast: Cast, referee: Referee, turns: Turns) -> Floats:
-    rows = turns.context, turns.codes
+    rows = turns.told.codes, turns.codes
     return referee.odds(lives(cast.history, job.context.features, rows, _starts(cast)).binned)
 
 

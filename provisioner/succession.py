@@ -15,7 +15,7 @@ from generators.distinct import patched
 from generators.encoding import FittedColumn
 from generators.randomness import identities
 from generators.relations.beats import Beat, moments, ticks
-from generators.relations.casts import Cast, Turns
+from generators.relations.casts import Cast, Told, Turns
 from generators.relations.histories import History
 from generators.relations.turns import drawn_again, drawn_given, take_turns
 from generators.siblings import BEAT, ONGOING, ongoing, origin_ticks
@@ -39,7 +39,7 @@ def draw_codes(job: Job) -> Turns:
     codes = job.model.generator.sample(job.context.codes, {}, rng)
     codes = _in_course(job, calibrated(job, codes, rng))
     none, zeros = np.full(codes.shape, -1), np.zeros(len(codes), np.int64)
-    return Turns(job.context.codes, codes, none, none, zeros, zeros - 1)
+    return Turns(Told.of(job.context.codes), codes, none, none, zeros, zeros - 1)
 
 
 def _in_course(job: Job, codes: Codes) -> Codes:

@@ -55,7 +55,7 @@ class Cast:
     after: Ints = field(init=False, repr=False)
     heard: Codes = field(init=False, repr=False)
     places: Ints = field(init=False, repr=False)
-    highest: Ints = field(init=False, repr=False)
+    highest: Codes = field(init=False, repr=False)
     repeating: bool = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -66,7 +66,7 @@ class Cast:
             "after": following(self.owners),
             "heard": self.base if every else self.base[:, self.timely],
             "places": places,
-            "highest": np.array([features[p].size - 1 for p in places], np.int64),
+            "highest": np.array([features[p].size - 1 for p in places], np.int32),
             "repeating": any(self.history.ways(features[p].name) for p in places),
         }
         for name, value in known.items():
@@ -84,11 +84,38 @@ class Cast:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What each row was drawn given, as it was drawn: part by part, of which the last one counts.
+
+    Only where rows are drawn again, or held against others, does anybody ask for all of it.
+    """
+
+    rows: int
+    width: int
+    parts: list[tuple[Ints | slice, Codes]]
+
+    @classmethod
+    def of(cls, codes: Codes) -> "Told":
+        """Of all rows at once."""
+        return cls(codes.shape[0], codes.shape[1], [(slice(None), codes)])
+
+    @property
+    def codes(self) -> Codes:
+        """All parts as one."""
+        if len(self.parts) != 1 or not isinstance(self.parts[0][0], slice):
+            found = np.zeros((self.rows, self.width), np.int32)
+            for rows, codes in self.parts:
+                put(found, rows, codes)
+            self.parts[:] = [(slice(None), found)]
+        return self.parts[0][1]
+
+
+@dataclass(frozen=True, slots=True)
 class Turns:
     """Rows that were drawn.
 
     Attributes:
-        context: the codes that each row was drawn given.
+        told: the codes that each row was drawn given.
         codes: per row and feature, the clock's column too.
         sources: the older sibling from which a value is taken, of the same shape; else -1.
         current: the beat table's row from which it is taken, likewise.
@@ -96,7 +123,7 @@ class Turns:
         places: per row, where its beat stands; -1 for none.
     """
 
-    context: Codes
+    told: Told
     codes: Codes
     sources: Ints
     current: Ints
@@ -113,13 +140,17 @@ def put_turns(found: Turns, fresh: Turns, rows: Ints, part: Ints) -> None:
         rows: where its rows belong.
         part: which of them to put there; all that their values are taken from are among them.
     """
-    for name in Turns.__dataclass_fields__:
+    if len(part) == fresh.told.rows:
+        found.told.parts.extend((rows[its], codes) for its, codes in fresh.told.parts)
+    else:
+        found.told.parts.append((rows[part], fresh.told.codes[part]))
+    for name in ("codes", "sources", "current", "ticks", "places"):
         drawn = getattr(fresh, name)[part]
         moved = np.where(drawn < 0, -1, rows[drawn]) if name == "sources" else drawn
         getattr(found, name)[rows[part]] = moved
 
 
-def put(matrix: npt.NDArray[Any], rows: Ints, fresh: npt.NDArray[Any]) -> None:
+def put(matrix: npt.NDArray[Any], rows: Ints | slice, fresh: npt.NDArray[Any]) -> None:
     """Sets whole rows of a matrix, in place: numpy is faster with a row that is one thing."""
     if matrix.shape[1]:
         row = np.dtype((np.void, matrix.itemsize * matrix.shape[1]))

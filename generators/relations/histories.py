@@ -210,6 +210,12 @@ class History:
         return np.array(found, np.int64)
 
     @property
+    def means(self) -> tuple[Ints, Floats, int]:
+        """`averaged`, the sizes of these features, and by how many parts of it a mean is told."""
+        sizes = np.array([self.features[i].size for i in self.averaged], np.float64)
+        return self.averaged, np.maximum(sizes, 1), _MEANS
+
+    @property
     def past(self) -> tuple[Feature, ...]:
         """What a row has from its older siblings."""
         means = (self.features[i].name for i in self.averaged)
@@ -243,11 +249,11 @@ class History:
         """
         if not position.any():
             return np.zeros((len(position), len(self.past)), np.int32)
-        sizes = np.array([self.features[i].size for i in self.averaged], np.float64)
-        means = sums / np.maximum(position, 1)[:, None] / np.maximum(sizes, 1)
+        _, sizes, parts = self.means
+        means = sums / np.maximum(position, 1)[:, None] / sizes
         both = np.empty((len(position), len(self.past)), np.int32)
         np.add(previous, 1, out=both[:, : previous.shape[1]])
-        np.add((means * _MEANS).astype(np.int32), 1, out=both[:, previous.shape[1] :])
+        np.add((means * parts).astype(np.int32), 1, out=both[:, previous.shape[1] :])
         both[position == 0] = 0
         return both
 

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from generators.columns import Codes
-from generators.relations.casts import Cast, Turns, put, put_turns
+from generators.forest import EFFORT
+from generators.relations.casts import Cast, Told, Turns, put, put_turns
 from generators.relations.histories import (
     AGAIN,
     CURRENT,
@@ -56,38 +57,54 @@ def take_turns(cast: Cast, rng: np.random.Generator) -> Turns:
 def _turns(cast: Cast, way: Way, rng: np.random.Generator) -> Turns:
     """All rows of some owners, turn by turn."""
     history, rows = cast.history, len(cast.owners)
-    width = cast.base.shape[1] + len(history.past) + len(history.present)
     found = Turns(
-        np.empty((rows, width), np.int32),
+        Told(rows, cast.base.shape[1] + len(history.past) + len(history.present), []),
         np.zeros((rows, len(history.features)), np.int32),
         np.full((rows, len(history.features)), -1),
         np.full((rows, len(history.features)), -1),
         np.zeros(rows, np.int64),
         np.full(rows, -1),
     )
-    averaged = history.averaged
-    sums = np.zeros((rows, len(averaged)), np.int32)
+    sums = np.zeros((rows, len(history.averaged)), np.int32)
     order = ordered(cast.before)
     ends = np.cumsum(np.bincount(cast.before))
     for number, end in enumerate(ends if rows else ()):
         turn = order[ends[number - 1] if number else 0 : end]
-        codes = np.zeros((len(turn), len(history.past)), np.int32)
-        if number:
-            before, mean = found.codes.take(turn - 1, axis=0), sums.take(turn - 1, axis=0)
-            mean += before[:, averaged]
-            put(sums, turn, mean)
-            codes = history.past_codes(before, mean, np.full(len(turn), number))
-        present = with_present(cast, found, turn, (codes, way), rng)
-        known = np.concatenate([cast.base.take(turn, axis=0), codes, present], axis=1)
+        known = _recalled(cast, turn, (found.codes, sums, number), found.told.width)
+        behind = cast.base.shape[1] + len(history.past)
+        past = known[:, cast.base.shape[1] : behind]
+        known[:, behind:] = with_present(cast, found, turn, (past, way), rng)
         _draw_rows(cast, found, (turn, known), rng)
-        put(found.context, turn, known)
+        found.told.parts.append((turn, known))
     return found
+
+
+def _recalled(cast: Cast, turn: Ints, before: tuple[Codes, Codes, int], width: int) -> Codes:
+    """What a turn's rows are drawn given, but for their present: context and older siblings.
+
+    `before` are all codes, the running sums of the averaged ones, set here, and the turn's number.
+    """
+    codes, sums, number = before
+    history, known = cast.history, np.zeros((len(turn), width), np.int32)
+    if number and EFFORT.is_repaid:
+        from generators.recalling import recalled  # noqa: PLC0415 - few need to wait for it
+
+        recalled(known, cast.base, turn, before, history.means)
+        return known
+    known[:, : cast.base.shape[1]] = cast.base.take(turn, axis=0)
+    if number:
+        previous, mean = codes.take(turn - 1, axis=0), sums.take(turn - 1, axis=0)
+        mean += previous[:, history.averaged]
+        put(sums, turn, mean)
+        past = history.past_codes(previous, mean, np.full(len(turn), number))
+        known[:, cast.base.shape[1] : cast.base.shape[1] + past.shape[1]] = past
+    return known
 
 
 def drawn_again(cast: Cast, found: Turns, rows: Ints, rng: np.random.Generator) -> Turns:
     """The same rows with some of them replaced, each drawn given what it was drawn given before."""
     again = _copied(found, rows)
-    _draw_rows(cast, again, (rows, found.context[rows]), rng)
+    _draw_rows(cast, again, (rows, found.told.codes[rows]), rng)
     return again
 
 
@@ -96,7 +113,7 @@ def drawn_given(
 ) -> tuple[Turns, Floats]:
     """As `drawn_again` with evidence, and the weight of each row; see `TableGenerator`."""
     again = _copied(found, rows)
-    codes = _draw_rows(cast, again, (rows, found.context[rows]), rng, evidence)
+    codes = _draw_rows(cast, again, (rows, found.told.codes[rows]), rng, evidence)
     return again, _log_weight(cast, again, rows, codes, evidence)
 
 
@@ -104,7 +121,7 @@ def _log_weight(
     cast: Cast, found: Turns, rows: Ints, codes: Codes, evidence: Mapping[str, Codes]
 ) -> Floats:
     """The weight of rows drawn with evidence, their choices and their rest together."""
-    history, known = cast.history, found.context[rows]
+    history, known = cast.history, found.told.codes[rows]
     if history.chooser is None and history.manner is None:
         return cast.generator.log_weight(known, codes, evidence)
     choices, rest = (_of(evidence, history, p) for p in (history.choices, history.rest))
@@ -186,6 +203,11 @@ def _draw_in_use(
 
 def _set_codes(cast: Cast, found: Turns, rows: Ints, codes: Codes) -> None:
     """Puts what was drawn into its place, in place; codes of repeats count as the highest one."""
+    if EFFORT.is_repaid:
+        from generators.recalling import settled  # noqa: PLC0415 - few need to wait for it
+
+        settled(found.codes, rows, codes, cast.places, cast.highest)
+        return
     own = found.codes.take(rows, axis=0)
     own[:, cast.places] = np.minimum(codes, cast.highest)
     put(found.codes, rows, own)

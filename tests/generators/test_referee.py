@@ -7,7 +7,7 @@ import pytest
 from generators import forest
 from generators.privacy.support import Support
 from generators.raking import raked
-from generators.relations.casts import Turns, put_turns
+from generators.relations.casts import Told, Turns, put_turns
 from generators.relations.histories import History
 from generators.relations.lives import lives
 from generators.relations.referee import (
@@ -137,7 +137,8 @@ def turns(sources: list[int]) -> Turns:
     """Rows of one feature, each with the row that its value is taken from."""
     taken, zeros = np.array(sources)[:, None], np.zeros((len(sources), 1), np.int32)
     none = np.full(taken.shape, -1)
-    return Turns(zeros.copy(), zeros.copy(), taken, none, np.zeros(len(taken), int), none[:, 0])
+    told, ticks = Told.of(zeros.copy()), np.zeros(len(taken), int)
+    return Turns(told, zeros.copy(), taken, none, ticks, none[:, 0])
 
 
 def test_tilted_odds_choose_rows_that_have_the_margins_learned() -> None:
