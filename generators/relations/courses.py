@@ -11,7 +11,7 @@ from connectors.schema import TableName
 from generators.columns import Codes
 from generators.contexts import joined, timely
 from generators.encoding import FittedColumn
-from generators.privacy.support import Support
+from generators.privacy.support import Released, Support, distinct
 from generators.randomness import stream
 from generators.relations.beats import Beat, moments
 from generators.relations.clocks import Origin, choose_start, fit_span, scattered
@@ -32,6 +32,7 @@ from generators.relations.walks import ADVANCE, ahead, before_first, company, so
 from generators.tables import Feature, Fitter, Matrix, TableGenerator
 
 Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 _REPEATED = 0.05
@@ -259,7 +260,7 @@ def _clock(
     spans = course.ticks[later] - before
     since_previous = fit_span("@since previous", spans, course.units[later], support)
     after, beat = following(course.owners)[later], pulse.beat if pulse else None
-    limits = support.quantiles(course.ticks.astype(np.float64), course.units, np.array([0.0, 1.0]))
+    limits = _limits(course, time, support)
     if course.places is not None and pulse is not None:
         calendar = _calendar(course, time, first, how)
         walk = _walk(course, past, pulse, how)
@@ -279,6 +280,19 @@ def _clock(
         fit(joined(parts, len(later)), going, course.units[later], support),
         limits,
     )
+
+
+def _limits(course: Course, time: FittedColumn, support: Support) -> Released[Floats]:
+    """The earliest and the latest tick, each a mean over k units, on the grid of all times.
+
+    Rows that would come later are moved to the latest tick, and all their owner's with them.
+    """
+    ends = support.quantiles(course.ticks.astype(np.float64), course.units, np.array([0.0, 1.0]))
+    step = time.generator.released().get("step")
+    grid = 1 if step is None else max(1, int(step.value))
+    inside = ends.value // grid * grid
+    inside[:1] += grid * (inside[:1] < ends.value[:1])
+    return support.seal(inside, distinct(course.units)) or ends
 
 
 def _walk(

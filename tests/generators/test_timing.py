@@ -21,6 +21,7 @@ from generators.tables.independent import Independent
 
 Ints = npt.NDArray[np.int64]
 
+DAY = 86_400_000_000
 LATEST = 2025
 YEARS = 30
 """Rows that an owner has, a year each, the first one ten years after it was born."""
@@ -71,6 +72,23 @@ def test_an_owner_that_would_begin_beyond_the_latest_time_begins_sooner() -> Non
     assert drawn.min() >= 2020
     assert drawn.max() <= LATEST
     assert counts.max() <= YEARS // 2
+
+
+def test_no_time_is_moved_off_the_days_that_all_times_are_at() -> None:
+    rng = np.random.default_rng(1)
+    owners = np.repeat(np.arange(200), 3)
+    ticks = DAY * np.sort(rng.integers(0, 900, (200, 3)), axis=1).ravel()
+    column = Column("at", DataType(Kind.TIMESTAMP, "timestamp"), nullable=False)
+    values = pa.array(ticks, pa.timestamp("us"))
+    fit = column_generators()["temporal"].fit
+    time = FittedColumn(column, fit(column, Sample(values, owners), Support(11)), False)
+    target = Matrix((time.feature,), time.encode(values)[:, None])
+    base, repeats = Matrix((), np.empty((600, 0), np.int32)), np.zeros((600, 1), np.int8)
+    course = Course(base, target, owners, owners, repeats, time, ticks, (), frozenset())
+    clock = follow(course, None, Independent.fit, Support(11)).history.clock
+    assert clock is not None
+    assert ticks.min() <= clock.bounds[0] < clock.bounds[1] <= ticks.max()
+    assert not any(bound % DAY for bound in clock.bounds)
 
 
 @given(
