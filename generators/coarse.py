@@ -30,6 +30,38 @@ def _by_quantile(mass: Ints, most: int) -> Ints:
     return np.unique(np.floor(middle * most), return_inverse=True)[1].astype(np.int64)
 
 
+def pooled(codes: Ints, rare: npt.NDArray[np.bool_], units: Ints, k: int) -> Ints:
+    """The code that each ordered code counts as: rare neighbours as one that k units hold.
+
+    Neighbours have no code between them that is not rare. Where those between two such codes are
+    held by too few units together, each counts as itself; and so does code 0, which may be null.
+
+    Args:
+        codes: of each row.
+        rare: per code, whether too few units hold it.
+        units: of each row.
+        k: how many units are enough.
+    """
+    found = np.arange(len(rare))
+    order = np.argsort(codes, kind="stable")
+    ends = np.searchsorted(codes[order], np.arange(len(rare) + 1))
+    pools = list[tuple[list[int], set[int]]]()
+    for code in range(1, len(rare)):
+        if not rare[code]:
+            continue
+        if not pools or not rare[code - 1] or len(pools[-1][1]) >= k:
+            pools.append(([], set()))
+        pools[-1][0].append(code)
+        pools[-1][1].update(units[order[ends[code] : ends[code + 1]]].tolist())
+    for members, held in pools:
+        before = members[0] - 1
+        if len(held) >= k:
+            found[members] = members[0]
+        elif rare[before] and found[before] != before:
+            found[members] = found[before]
+    return found
+
+
 def arranged(profiles: Floats, mass: Ints) -> Ints:
     """The place of each code in an order in which codes with like profiles are neighbours.
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from generators.coarse import arranged, by_association, merged, profiled
+from generators.coarse import arranged, by_association, merged, pooled, profiled
 from generators.columns import Codes
 from generators.dependence import Table, most_predecessors
 from generators.forest import GRAINS, Forest, planted
@@ -93,11 +93,12 @@ def fitted_trees(table: Table, order: Ints, information: Floats) -> tuple[int, l
 
 def _tree(table: Table, j: int, inputs: Ints) -> tuple[int, Tree]:
     """The fewest units behind a leaf of column `j`'s tree, and the tree."""
-    kept = np.flatnonzero(table.masses[j][table.codes[j]])
+    counted, held = _counted(table, j)
+    kept = np.flatnonzero(held[counted[table.codes[j]]])
     asked, units = table.codes[inputs][:, kept], table.units[kept]
     places = _places(table, j, inputs, kept)
-    own, mass = places[table.codes[j, kept]], np.empty_like(table.masses[j])
-    mass[places] = table.masses[j]
+    own, mass = places[counted[table.codes[j, kept]]], np.empty_like(held)
+    mass[places] = held
     classes = _classes(mass)[own]
     binnings = [
         _binning(table, int(i), codes, classes) for i, codes in zip(inputs, asked, strict=True)
@@ -114,8 +115,25 @@ def _tree(table: Table, j: int, inputs: Ints) -> tuple[int, Tree]:
     sample = Sample(binned, widths, dues, classes, count, units, in_turn, coarser)
     growth = pruned(sample, (own, len(mass), groups), table.support)
     behind = unit_counts(growth.node, units, len(growth.left))[~growth.inner].min()
-    shares = shares_of(growth, own, len(mass), groups)[~growth.inner][:, places]
+    shares = shares_of(growth, own, len(mass), groups)[~growth.inner][:, places[counted]]
+    shares /= np.bincount(counted, minlength=len(counted))[counted]
     return int(behind), _spare(growth, inputs, bins, shares)
+
+
+def _counted(table: Table, j: int) -> tuple[Ints, Ints]:
+    """The code that each code of column `j` counts as, and the rows of each: 0 without support.
+
+    Codes that few units hold in these rows, though more do in others, are not left out, where they
+    have an order: the first rows of histories would be drawn without any that is rare there.
+    """
+    mass, size = table.masses[j], len(table.masses[j])
+    codes = table.codes[j].astype(np.int64)
+    if not table.features[j].ordered or mass.sum() == len(codes):
+        return np.arange(size), mass
+    counted = pooled(codes, mass == 0, table.units, table.support.k)
+    pools = np.bincount(counted, minlength=size) > 1
+    rows = np.bincount(counted[codes], minlength=size)
+    return counted, np.where(pools | (mass > 0), rows, 0)
 
 
 def _places(table: Table, j: int, inputs: Ints, kept: Ints) -> Ints:

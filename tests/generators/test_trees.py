@@ -206,6 +206,14 @@ def test_ordered_codes_of_any_frequencies_are_learned(mass: list[int], seed: int
     assert set(shown) <= set(own)
 
 
+def test_ordered_codes_that_are_rare_among_some_rows_are_as_frequent_together() -> None:
+    rng = np.random.default_rng(14)
+    own = np.where(rng.random(ROWS) < 0.05, rng.integers(1, 60, ROWS), 60)
+    shown = drawn(fitted(nothing(), matrix(own, ordered=True)), nothing())[:, 0]
+    assert np.bincount(own, minlength=61)[1:60].max() < Support().k
+    assert (shown < 60).mean() == pytest.approx((own < 60).mean(), abs=five_deviations() / 4)
+
+
 def test_a_code_of_a_single_unit_has_no_leaf_of_its_own() -> None:
     rng = np.random.default_rng(9)
     context, own = rng.integers(0, 2, ROWS), rng.integers(0, 2, ROWS)
