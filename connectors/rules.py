@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from sqlglot import exp
 
+from connectors.bounds import beyond, bound_of
 from connectors.computing import Trial, query
 from connectors.datatypes import DataType, Kind
 from connectors.dialect import equations
@@ -156,11 +157,28 @@ def failing(
     A check that is NULL is kept, as SQL says; one that fails to be computed is broken.
     """
     broken = np.zeros((rows.num_rows, len(expressions)), dtype=np.bool_)
-    sqls = [f"NOT coalesce({e.sql}, TRUE)" for e in expressions]
-    table = _selected(sqls, "coalesce({}, TRUE)", expressions, rows)
-    for position, column in enumerate(table.columns):
+    left: list[tuple[int, Expression]] = []
+    for position, expression in enumerate(expressions):
+        found = _beyond(expression, rows)
+        if found is None:
+            left.append((position, expression))
+        else:
+            broken[:, position] = found
+    sqls = [f"NOT coalesce({e.sql}, TRUE)" for _, e in left]
+    table = _selected(sqls, "coalesce({}, TRUE)", [e for _, e in left], rows)
+    for (position, _), column in zip(left, table.columns, strict=True):
         broken[:, position] = column.to_numpy()
     return broken
+
+
+def _beyond(
+    expression: Expression, rows: pa.Table | pa.RecordBatch
+) -> npt.NDArray[np.bool_] | None:
+    """Which rows break a check that is a bound of one column; None of any other check."""
+    bound = bound_of(expression.sql)
+    if bound is None or [written_name(name) for name in expression.columns] != [bound.column]:
+        return None
+    return beyond(bound, rows.column(expression.columns[0]))
 
 
 def holding(condition: Expression, rows: pa.Table | pa.RecordBatch) -> npt.NDArray[np.bool_]:
