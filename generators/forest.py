@@ -7,7 +7,7 @@ checked when they are planted, and codes before they are walked.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -72,6 +72,7 @@ class Forest:
         guide: of shape (leaves, `_SLOTS`), the first code that a number in each slot of a leaf's
             grains may stand for, so that drawing need not search.
         sizes: per column that any tree asks, how many codes have bins.
+        limits: the same of all columns; more than there are codes where no tree asks.
     """
 
     nodes: npt.NDArray[np.int32]
@@ -82,6 +83,10 @@ class Forest:
     cumulative: npt.NDArray[np.int32]
     guide: npt.NDArray[np.uint16]
     sizes: Mapping[int, int]
+    limits: npt.NDArray[np.int32] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "limits", _limits(self.sizes))
 
     def leaves(self, known: Codes) -> Ints:
         """The leaf of each row in the first tree; `known` is of shape (columns, rows).
@@ -121,7 +126,7 @@ class Forest:
         if EFFORT.repays(len(codes) * len(order)):
             from generators.walking import drawn  # noqa: PLC0415 - half a second that few need to wait
 
-            trees = self.nodes, self.bins, self.roots, self.depths, _limits(self.sizes)
+            trees = self.nodes, self.bins, self.roots, self.depths, self.limits
             leaves = self.starts, self.cumulative, self.guide, (GRAINS, _SHIFT)
             if not drawn((context, codes), (order, uniform), trees, leaves):
                 raise IndexError(_NO_BIN)
@@ -163,7 +168,6 @@ class Forest:
 
 
 def _limits(sizes: Mapping[int, int]) -> npt.NDArray[np.int32]:
-    """How many codes have bins, by column; more than there are codes where no tree asks."""
     found = np.full(max(sizes, default=-1) + 1, np.iinfo(np.int32).max, np.int32)
     found[list(sizes)] = list(sizes.values())
     return found

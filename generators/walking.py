@@ -97,14 +97,32 @@ def _pick(codes: Any, column: Any, found: Any, trees: Any, leaves: Any) -> None:
 def told(binned: Any, nodes: Any, roots: Any, odds: Any) -> Any:
     """The sum of the odds of the leaves that each history reaches; see `Referee.odds`."""
     found = np.zeros(len(binned))
-    for history in range(len(binned)):
+    places = np.zeros(_TOGETHER, np.uint32)
+    for start in range(0, len(binned), _TOGETHER):
+        together = binned[start : start + _TOGETHER]
+        there = places[: len(together)]
         for root in roots:
-            node = 0
-            while nodes[2, root + node] != node:
-                place = root + node
-                node = nodes[2, place] + (binned[history, nodes[0, place]] > nodes[1, place])
-            found[history] += odds[root + node]
+            there[:] = 0
+            while _stepped(there, together, nodes, np.uint32(root)):
+                pass
+            for history in range(len(together)):
+                found[start + history] += odds[there[history] + np.uint32(root)]
     return found
+
+
+@compiled
+def _stepped(there: Any, binned: Any, nodes: Any, root: Any) -> bool:
+    """One step from each history's node in a tree, in place; False where all are at leaves."""
+    moved = False
+    for history in range(len(there)):
+        node = there[history]
+        place = np.uint32(root + node)
+        left = np.uint32(nodes[2, place])
+        if left != node:
+            right = binned[history, np.uint32(nodes[0, place])] > nodes[1, place]
+            there[history] = left + np.uint32(right)
+            moved = True
+    return moved
 
 
 @compiled

@@ -19,6 +19,8 @@ _LEVELS = 40
 """Bins of a number from 0 to 1, and of a count, of which larger ones share the last."""
 _MOST_CODES = 64
 """Bins of a code."""
+_MOST_MARKS = 1 << 24
+"""Bytes that tell which codes each history holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def _of_feature(codes: Codes, feature: Feature, starts: Ints, sizes: Ints) -> li
         _coded(codes[starts], feature.size),
         _coded(codes[starts + sizes - 1], feature.size),
         _leveled(np.add.reduceat(same, starts) / np.maximum(1, sizes - 1)),
-        (_distinct(codes, starts, sizes), _LEVELS),
+        (_distinct(codes, starts, sizes, feature.size), _LEVELS),
     ]
     if feature.ordered and feature.size > 2:
         scaled = codes / (feature.size - 1)
@@ -98,8 +100,12 @@ def _leveled(shares: Floats) -> Bins:
     return np.minimum((shares * _LEVELS).astype(np.int64), _LEVELS - 1), _LEVELS
 
 
-def _distinct(codes: Codes, starts: Ints, sizes: Ints) -> Ints:
-    """How many codes each history holds."""
+def _distinct(codes: Codes, starts: Ints, sizes: Ints, most: int) -> Ints:
+    """How many codes each history holds, of so many at most."""
+    if len(starts) * most <= _MOST_MARKS:
+        marks = np.zeros((len(starts), most), np.bool_)
+        marks[np.repeat(np.arange(len(starts)), sizes), codes] = True
+        return np.asarray(np.minimum(np.count_nonzero(marks, axis=1), _LEVELS - 1))
     apart = (np.repeat(np.arange(len(starts)), sizes) << 32) + codes
     fresh = np.diff(np.sort(apart), prepend=-1) != 0
     return np.minimum(np.add.reduceat(fresh.astype(np.int64), starts), _LEVELS - 1)
