@@ -85,13 +85,14 @@ def _recalled(cast: Cast, turn: Ints, before: tuple[Codes, Codes, int], width: i
     `before` are all codes, the running sums of the averaged ones, set here, and the turn's number.
     """
     codes, sums, number = before
-    history, known = cast.history, np.zeros((len(turn), width), np.int32)
+    history, known = cast.history, np.empty((len(turn), width), np.int32)
     if number and EFFORT.is_repaid:
         from generators.recalling import recalled  # noqa: PLC0415 - few need to wait for it
 
         recalled(known, cast.base, turn, before, history.means)
         return known
     known[:, : cast.base.shape[1]] = cast.base.take(turn, axis=0)
+    known[:, cast.base.shape[1] :] = 0
     if number:
         previous, mean = codes.take(turn - 1, axis=0), sums.take(turn - 1, axis=0)
         mean += previous[:, history.averaged]
