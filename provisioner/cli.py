@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from typing import Any
 
 import click
 
@@ -23,10 +24,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 done, 1 a finding that is an error, 2 wrong usage, 3 could not, 130 interrupted.
     """
     codes: list[int] = []
-    if arguments is None:
+    alone = arguments is None
+    if alone:
         atexit.register(_leave, codes)  # the first to be registered is the last to be called
     given = sys.argv[1:] if arguments is None else list(arguments)
-    ended = _ended(given)
+    ended = _ended(given, alone=alone)
     if isinstance(ended, Complaint) and wants_json(given):
         print_json({"error": asdict(ended)})
     codes.append(ended.code if isinstance(ended, Complaint) else ended)
@@ -42,11 +44,15 @@ def _leave(codes: Sequence[int]) -> None:
             os._exit(codes[0])
 
 
-def _ended(arguments: Sequence[str]) -> int | Complaint:
-    """Runs a command; answers its exit code, or what people were told on stderr."""
+def _ended(arguments: Sequence[str], *, alone: bool) -> int | Complaint:
+    """Runs a command; answers its exit code, or what people were told on stderr.
+
+    Commands are told, as click's object, whether they are `alone` in a process of their own.
+    """
+    plain: dict[str, Any] = {"prog_name": "provisioner", "standalone_mode": False, "obj": alone}
     try:
         with _terminable():
-            code = commands.main(arguments, prog_name="provisioner", standalone_mode=False)
+            code = commands.main(arguments, **plain)
         return code if isinstance(code, int) else DONE
     except click.ClickException as error:
         error.show()

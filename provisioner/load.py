@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -178,25 +179,29 @@ def _crew(
     synthesizer: Synthesizer,
     rows: tuple[Keys, Mapping[TableName, Given]],
     marks: Sequence[Mark],
-) -> Iterator[tuple[Rota, int] | None]:
+) -> Iterator[tuple[Future[Rota], int] | None]:
     """Workers that draw while the target is made ready; None where this process loads alone."""
     model, plan = synthesizer.model, synthesizer.plan
     if workers is None or is_alone(workers, plan, marks):
         yield None
         return
-    with crew_of(workers, Assignment(workers.url, model, plan, *rows), marks) as (crew, size):
-        yield Rota(crew, size, plan, marks), size
+    assignment = Assignment(workers.url, model, plan, *rows)
+    with crew_of(workers, assignment, marks) as (crew, size), ThreadPoolExecutor(1) as pool:
+        # What they are forked from may still be loading, for which nothing else shall wait.
+        yield pool.submit(Rota, crew, size, plan, marks), size
 
 
 def _pace(workers: Workers | None) -> Pace:
     return Pace(None if workers is None else workers.rate)
 
 
-def _shared(hired: tuple[Rota, int], marks: Sequence[Mark], listen: Listener) -> Iterator[int]:
+def _shared(
+    hired: tuple[Future[Rota], int], marks: Sequence[Mark], listen: Listener
+) -> Iterator[int]:
     """Has workers load shards; told of by table once the target holds a shard."""
     rota, size = hired
     listen(Stated(f"shards to load: {len(marks)}; workers: {size}"))
-    for done in rota.loaded():
+    for done in rota.result().loaded():
         for table, rows in done.rows:
             listen(Advanced("load", rows, str(table)))
         yield sum(rows for _, rows in done.rows)

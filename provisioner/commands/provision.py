@@ -110,6 +110,10 @@ def _planned(
 
     if several:
         nursery.begun(target)
+    if click.get_current_context().obj:  # others in this process may have a use for it
+        from connectors.unaided import without_pandas
+
+        without_pandas()
     return opening.planned(file, target=target, **request)
 
 

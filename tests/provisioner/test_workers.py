@@ -203,6 +203,8 @@ def test_workers_start_while_the_target_is_made_ready_and_go_where_it_cannot_be(
     started = []
 
     def refuse(*_: object) -> tuple[Finding, ...]:
+        while len(active_children()) < 2:
+            time.sleep(0.01)
         started.append(len(active_children()))
         raise Infeasible((Finding("pilot", Severity.ERROR, "shop.orders", "refused"),))
 
