@@ -124,6 +124,14 @@ def test_order_codes_are_claimed_by_template_and_states_by_category() -> None:
     assert claim("text", notes) > 0
 
 
+def test_models_most_of_which_many_share_are_no_templates() -> None:
+    rng = np.random.default_rng(0)
+    models = [f"737-{n % 40:03d}" if n % 8 else f"{n:04d}-{n % 997:03d}" for n in range(ROWS)]
+    assert claim("category", models) > claim("template", models)
+    serials = [f"{n:03d}-{n % 997:03d}" if rng.random() < 0.5 else "000-000" for n in range(ROWS)]
+    assert claim("template", serials) > claim("category", serials)
+
+
 def test_a_template_keeps_constant_places_and_fills_the_others() -> None:
     values = [f"INV-{i * 7919 % 1000000:06d}" for i in range(ROWS)]
     drawn = pa.array(redrawn(fitted("template", values), values))
