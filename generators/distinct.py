@@ -21,6 +21,7 @@ _WORD = 8
 _MOST = 1 << 62
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _WORD_BITS = 16
+_NARROW = 32
 _CROWD_BITS = 12
 _SPARSE = 2
 """Bits by which hashes are longer than the number of what is hashed."""
@@ -170,9 +171,27 @@ def patched(values: pa.Array, positions: Ints, fresh: pa.Array) -> pa.Array:
     """The values with those at some positions replaced."""
     if not len(positions):
         return values
+    fresh = fresh.cast(values.type)
+    if _is_plain(values.type) and not values.null_count and not fresh.null_count:
+        held = _held(values).copy()
+        held[positions] = _held(fresh)
+        return pa.Array.from_buffers(values.type, len(held), [None, pa.py_buffer(held)])
     places = np.arange(len(values))
     places[positions] = len(values) + np.arange(len(positions))
-    return pa.concat_arrays([values, fresh.cast(values.type)]).take(pa.array(places))
+    return pa.concat_arrays([values, fresh]).take(pa.array(places))
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    """Whether values of a type are numbers of 4 or 8 bytes, one after the other."""
+    moment = pa.types.is_timestamp(kind) or pa.types.is_date32(kind)
+    whole = pa.types.is_signed_integer(kind) and kind.bit_width >= _NARROW
+    return bool(moment or whole or pa.types.is_float64(kind))
+
+
+def _held(values: pa.Array) -> npt.NDArray[Any]:
+    """The numbers of a plain type's values, none of them null."""
+    wide = values.type.bit_width > _NARROW
+    return np.asarray(values.view(pa.int64() if wide else pa.int32()).to_numpy())
 
 
 def spread_out(others: list[pa.Array], values: pa.Array, column: Column) -> pa.Array:

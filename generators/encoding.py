@@ -36,6 +36,8 @@ class FittedColumn:
 
     def encode(self, values: pa.Array) -> Codes:
         """The code of each value; null gets 0, also where none was learned."""
+        if not values.null_count:
+            return np.asarray(self.generator.encode(values) + np.int32(self.nullable), np.int32)
         codes = np.zeros(len(values), np.int32)
         present = ~_nulls(values)
         codes[present] = self.generator.encode(pc.drop_null(values)) + self.nullable

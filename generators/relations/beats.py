@@ -113,8 +113,8 @@ def ticks(values: pa.Array) -> Ints:
     if pa.types.is_temporal(values.type):
         stored = pa.int32() if values.type.bit_width == 32 else pa.int64()
         values = values.view(stored)
-    found = pc.fill_null(values, 0).to_numpy(zero_copy_only=False)
-    return np.asarray(found, dtype=np.int64)
+    found = pc.fill_null(values, 0) if values.null_count else values
+    return np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
 def moments(counts: Ints, datatype: DataType) -> pa.Array:
