@@ -16,6 +16,7 @@ from generators.relations.references import Mode
 from generators.spans import apart, apart_by_ends, overlap
 from generators.steps import Orientation
 from generators.tables import Matrix
+from provisioner.agreeing import agreed
 from provisioner.apportioning import apportioned
 from provisioner.borrowing import lent
 from provisioner.edging import edged
@@ -72,7 +73,7 @@ def draw_keys(
     job = job_of(setting, name, shard, above)
     rows = np.arange(len(job.indexes))
     turns = draw_codes(job)
-    values = with_repeats(job, drawn_values(job, turns.codes, rows, 0), turns)
+    values = agreed(job, with_repeats(job, drawn_values(job, turns.codes, rows, 0), turns), turns)
     values = resolved(job, apportioned(job, values), turns.codes)
     values = pinned(job, held(job, values))
     for attempt in range(1, _RESAMPLES + 1):
@@ -83,7 +84,7 @@ def draw_keys(
         fresh = drawn_values(job, turns.codes[refused], refused, attempt)
         keys = job.model.keys  # rows may have got each other's
         values = {c: v if c in keys else patched(v, refused, fresh[c]) for c, v in values.items()}
-        values = apportioned(job, with_repeats(job, values, turns))
+        values = apportioned(job, agreed(job, with_repeats(job, values, turns), turns))
         values = resolved(job, values, turns.codes)
         values = pinned(job, held(job, values))
     if job.setting.plan.roles(name):

@@ -98,7 +98,7 @@ def _moves(
     scene = DrawnScene(job, found, below)
     if not scene.shows(step) or _is_idle(job, step, found) or _is_seated(job, step):
         return False
-    before, after = found[step.target[1]], _realised(job, scene, step, turn=turn, tight=tight)
+    before, after = found[step.target[1]], realised(job, scene, step, turn=turn, tight=tight)
     if after is before or after.equals(before):
         job.seen.idle[step.number] = _read(job, step, found)
         return False
@@ -125,7 +125,8 @@ def _read(job: Job, step: Step, values: Values) -> tuple[pa.Array, ...]:
     return tuple(values[name] for name in sorted(names & values.keys()))
 
 
-def _realised(job: Job, scene: DrawnScene, step: Step, *, turn: int, tight: bool) -> pa.Array:
+def realised(job: Job, scene: DrawnScene, step: Step, *, turn: int, tight: bool) -> pa.Array:
+    """The values of a step's column with which its rule holds."""
     later = () if tight or not turn else (turn,)
     rng, seed = job.randomness("rule", step.number, *later), job.setting.plan.seed
     drawing = Drawing(

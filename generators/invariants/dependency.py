@@ -30,6 +30,10 @@ Words = npt.NDArray[np.uint64]
 _NONE = pa.array([], pa.string())
 _MOST_ENTRIES = 50_000
 _ANCHORS = 128
+_MOST = 0.5
+"""Share of rows drawn with a combination from which on their value is the combination's own."""
+_MEANT = 0.25
+"""Part of the way from chance to all rows from which on learned keys are those of the same rows."""
 _STEADY = 0.9
 """Share of rows that must have their anchor's value before anchors say anything."""
 _TEXT_ONLY = frozenset({Kind.OTHER})
@@ -124,7 +128,8 @@ class Dependency:
         if not len(state["held"]) and not len(state.get("steps", _NONE)):
             return last.values.take(pa.array(_first_alike([part.values for part in given])))
         drawn, pool = last.values, drawing.pool(drawing.target)
-        held, steps = (last.sure(last.read(state.get(n, _NONE)), pool) for n in ("held", "steps"))
+        held = last.sure(last.read(state["held"]), pool, _with_entries(given, last, state))
+        steps = last.sure(last.read(state.get("steps", _NONE)), pool)
         known = np.all([part.known for part in given], axis=0)
         first = len(held) + len(steps)
         places = first + len(pool) + np.arange(len(drawn))
@@ -174,8 +179,11 @@ class _Part:
         """Learned texts as values of the column."""
         return from_text(texts, self.datatype)
 
-    def sure(self, learned: pa.Array, pool: pa.Array) -> pa.Array:
-        """Learned values, those of a key that are none here each in another's place."""
+    def sure(self, learned: pa.Array, pool: pa.Array, drawn: pa.Array | None = None) -> pa.Array:
+        """Learned values, those of a key that are none here each in another's place.
+
+        Those of a key whose names mean nothing here are what is `drawn` there, or any of the pool.
+        """
         parents = [
             (key.parent, key.parent_columns[key.columns.index(self.term.column)])
             for key in self.drawing.scene.table.foreign_keys
@@ -188,6 +196,9 @@ class _Part:
         if not len(pool):
             return pc.if_else(there, learned, None)
         other = pool.take(pa.array(np.arange(len(learned)) % len(pool))).cast(learned.type)
+        if drawn is not None:
+            named = pc.coalesce(drawn.cast(learned.type), other)
+            return pc.if_else(pc.is_null(learned), learned, named)
         return pc.if_else(there, learned, other)
 
     def nearest(self, anchors: Floats) -> Ints:
@@ -329,6 +340,56 @@ def _voted(given: Sequence[_Part], last: _Part, state: Mapping[str, Any]) -> Int
     order = np.argsort(votes, kind="stable")
     best[pairs[0][order]] = pairs[1][order]
     return best[rows]
+
+
+def _with_entries(given: Sequence[_Part], last: _Part, state: Mapping[str, Any]) -> pa.Array | None:
+    """Per learned combination the key that it is drawn with; None where learned ones mean that.
+
+    Keys are invented, and the name of one may be that of another one here. It is the key of most
+    rows that are drawn with the combination, else that of a row by chance: of combinations that
+    share a code, which are drawn alike, each key then has as many as it has rows. Null for those
+    that were not drawn.
+    """
+    drawing, parts = last.drawing, (*given, last)
+    if not last.keyed or drawing.jointly is None or any(part.term.keys for part in parts):
+        return None
+    drawn = drawing.jointly(tuple(part.term.column for part in parts))
+    if not drawn or not len(state["held"]):
+        return None
+    listed = [part.read(state[f"given_{n}"]) for n, part in enumerate(given)]
+    asked, entries = numbered(list(drawn[:-1]), listed)
+    size = int(max(asked.max(initial=-1), entries.max(initial=-1))) + 2
+    told, keys = numbered([last.read(state["held"])], [drawn[-1]])
+    if _is_meant(_spread_out(entries, told, size)[asked], keys):
+        return None
+    chosen = _spread_out(asked[::-1], np.arange(len(asked))[::-1], size)
+    _, pairs, votes = np.unique(
+        np.stack([asked, keys]), axis=1, return_index=True, return_counts=True
+    )
+    most = pairs[votes > _MOST * np.bincount(asked + 1)[asked[pairs] + 1]]
+    chosen[asked[most]] = most
+    chosen[-1] = -1  # of nulls
+    places = chosen[entries]
+    return drawn[-1].take(pa.array(places, mask=places < 0))
+
+
+def _spread_out(places: Ints, values: Ints, size: int) -> Ints:
+    """Each value at its place, the last of several; -1 elsewhere, and for no place."""
+    found = np.full(size, -1)
+    found[places] = values
+    found[-1] = -1
+    return found
+
+
+def _is_meant(told: Ints, keys: Ints) -> bool:
+    """Whether rows are drawn with the keys that were learned, far more often than by chance."""
+    spoken = (told >= 0) & (keys >= 0)
+    if not spoken.any():
+        return False
+    size = int(max(told.max(), keys.max())) + 1
+    shares = [np.bincount(v[spoken], minlength=size) / spoken.sum() for v in (told, keys)]
+    chance = float(shares[0] @ shares[1])
+    return float((told == keys)[spoken].mean()) > chance + _MEANT * (1 - chance)
 
 
 def _places(values: pa.Array, among: pa.Array) -> Ints:
