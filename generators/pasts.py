@@ -67,6 +67,7 @@ def restored_history(state: Mapping[str, Any]) -> History:
         _generator(shape.get("manner"), state.get("manner", {})),
         _restored_eras(shape.get("eras", []), state.get("eras", {})),
         frozenset(shape.get("bounded", ())),
+        frozenset(shape.get("closing", ())),
     )
 
 
@@ -88,6 +89,7 @@ def _shape(history: History) -> dict[str, Any]:
         "chooser": history.chooser and history.chooser.kind,
         "manner": history.manner and history.manner.kind,
         "bounded": sorted(history.bounded),
+        "closing": sorted(history.closing),
         "eras": [name for name, _ in _eras(history)],
         "refereed": history.referee is not None,
         "clock": None if clock is None else _clock_shape(clock),

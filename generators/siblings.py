@@ -33,6 +33,8 @@ _SHARED = 0.8
 """Share of rows that must have the beat's value in a column for that to have a code of its own."""
 _SHARED_NUMBERS = 0.25
 """Share of rows from which on that is beyond chance, whatever else the others have."""
+_CLOSES = 0.01
+"""Share of last rows beyond which more are as the owner's last beat than as the one in force."""
 _NEVER_ABOVE = 0.995
 """Share of rows whose number must be no greater than the beat's for none that is to be drawn."""
 BEAT = ""
@@ -84,6 +86,16 @@ class Young:
     clusters: tuple[npt.NDArray[np.int32], int]
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """How rows repeat others; all else as in `generators.relations.courses.Course`."""
+
+    repeats: Repeats
+    shared: frozenset[str] = frozenset()
+    bounded: frozenset[str] = frozenset()
+    closing: frozenset[str] = frozenset()
+
+
 def ordered(
     young: Young, link: Ints, owner: TableName, seen: Mapping[TableName, Seen]
 ) -> tuple[Course, Pulse | None, Ints]:
@@ -104,36 +116,56 @@ def ordered(
     base = context(seen[owner].codes, owners, young.clusters[0][known], young.clusters[1])
     time = None if clock is None else _fitted(young.columns, clock.column.name)
     pulse = None if time is None else choose_beat(times, owners, _pulses(owner, time, seen))
-    places, shared, bounded = None, frozenset[str](), frozenset[str]()
+    places = None
     if pulse is not None and is_bound(times, owners, pulse):
         places = _places(young, known, (owners, times), seen[pulse.table], pulse)
         order = np.lexsort((places, times, owners))
         known, times, places = known[order], times[order], places[order]
-    repeats = _repeats(young, known, positions(owners))
+    told = _Told(_repeats(young, known, positions(owners)))
     if pulse is not None:
         inside = pulse.beat.at(owners, times) if places is None else places
-        current = np.append(pulse.beat.rows, -1)[inside]
-        equal = _equal_to_beat(young, known, seen[pulse.table], current)
-        last = np.flatnonzero(following(owners) == 0)
-        shared = _shared(equal, last, pulse.met)
-        bounded = _bounded(young, known, seen[pulse.table], current)
-        for place, feature in enumerate(young.target.features):
-            if feature.name in shared:
-                repeats[equal[feature.name], place] = CURRENT
+        told = _with_beat(young, (known, owners, inside), (seen[pulse.table], pulse), told.repeats)
     course = Course(
         base,
         Matrix(young.target.features, young.target.codes[known]),
         owners,
         young.units[known],
-        repeats,
+        told.repeats,
         time,
         times,
         () if time is None else _origins(time, times, owners, seen[owner], pulse),
-        shared,
+        told.shared,
         places,
-        bounded,
+        told.bounded,
+        told.closing,
     )
     return course, pulse, known
+
+
+def _with_beat(
+    young: Young, rows: tuple[Ints, Ints, Ints], beat: tuple[Seen, Pulse], repeats: Repeats
+) -> _Told:
+    """How rows repeat others, those of the beat among them.
+
+    `rows` are which of the young ones, their owners, and where their beats stand.
+    """
+    (known, owners, inside), (seen, pulse) = rows, beat
+    there, last = np.append(pulse.beat.rows, -1), following(owners) == 0
+    current = there[inside]
+    equal = _equal_to_beat(young, known, seen, current)
+    ended = np.where(last, there[pulse.beat.last(owners)], current)
+    at_end = _equal_to_beat(young, known, seen, ended)
+    closing = {n for n in equal if _share(at_end[n][last]) > _share(equal[n][last]) + _CLOSES}
+    equal = {name: at_end[name] if name in closing else same for name, same in equal.items()}
+    shared = _shared(equal, np.flatnonzero(last), pulse.met)
+    for place, feature in enumerate(young.target.features):
+        if feature.name in shared:
+            repeats[equal[feature.name], place] = CURRENT
+    return _Told(repeats, shared, _bounded(young, known, seen, current), shared & closing)
+
+
+def _share(found: Bools) -> float:
+    return float(found.mean()) if len(found) else 0.0
 
 
 def _places(young: Young, known: Ints, when: tuple[Ints, Ints], beat: Seen, pulse: Pulse) -> Ints:

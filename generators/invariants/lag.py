@@ -135,13 +135,14 @@ class Lag:
         """See `InvariantKind`; times move where they lie apart as none were learned to.
 
         What breaks the rule is drawn anew; and where drawn times altogether lie apart in another
-        way than learned ones, all move, those that are the furthest apart remaining so.
+        way than learned ones, all move, those that are the furthest apart remaining so; but not
+        what is another table's value, or moved already.
         """
         scene, target = drawing.scene, Term(drawing.target)
         values, (end, start) = scene.values(target), (_moments(scene.values(t)) for t in rule.terms)
         gaps, both = _gaps(scene, rule.terms[1], rule.terms[0])
         fresh = gaps.astype(np.float64)
-        if len(state["gaps"]) and not drawing.tight:
+        if len(state["gaps"]) and not drawing.tight and not drawing.settled:
             fresh = _like_learned(state, drawing, fresh, both)
         low, high = _range(rule)
         wrong = both & ((fresh < low) | (fresh > high))

@@ -79,6 +79,10 @@ class Beat:
         """The owner's first row; -1 where there is none."""
         return self._own(np.searchsorted(self.owners, owners), owners)
 
+    def last(self, owners: Ints) -> Ints:
+        """The owner's last row; -1 where there is none."""
+        return self._own(np.searchsorted(self.owners, owners, side="right") - 1, owners)
+
     def ticks_at(self, place: Ints) -> Ints:
         """The times of the rows at some places; 0 where the place is -1."""
         padded = np.append(self.ticks, 0)

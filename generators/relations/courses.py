@@ -64,6 +64,7 @@ class Course:
         shared: names of features that may be as in the beat's row of the same time.
         places: per row, where its beat stands; None where rows come at other times, too.
         bounded: names of features that are hardly ever above those of the beat's row.
+        closing: names of those `shared` of which last rows may be as in the owner's last beat.
     """
 
     base: Matrix
@@ -77,6 +78,7 @@ class Course:
     shared: frozenset[str]
     places: Ints | None = None
     bounded: frozenset[str] = frozenset()
+    closing: frozenset[str] = frozenset()
 
     @property
     def timely(self) -> Matrix:
@@ -133,6 +135,7 @@ def follow(course: Course, pulse: Pulse | None, fit: Fitter, support: Support) -
                 course.target.features, course.target.codes, course.ticks, course.units, support
             ),
             bounded=course.bounded,
+            closing=course.closing,
         )
     present = Matrix(history.present, _present(course, history, pulse))
     context = joined([course.base, past, present], len(course.owners))

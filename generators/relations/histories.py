@@ -117,6 +117,8 @@ class History:
             None where none is a number.
         eras: when the values of categories are in use; None where siblings have no order.
         bounded: names of features that are hardly ever above those of the beat's row in force.
+        closing: names of those `shared` of which an owner's last row may be as in its last beat,
+            whichever is in force: what ends the last post ends the last title, begun in another.
     """
 
     features: tuple[Feature, ...]
@@ -130,6 +132,7 @@ class History:
     manner: TableGenerator | None = None
     eras: Eras | None = None
     bounded: frozenset[str] = frozenset()
+    closing: frozenset[str] = frozenset()
 
     @property
     def choices(self) -> Ints:

@@ -247,9 +247,10 @@ def _draw_repeats(
         found.codes[rows[repeating], place] = found.codes[taken, place]
         found.sources[rows[repeating], place] = np.where(root < 0, taken, root)
         now = np.flatnonzero(how[:, place] == CURRENT)
-        found.current[rows[now], place] = beat[now]
         if len(now):
-            found.codes[rows[now], place] = cast.shared[int(place)][beat[now]]
+            theirs = _closed(cast, int(place), rows[now], beat[now])
+            found.current[rows[now], place] = theirs
+            found.codes[rows[now], place] = cast.shared[int(place)][theirs]
 
 
 def _chosen(
@@ -324,6 +325,14 @@ def _beat_rows(cast: Cast, found: Turns, rows: Ints) -> Ints:
     if cast.beat is None:
         return np.full(len(rows), -1)
     return np.append(cast.beat.rows, -1)[found.places[rows]]
+
+
+def _closed(cast: Cast, place: int, rows: Ints, beat: Ints) -> Ints:
+    """The beat's rows that rows are like in a feature, given those in force."""
+    if cast.beat is None or cast.history.features[place].name not in cast.history.closing:
+        return beat
+    last = cast.beat.rows[cast.beat.last(cast.owners[rows])]
+    return np.where(cast.after[rows] == 0, last, beat)
 
 
 def _older(cast: Cast, found: Turns, rows: Ints, position: Ints) -> tuple[Ints, Bools]:

@@ -30,6 +30,31 @@ SELECT avg((extract(epoch FROM lent - '2005-01-01')::numeric % (40 * 86400) < 7 
 FROM loan
 """
 
+TITLES = """
+CREATE TABLE staff (id int PRIMARY KEY, hired date NOT NULL);
+CREATE TABLE post (
+    staff int REFERENCES staff, begins date, ends date NOT NULL, PRIMARY KEY (staff, begins)
+);
+CREATE TABLE title (
+    staff int REFERENCES staff, begins date, ends date NOT NULL, PRIMARY KEY (staff, begins)
+);
+INSERT INTO staff
+SELECT n, date '1990-01-01' + abs(hashtext('h' || n) % 3650) FROM generate_series(1, 1200) AS n;
+INSERT INTO post
+SELECT id, hired, hired + 200 + abs(hashtext('e' || id) % 900) FROM staff;
+INSERT INTO post
+SELECT staff, ends, ends + 200 + abs(hashtext('f' || staff) % 900) FROM post WHERE staff % 2 = 0;
+INSERT INTO title SELECT staff, min(begins), max(ends) FROM post GROUP BY staff;
+INSERT INTO title SELECT staff, begins + 50 + staff % 100, ends FROM title WHERE staff % 3 > 0;
+UPDATE title AS t SET ends = l.begins
+FROM title AS l WHERE l.staff = t.staff AND l.begins > t.begins;
+"""
+CARRIED = """
+SELECT avg((t.ends = p.ends)::int)
+FROM (SELECT staff, max(ends) AS ends FROM title GROUP BY staff) AS t
+JOIN (SELECT staff, max(ends) AS ends FROM post GROUP BY staff) AS p USING (staff)
+"""
+
 
 @pytest.fixture(scope="module")
 def learned(
@@ -93,6 +118,22 @@ def test_the_last_row_mostly_ends_when_that_of_the_other_table_does(
     drawn, stored = share(ENDED)
     assert stored == 1
     assert drawn >= 0.8
+
+
+def test_what_began_in_an_earlier_row_of_the_other_table_ends_with_its_last(
+    lasting_database: Callable[[], str], tmp_path: Path
+) -> None:
+    """All titles begin in the first post, and the last one is kept to the end of the last post."""
+    source, target, path = lasting_database(), lasting_database(), tmp_path / "titles.model"
+    with psycopg.connect(source) as connection:
+        connection.execute(TITLES.encode())
+    with open_source(source) as opened:
+        write_archive(learn(opened, Learning(units=(TableName("public", "staff"),))), path)
+    model = read_archive(path)
+    with open_target(target) as opened_target:
+        load(model, plan(model, fingerprint(path), Request()), opened_target)
+    assert number(source, CARRIED) == 1
+    assert number(target, CARRIED) >= 0.95
 
 
 def test_an_owner_has_as_many_rows_as_those_of_another_table_last(
