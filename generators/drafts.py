@@ -195,8 +195,19 @@ def _target(
     return with_stand_ins(Matrix(tuple(features), matrix), values, training.units, facts.support)
 
 
+def _clusters_of(link: Ints, clusters: Codes) -> Codes:
+    """The cluster of each row's parent; of a parent that was not read, that of any other row's.
+
+    One cluster for all of these would have many more rows refer to it than to any other.
+    """
+    found, unread = clusters[link], np.flatnonzero(link < 0)
+    if len(unread) < len(link):
+        found[unread] = np.random.default_rng(0).choice(clusters[link[link >= 0]], len(unread))
+    return found
+
+
 def _reference_codes(facts: Facts, reference: Reference) -> Codes:
-    """Clusters of the referenced rows; a row whose parent was not read counts as the last one."""
+    """Clusters of the referenced rows."""
     key = reference.key
     if reference.mode is Mode.SELF:
         return facts.descents[key].codes
@@ -205,6 +216,6 @@ def _reference_codes(facts: Facts, reference: Reference) -> Codes:
     if reference.mode is not Mode.CLUSTER or not len(clusters):
         inside = np.zeros(len(link), np.int32)
     else:
-        inside = np.where(link < 0, reference.clusters - 1, clusters[link])
+        inside = _clusters_of(link, clusters)
     null = null_rows(facts.source.training[key.table], key) & reference.nullable
     return np.where(null, 0, inside + reference.nullable).astype(np.int32)

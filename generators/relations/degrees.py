@@ -20,7 +20,8 @@ class _Kinds:
 
     Attributes:
         levels: per kind and key, the square root of the degree, in its standard deviations: of a
-            count that chance makes, its variance does not depend on its mean (Bartlett 1936).
+            count that chance makes, its variance does not depend on its mean (Bartlett 1936). One
+            more where the degree is not 0: rows that nothing leads to are apart from all others.
         rows: how many rows each stands for.
         least: rows that a group has at least.
     """
@@ -65,7 +66,7 @@ def grouped(degrees: Ints, parts: Ints, most: int, least: int) -> Ints:
         place = np.unique(place * (one.max(initial=0) + 1) + one, return_inverse=True)[1]
     place = np.unique(place * 3 + _ends(place, least), return_inverse=True)[1]
     _, first, rows = np.unique(place, return_index=True, return_counts=True)
-    roots = np.sqrt(degrees.T)
+    roots = np.sqrt(degrees.T) + (degrees.T > 0)
     spread = roots.std(0)
     levels = np.where(spread > 0, roots[first] / np.where(spread > 0, spread, 1.0), 0.0)
     kinds, own = _Kinds(levels, rows, least), parts[first]
