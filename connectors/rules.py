@@ -9,11 +9,11 @@ import numpy.typing as npt
 import pyarrow as pa
 from sqlglot import exp
 
-from connectors.bounds import beyond, bound_of
 from connectors.computing import Trial, query
 from connectors.datatypes import DataType, Kind
 from connectors.dialect import equations
 from connectors.dialect.aggregations import Aggregation, aggregation
+from connectors.dialect.bounds import beyond, bound_of
 from connectors.dialect.casts import duckdb_type, narrowed, written_name
 from connectors.dialect.expressions import Scope, columns_read, parsed
 from connectors.dialect.regexes import Untranslatable

@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pytest
 
-from connectors.bounds import beyond, bound_of
 from connectors.datatypes import DataType, Kind, arrow_type
+from connectors.dialect.bounds import beyond, bound_of
 from connectors.dialect.casts import written_name
 from connectors.rules import Expression, Scope, compiled, failing
 from connectors.schema import Column, Table, TableName
@@ -50,3 +50,8 @@ def test_most_checks_are_bounds_and_others_are_left_to_duckdb() -> None:
         found = compiled(sql, scope)
         assert isinstance(found, Expression)
         assert bound_of(found.sql) is None
+
+
+def test_a_number_that_a_cast_would_round_is_left_to_duckdb() -> None:
+    assert bound_of('"c" > CAST(2.567 AS DECIMAL(10, 2))') is None
+    assert bound_of('"c" > CAST(-2.5 AS DECIMAL(10, 2))') is not None
