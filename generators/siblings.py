@@ -87,7 +87,7 @@ class Young:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _Repetition:
     """How rows repeat others; all else as in `generators.relations.courses.Course`."""
 
     repeats: Repeats
@@ -121,7 +121,7 @@ def ordered(
         places = _places(young, known, (owners, times), seen[pulse.table], pulse)
         order = np.lexsort((places, times, owners))
         known, times, places = known[order], times[order], places[order]
-    told = _Told(_repeats(young, known, positions(owners)))
+    told = _Repetition(_repeats(young, known, positions(owners)))
     if pulse is not None:
         inside = pulse.beat.at(owners, times) if places is None else places
         told = _with_beat(young, (known, owners, inside), (seen[pulse.table], pulse), told.repeats)
@@ -144,7 +144,7 @@ def ordered(
 
 def _with_beat(
     young: Young, rows: tuple[Ints, Ints, Ints], beat: tuple[Seen, Pulse], repeats: Repeats
-) -> _Told:
+) -> _Repetition:
     """How rows repeat others, those of the beat among them.
 
     `rows` are which of the young ones, their owners, and where their beats stand.
@@ -161,7 +161,7 @@ def _with_beat(
     for place, feature in enumerate(young.target.features):
         if feature.name in shared:
             repeats[equal[feature.name], place] = CURRENT
-    return _Told(repeats, shared, _bounded(young, known, seen, current), shared & closing)
+    return _Repetition(repeats, shared, _bounded(young, known, seen, current), shared & closing)
 
 
 def _share(found: Bools) -> float:

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from keeping import filled
+from keeping import learned as learned_rules
+from querying import query
 
 from connectors.engines import open_source, open_target
 from connectors.schema import TableName
@@ -124,14 +127,10 @@ def test_what_began_in_an_earlier_row_of_the_other_table_ends_with_its_last(
     lasting_database: Callable[[], str], tmp_path: Path
 ) -> None:
     """All titles begin in the first post, and the last one is kept to the end of the last post."""
-    source, target, path = lasting_database(), lasting_database(), tmp_path / "titles.model"
-    with psycopg.connect(source) as connection:
-        connection.execute(TITLES.encode())
-    with open_source(source) as opened:
-        write_archive(learn(opened, Learning(units=(TableName("public", "staff"),))), path)
-    model = read_archive(path)
-    with open_target(target) as opened_target:
-        load(model, plan(model, fingerprint(path), Request()), opened_target)
+    source, target = lasting_database(), lasting_database()
+    query(source, TITLES)
+    model = learned_rules(source, Learning(units=(TableName("public", "staff"),)), tmp_path)
+    assert filled(model, target, tmp_path).passed
     assert number(source, CARRIED) == 1
     assert number(target, CARRIED) >= 0.95
 
