@@ -19,6 +19,7 @@ from generators.relations.histories import History
 from generators.relations.lifetimes import Measure
 from generators.relations.owners import Owners
 from generators.relations.references import Clusters, Mode, Reference
+from generators.relations.witnesses import Witnesses
 from generators.tables import Feature, TableGenerator
 from generators.traits import Trait
 
@@ -42,6 +43,7 @@ class TableModel:
         branching: per key to itself, by name, a generator of how many rows refer to one.
         factors: codes of what its children have in common.
         beside: child tables whose numbers are told by the difference to a measure of another one.
+        witnesses: per natural key, by its name, which rows it leads to as enough units tell.
         dangling: share of the values of each undeclared key that lead nowhere, by its name.
     """
 
@@ -61,6 +63,7 @@ class TableModel:
     branching: Mapping[str, FittedColumn] = field(default_factory=dict)
     factors: tuple[Feature, ...] = ()
     beside: Mapping[TableName, Measure] = field(default_factory=dict)
+    witnesses: Mapping[str, Witnesses] = field(default_factory=dict)
 
     @property
     def natural(self) -> tuple[Reference, ...]:

@@ -16,6 +16,7 @@ from generators.relations.counts import count_column
 from generators.relations.levels import branching_column
 from generators.relations.lifetimes import Measure, Pace
 from generators.relations.references import Clusters, Mode, Reference
+from generators.relations.witnesses import Witnesses
 from generators.tables import Feature, table_generators
 
 States = Iterator[tuple[str, Released[Any]]]
@@ -57,6 +58,7 @@ def _table_states(model: TableModel) -> States:
         yield from _under("history", history_states(model.history))
     for number, share in enumerate(model.dangling.values()):
         yield f"dangling/{number}", share
+    yield from _witness_states(model)
 
 
 def _counting_states(model: TableModel) -> States:
@@ -64,6 +66,13 @@ def _counting_states(model: TableModel) -> States:
         yield from _under(f"counts/{number}", fitted.generator.released())
     for number, measure in enumerate(model.beside.values()):
         yield from _under(f"beside/{number}", _pace(measure))
+
+
+def _witness_states(model: TableModel) -> States:
+    for number, told in enumerate(model.witnesses.values()):
+        yield f"witnesses/{number}/shares", told.shares
+        for place, values in enumerate(told.values.values()):
+            yield f"witnesses/{number}/values/{place}", values
 
 
 def _shape(model: TableModel) -> dict[str, Any]:
@@ -86,6 +95,7 @@ def _shape(model: TableModel) -> dict[str, Any]:
         "branching": [[name, fitted.generator.kind] for name, fitted in model.branching.items()],
         "factors": [[f.name, f.size] for f in model.factors],
         "dangling": list(model.dangling),
+        "witnesses": [[name, *told.values] for name, told in model.witnesses.items()],
     }
 
 
@@ -153,7 +163,16 @@ def _restored(table: Table, state: Mapping[str, Any]) -> TableModel:
         _restored_branching(table, shape.get("branching", []), state),
         tuple(Feature(name, int(size), ordered=True) for name, size in shape.get("factors", [])),
         _restored_beside(shape.get("beside", []), state),
+        {
+            name: _restored_witnesses(columns, _part(state, "witnesses", number))
+            for number, (name, *columns) in enumerate(shape.get("witnesses", []))
+        },
     )
+
+
+def _restored_witnesses(columns: list[str], state: Mapping[str, Any]) -> Witnesses:
+    texts = (Support().declared(state["values"][str(n)]) for n in range(len(columns)))
+    return Witnesses(dict(zip(columns, texts, strict=True)), Support().declared(state["shares"]))
 
 
 def _part(state: Mapping[str, Any], part: str, number: int) -> Any:

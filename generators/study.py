@@ -17,6 +17,7 @@ from generators.relations.courses import Course, Followed, Pulse, follow, rest_o
 from generators.relations.dangling import dangling_shares
 from generators.relations.histories import History
 from generators.relations.references import Mode
+from generators.relations.witnesses import Witnesses, witnesses
 from generators.siblings import Seen, Young, ordered, value_ids
 from generators.tables import Fitter, Matrix
 
@@ -74,7 +75,19 @@ def fit_table(
         draft.factors,
         draft.beside,
     )
+    model = replace(model, witnesses=_witnesses(facts, table, model))
     return model, _seen(facts, table, rows, model)
+
+
+def _witnesses(facts: Facts, table: Table, model: TableModel) -> Mapping[str, Witnesses]:
+    """What the rows tell of tables that belong to nobody, by the natural key that leads there."""
+    training, paths = facts.source.training[table.name], facts.source.paths
+    found = {
+        r.key.name: witnesses(table, r.key, training.rows, training.units, facts.support)
+        for r in model.natural
+        if paths[r.key.parent].unit is None
+    }
+    return {name: told for name, told in found.items() if told is not None}
 
 
 def _seen(facts: Facts, table: Table, rows: Rows, model: TableModel) -> Seen:

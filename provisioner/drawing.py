@@ -12,6 +12,7 @@ from generators.columns import Codes
 from generators.contexts import Rows
 from generators.distinct import groups, patched, surplus
 from generators.errors import Unmeetable
+from generators.relations.casts import Turns
 from generators.relations.references import Mode
 from generators.spans import apart, apart_by_ends, overlap
 from generators.steps import Orientation
@@ -73,8 +74,7 @@ def draw_keys(
     job = job_of(setting, name, shard, above)
     rows = np.arange(len(job.indexes))
     turns = draw_codes(job)
-    values = agreed(job, with_repeats(job, drawn_values(job, turns.codes, rows, 0), turns), turns)
-    values = resolved(job, apportioned(job, values), turns.codes)
+    values = _led(job, drawn_values(job, turns.codes, rows, 0), turns)
     values = pinned(job, held(job, values))
     for attempt in range(1, _RESAMPLES + 1):
         refused = _refused(job, values)
@@ -84,8 +84,7 @@ def draw_keys(
         fresh = drawn_values(job, turns.codes[refused], refused, attempt)
         keys = job.model.keys  # rows may have got each other's
         values = {c: v if c in keys else patched(v, refused, fresh[c]) for c, v in values.items()}
-        values = apportioned(job, agreed(job, with_repeats(job, values, turns), turns))
-        values = resolved(job, values, turns.codes)
+        values = _led(job, values, turns)
         values = pinned(job, held(job, values))
     if job.setting.plan.roles(name):
         values = _settled(job, values)  # a row that is moved later might lose its part
@@ -98,6 +97,18 @@ def draw_keys(
     values |= strayed(job, values, rows, 0, selves=True)
     values = _lent(job, _settled(job, pinned(job, values)), edges)
     return _drawn(job, pinned_codes(job, turns.codes, values), values, edges)
+
+
+def _led(job: Job, values: Values, turns: Turns) -> Values:
+    """The values as rows repeat each other, with natural keys that lead to rows that are there.
+
+    What led nowhere leads elsewhere, and so does then what repeats it.
+    """
+    values = agreed(job, with_repeats(job, values, turns), turns)
+    values = resolved(job, apportioned(job, values), turns.codes)
+    if not job.model.natural:
+        return values
+    return resolved(job, with_repeats(job, values, turns), turns.codes)
 
 
 def complete_table(

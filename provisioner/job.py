@@ -49,6 +49,7 @@ class Setting:
         orientation: how rules that nobody declared are kept.
         single: foreign keys, by table and name, no two rows of which lead to one row.
         adopted: keys that are values of other tables' columns.
+        witnessed: keys of tables that the rows which lead there tell of, by table and column.
         heeded: tables by the codes of whose rows others are drawn.
         pools: usual values of columns that were asked for, by table and name; every shard's.
         joint: values of columns that were asked for together, likewise.
@@ -68,6 +69,7 @@ class Setting:
     orientation: Orientation
     single: frozenset[tuple[TableName, str]]
     adopted: Mapping[Node, Adopted]
+    witnessed: Mapping[TableName, Mapping[str, pa.Array]] = field(default_factory=dict)
     heeded: frozenset[TableName] = field(init=False, repr=False)
     pools: dict[tuple[TableName, str], pa.Array] = field(default_factory=dict, repr=False)
     joint: dict[tuple[TableName, tuple[str, ...]], tuple[pa.Array, ...]] = field(
@@ -100,6 +102,21 @@ class Drawn:
     edges: Ints = field(default_factory=lambda: np.empty(0, np.int64))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Seats:
+    """Which key each row of a shard has.
+
+    Attributes:
+        rows: the rows that have one: all of some owners.
+        times: per such row, its time.
+        values: per column of the key but its time, the value of each such row.
+    """
+
+    rows: Ints
+    times: Ints
+    values: Mapping[str, pa.Array]
+
+
 @dataclass(slots=True)
 class Seen:
     """What drawing a job has looked at: columns that are the very same need no second look.
@@ -108,11 +125,13 @@ class Seen:
         idle: per step of a rule that had nothing to change, by its number, what it read.
         sound: the values of which nothing was refused, with the table whose checks were asked.
         kept: rules that no row broke, with the columns that they read.
+        seats: which keys rows have that others tell of.
     """
 
     idle: dict[int, tuple[pa.Array, ...]] = field(default_factory=dict)
     sound: tuple[Table, Values] | None = None
     kept: tuple[tuple[Rule, ...], tuple[pa.Array, ...]] | None = None
+    seats: Seats | None = None
 
     def is_sound(self, table: Table, values: Values) -> bool:
         """Whether nothing is refused of these values, as far as is known."""

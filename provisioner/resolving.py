@@ -57,6 +57,7 @@ def _nearest(job: Job, reference: Reference, values: Values, codes: Codes) -> In
     troupes, when = groups([values[c] for c in key.columns]), ticks(values[timed[0]])
     crowd = _crowd(ticks(there[timed[1]]), when)
     expected = crowd * _expected(job, reference, reachable, codes)
+    expected = _told(job, reference, known, expected)
     covering = (job.table.name, key.name) in job.setting.covering
     if not covering and (expected > 0).any():  # nothing leads to a team that no play-off saw
         some = np.flatnonzero(expected)
@@ -111,6 +112,21 @@ def _expected(job: Job, reference: Reference, reachable: Ints, codes: Codes) -> 
     own = clusters.of(reachable, total)
     asked = np.bincount(codes[:, place] - reference.nullable, minlength=clusters.count)
     return np.asarray((asked / np.maximum(1, np.bincount(own, minlength=clusters.count)))[own])
+
+
+def _told(job: Job, reference: Reference, known: list[pa.Array], expected: Floats) -> Floats:
+    """The same, where enough units tell how many rows lead to one as many as they tell of."""
+    told = job.model.witnesses.get(reference.key.name)
+    if told is None:
+        return expected
+    columns = told.columns(job.table)
+    own, there = numbered([columns[c] for c in reference.key.columns], known)
+    place = np.full(max(own.max(initial=0), there.max(initial=0)) + 2, -1)
+    place[own] = np.arange(len(own))
+    which, parent = place[there], reference.key.parent
+    times = job.setting.model.rows[parent] / max(1, job.setting.plan.layout(parent).total)
+    shares = np.append(told.shares.value, 0.0)[which] * len(job.indexes) * times
+    return np.where(which >= 0, shares, expected)
 
 
 def _part(job: Job) -> float:

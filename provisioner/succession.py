@@ -15,15 +15,16 @@ from generators.distinct import patched
 from generators.encoding import FittedColumn
 from generators.randomness import identities
 from generators.relations.beats import Beat, moments, ticks
-from generators.relations.casts import Cast, Told, Turns
+from generators.relations.casts import Cast, Told, Turns, put_turns
 from generators.relations.histories import History
-from generators.relations.turns import drawn_again, drawn_given, take_turns
+from generators.relations.turns import drawn_again, drawn_given, take_turns, take_turns_as
 from generators.siblings import BEAT, ONGOING, ongoing, origin_ticks
 from generators.sorting import ordered
 from generators.tables import Matrix
 from provisioner.calibration import calibrated
 from provisioner.job import Drawn, Floats, Ints, Job, Setting, Values, features, job_of
 from provisioner.refereeing import refereed
+from provisioner.witnessed import evidence, seated, seats
 
 Bools = npt.NDArray[np.bool_]
 
@@ -35,11 +36,22 @@ def draw_codes(job: Job) -> Turns:
     if history is not None and history.referee is not None and len(job.indexes):
         return refereed(job, _cast(job, history), history.referee, rng)
     if history is not None:
-        return take_turns(_cast(job, history), rng)
+        cast = _cast(job, history)
+        return _as_told(job, cast, take_turns(cast, rng), rng)
     codes = job.model.generator.sample(job.context.codes, {}, rng)
     codes = _in_course(job, calibrated(job, codes, rng))
     none, zeros = np.full(codes.shape, -1), np.zeros(len(codes), np.int64)
     return Turns(Told.of(job.context.codes), codes, none, none, zeros, zeros - 1)
+
+
+def _as_told(job: Job, cast: Cast, found: Turns, rng: np.random.Generator) -> Turns:
+    """The same, with rows drawn again whose keys are told by those which lead there."""
+    known = seats(job)
+    if known is not None and len(known.rows):
+        given = evidence(job, cast.history, known)
+        fresh = take_turns_as(cast.of(known.rows), known.times, given, rng)
+        put_turns(found, fresh, known.rows, np.arange(len(known.rows)))
+    return found
 
 
 def _in_course(job: Job, codes: Codes) -> Codes:
@@ -116,7 +128,7 @@ def with_repeats(job: Job, values: Values, found: Turns) -> Values:
             for name in columns.get(feature.name, (feature.name,)):
                 if name in carried:
                     carried[name] = carried[name].take(taken)
-    return carried
+    return seated(job, carried, found)
 
 
 def kept_rows(

@@ -34,6 +34,7 @@ from provisioner.rings import covering_keys, late_references, wanted_keys
 from provisioner.scenarios import Quota, with_roles
 from provisioner.succession import carried_rows, kept_rows
 from provisioner.values import key_values
+from provisioner.witnessed import all_witnessed
 
 Ints = npt.NDArray[np.int64]
 _SPARE = 4
@@ -83,6 +84,7 @@ class Synthesizer:
             oriented(ruled, plan.whole),
             single_keys(ruled),
             adopted(model, plan),
+            all_witnessed(model, plan),
         )
         self._reachable: dict[tuple[TableName, tuple[str, ...]], Ints] = {}
         self._whole: dict[TableName, dict[str, pa.Array]] = {}

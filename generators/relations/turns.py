@@ -54,7 +54,19 @@ def take_turns(cast: Cast, rng: np.random.Generator) -> Turns:
     return found
 
 
-def _turns(cast: Cast, way: Way, rng: np.random.Generator) -> Turns:
+def take_turns_as(
+    cast: Cast, ticks: Ints, evidence: Mapping[str, Codes], rng: np.random.Generator
+) -> Turns:
+    """Draws all rows of some owners at given times, given what they are in some of `drawn`."""
+    return _turns(cast, Way(ticks, _ENDLESS, every=True), rng, evidence)
+
+
+def _turns(
+    cast: Cast,
+    way: Way,
+    rng: np.random.Generator,
+    evidence: Mapping[str, Codes] = MappingProxyType({}),
+) -> Turns:
     """All rows of some owners, turn by turn."""
     history, rows = cast.history, len(cast.owners)
     found = Turns(
@@ -74,7 +86,8 @@ def _turns(cast: Cast, way: Way, rng: np.random.Generator) -> Turns:
         behind = cast.base.shape[1] + len(history.past)
         past = known[:, cast.base.shape[1] : behind]
         known[:, behind:] = with_present(cast, found, turn, (past, way), rng)
-        _draw_rows(cast, found, (turn, known), rng)
+        given = {name: codes[turn] for name, codes in evidence.items()}
+        _draw_rows(cast, found, (turn, known), rng, given)
         found.told.parts.append((turn, known))
     return found
 
