@@ -1,7 +1,6 @@
 """Rows get the keys that enough of those which lead to them tell of."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import psycopg
