@@ -88,9 +88,7 @@ def test_seasons_of_fewer_players_than_units_are_not_told() -> None:
     columns = (Column("year", year, nullable=False), Column("team", text, nullable=False))
     key = ForeignKey("lead", name, ("year", "team"), club, ("year", "team"))
     units = np.append(np.arange(11), np.zeros(40, np.int64))
-    held = pa.table(
-        {"year": pa.array([1990] * 11 + [1991] * 40, pa.int32()), "team": ["A"] * 51}
-    )
+    held = pa.table({"year": pa.array([1990] * 11 + [1991] * 40, pa.int32()), "team": ["A"] * 51})
     told = witnesses(Table(name, columns, foreign_keys=(key,)), key, held, units, Support(11))
     assert told is not None
     assert {c: v.value.to_pylist() for c, v in told.values.items()} == {
