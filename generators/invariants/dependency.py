@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from connectors.datatypes import DataType, Kind
 from connectors.invariants import Claim, Invariant, Term, sight
 from connectors.schema import Schema
+from generators.counterparts import counterparts
 from generators.determination import determined, grouped, joint
 from generators.distinct import alike, groups, numbered, patched
 from generators.evidence import MOST_BROKEN
@@ -30,7 +31,7 @@ Words = npt.NDArray[np.uint64]
 _NONE = pa.array([], pa.string())
 _MOST_ENTRIES = 50_000
 _ANCHORS = 128
-_MOST = 0.5
+_MOST = 0.8
 """Share of rows drawn with a combination from which on their value is the combination's own."""
 _MEANT = 0.25
 """Part of the way from chance to all rows from which on learned keys are those of the same rows."""
@@ -315,9 +316,11 @@ def _near_entries(given: Sequence[_Part], state: Mapping[str, Any], chosen: Word
 
 
 def _voted(given: Sequence[_Part], last: _Part, state: Mapping[str, Any]) -> Ints:
-    """The learned combination that is, in all but keys and in what it tells, drawn most often.
+    """The learned combination that a row's own stands for, or else is most often drawn with.
 
-    Of rows with a row's values in all that determines; -1 where there is none.
+    That is the one of the learned key that a row's key stands for; else that which is, in all but
+    keys and in what it tells, drawn most often with a row's values in all that determines. -1 where
+    there is none.
     """
     none = np.full(len(given[0].values), -1)
     drawing, parts = last.drawing, (*given, last)
@@ -339,7 +342,38 @@ def _voted(given: Sequence[_Part], last: _Part, state: Mapping[str, Any]) -> Int
     best = np.full(int(max(asked.max(), rows.max(initial=-1))) + 2, -1)
     order = np.argsort(votes, kind="stable")
     best[pairs[0][order]] = pairs[1][order]
-    return best[rows]
+    meant = _meant(given, state, drawn, (told, entries))
+    return np.where(meant >= 0, meant, best[rows])
+
+
+def _meant(
+    given: Sequence[_Part],
+    state: Mapping[str, Any],
+    drawn: Sequence[pa.Array],
+    situations: tuple[Ints, Ints],
+) -> Ints:
+    """The learned combination of the key that a row's stands for; -1 where there is none.
+
+    Args:
+        given: what determines.
+        state: the learned combinations.
+        drawn: rows that were drawn jointly.
+        situations: what the keys of those, and of learned combinations, go with.
+    """
+    keyed = [n for n, part in enumerate(given) if part.keyed]
+    plain = [n for n, part in enumerate(given) if not part.keyed]
+    listed = [part.read(state[f"given_{n}"]) for n, part in enumerate(given)]
+    keys, rows = numbered([drawn[n] for n in keyed], [given[n].values for n in keyed])
+    known = groups([listed[n] for n in keyed])
+    told, asked = numbered([listed[n] for n in plain], [given[n].values for n in plain])
+    stands = np.append(counterparts((keys, situations[0]), (known, situations[1])), -1)
+    stood = np.where(rows < len(stands), stands[np.minimum(rows, len(stands) - 1)], -1)
+    size = int(max(told.max(initial=-1), asked.max(initial=-1))) + 1
+    wanted = np.where((stood < 0) | (asked < 0), -1, stood * size + asked)
+    there = np.where((known < 0) | (told < 0), -2, known * size + told)
+    order = np.argsort(there, kind="stable")
+    place = np.minimum(np.searchsorted(there[order], wanted), len(order) - 1)
+    return np.where(there[order[place]] == wanted, order[place], -1)
 
 
 def _with_entries(given: Sequence[_Part], last: _Part, state: Mapping[str, Any]) -> pa.Array | None:

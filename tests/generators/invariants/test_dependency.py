@@ -180,6 +180,69 @@ def test_what_invented_keys_determine_is_what_is_most_often_drawn_with_them(
     assert not Dependency.realise(rule, state, drawing(jointly=lambda _: ())).equals(true)
 
 
+def test_what_invented_keys_determine_is_as_of_the_learned_key_that_each_stands_for(
+    laboratory: Callable[[str], Any],
+) -> None:
+    place = laboratory(HOPS)
+    rule = place.found("dependency", "hop")["origin, goal -> kilometres"]
+    view = place.view("hop")
+    state = {n: released.value for n, released in Dependency.fit(rule, view).items()}
+    true, goals = (view.values(Term(column)) for column in ("kilometres", "goal"))
+    names = pa.array([f"new {name}" for name in view.values(Term("origin")).to_pylist()])
+    drawn = place.with_values("hop", "origin", names).view("hop")
+    pool, rng = true[:500], np.random.default_rng(0)
+    order = np.argsort(goals.to_numpy(zero_copy_only=False), kind="stable")
+    mixed = np.empty(len(true), np.int64)  # one code of all that leads to a goal
+    mixed[order] = true.to_numpy()[np.lexsort((rng.random(len(true)), goals.to_pylist()))]
+    known = np.array([goal[1:] < "3" for goal in goals.to_pylist()])
+    told = pa.array(np.where(known, true.to_numpy(), mixed))
+    drawing = Drawing(
+        drawn,
+        "kilometres",
+        rng,
+        5,
+        lambda *_: pool,
+        lambda _: pool,
+        lambda *_: pool,
+        jointly=lambda _: (names, goals, told),
+    )
+    assert Dependency.realise(rule, state, drawing).equals(true)
+
+
+TAILS = """
+CREATE TABLE carrier (code text PRIMARY KEY);
+INSERT INTO carrier SELECT 'C' || n FROM generate_series(0, 9) AS n;
+CREATE TABLE flight (
+    id int PRIMARY KEY, tail text NOT NULL, carrier text NOT NULL REFERENCES carrier
+);
+INSERT INTO flight SELECT n, 'N' || n % 800, 'C' || n % 8 FROM generate_series(1, 16000) AS n;
+"""
+
+
+def test_of_what_is_drawn_alike_each_invented_key_has_as_many_as_it_has_rows(
+    laboratory: Callable[[str], Any],
+) -> None:
+    place = laboratory(TAILS)
+    rule = place.found("dependency", "flight")["tail -> carrier"]
+    view = place.view("flight")
+    state = {n: released.value for n, released in Dependency.fit(rule, view).items()}
+    rng, tails = np.random.default_rng(0), view.values(Term("tail"))
+    keys = pa.array(np.where(rng.random(len(tails)) < 0.65, "new 1", "new 2"))
+    pool = keys[:500]
+    drawing = Drawing(
+        place.with_values("flight", "carrier", keys).view("flight"),
+        "carrier",
+        rng,
+        5,
+        lambda *_: pool,
+        lambda _: pool,
+        lambda *_: pool,
+        jointly=lambda _: (tails[:8000], keys[:8000]),
+    )
+    made = np.array(Dependency.realise(rule, state, drawing).to_pylist())
+    assert 0.58 < (made == "new 1").mean() < 0.74
+
+
 def test_no_row_is_no_trouble(laboratory: Callable[[str], Any]) -> None:
     place = laboratory(SHOP)
     empty = place.emptied("orders")
