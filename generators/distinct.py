@@ -167,6 +167,25 @@ def alike(have: Ints, want: Ints, rng: np.random.Generator) -> Ints:
     return np.asarray(np.where((want < 0) | (low == high), -1, found))
 
 
+def nearest(have: tuple[Ints, Ints], want: tuple[Ints, Ints]) -> Ints:
+    """For each pair where one stands with an equal first number and the nearest second; else -1.
+
+    No number is below -1.
+    """
+    width = 2 + int(max(part[1].max(initial=0) for part in (have, want)))
+    there, asked = (first * width + second for first, second in (have, want))
+    order = ordered(there)
+    place = np.searchsorted(there[order], asked)
+    found, best = np.full(len(asked), -1), np.full(len(asked), width)
+    for near in (place - 1, place):
+        inside = np.flatnonzero((near >= 0) & (near < len(order)))
+        chosen = order[near[inside]]
+        apart = np.abs(have[1][chosen] - want[1][inside])
+        better = (have[0][chosen] == want[0][inside]) & (apart < best[inside])
+        found[inside[better]], best[inside[better]] = chosen[better], apart[better]
+    return found
+
+
 def patched(values: pa.Array, positions: Ints, fresh: pa.Array) -> pa.Array:
     """The values with those at some positions replaced."""
     if not len(positions):

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from generators.columns import Draw
-from generators.distinct import alike, groups, patched
+from generators.distinct import groups, hashable, nearest, patched
 from generators.encoding import FittedColumn
 from generators.invariants import Part
 from generators.randomness import identities
@@ -83,14 +83,26 @@ def _agree(job: Job, step: Step, fitted: FittedColumn, drawn: tuple[Values, Turn
 
 
 def _take_over(job: Job, step: Step, wrong: Ints, found: Values) -> None:
-    """Has rows hold what rows hold with which the same was drawn and that agree, in place."""
+    """Has rows hold what rows hold with which the same was drawn and that agree, in place.
+
+    What is spelled most nearly like their own, as codes of things that are alike often are.
+    """
     [name, told] = step.found.rule.columns
     firm = np.flatnonzero(~_changed(job, step, found))
-    last = groups([found[told]])
-    chosen = alike(last[firm], last[wrong], job.randomness("agree", step.number, "taken over"))
-    there = np.flatnonzero((chosen >= 0) & (last[wrong] >= 0))
+    last, spelled = groups([found[told]]), _spelled(found[name])
+    firm, wrong = firm[last[firm] >= 0], wrong[last[wrong] >= 0]
+    chosen = nearest((last[firm], spelled[firm]), (last[wrong], spelled[wrong]))
+    there = np.flatnonzero(chosen >= 0)
     fresh = found[name].take(pa.array(firm[chosen[there]]))
     found[name] = patched(found[name], wrong[there], fresh)
+
+
+def _spelled(values: pa.Array) -> Ints:
+    """The place of each value among all in the order of their spelling; -1 for null."""
+    plain = hashable(values)
+    known = plain.unique().drop_null()
+    found = pc.index_in(plain, value_set=known.take(pc.array_sort_indices(known)))
+    return np.asarray(pc.fill_null(found, -1).to_numpy(zero_copy_only=False), np.int64)
 
 
 def _own(job: Job, fitted: FittedColumn, turns: Turns) -> Ints:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from connectors.datatypes import DataType, Kind, arrow_type
 from connectors.schema import Column
-from generators.distinct import alike, groups, patched, spread_out, surplus
+from generators.distinct import alike, groups, nearest, patched, spread_out, surplus
 
 NUMBER = Column("n", DataType(Kind.INTEGER, "integer", bits=32))
 SMALL = Column("n", DataType(Kind.INTEGER, "smallint", bits=16))
@@ -161,3 +161,11 @@ def test_what_is_wanted_is_found_among_its_equals_or_nowhere(
         there = wanted >= 0 and wanted in have
         assert (place >= 0) == there
         assert not there or have[place] == wanted
+
+
+def test_the_nearest_is_found_among_those_with_an_equal_first_number() -> None:
+    have = np.array([2, 0, 2, 0]), np.array([9, 4, 1, 7])
+    want = np.array([2, 0, 2, 1, 0]), np.array([0, 6, 8, 4, 0])
+    assert nearest(have, want).tolist() == [2, 3, 0, -1, 1]
+    empty = np.empty(0, np.int64)
+    assert nearest((empty, empty), want).tolist() == [-1] * 5
