@@ -22,6 +22,7 @@ from provisioner.apportioning import apportioned
 from provisioner.borrowing import lent
 from provisioner.edging import edged
 from provisioner.enacting import enacted
+from provisioner.exchanging import exchanged
 from provisioner.freedom import free_columns
 from provisioner.holding import held, held_codes, held_late, numbered
 from provisioner.job import Drawn, Ints, Job, Setting, Values, features, job_of
@@ -96,6 +97,7 @@ def draw_keys(
         values |= reference_selves(job, turns.codes, values)
     values |= strayed(job, values, rows, 0, selves=True)
     values = _lent(job, _settled(job, pinned(job, values)), edges)
+    values = _exchanged(job, turns.codes, values, edges)
     return _drawn(job, pinned_codes(job, turns.codes, values), values, edges)
 
 
@@ -142,6 +144,13 @@ def _lent(
         return found
     found = {c: patched(v, refused, values[c].take(pa.array(refused))) for c, v in found.items()}
     return values if len(_refused(job, found)) else found
+
+
+def _exchanged(job: Job, codes: Codes, values: Values, edges: Ints) -> Values:
+    """Rows exchange what tells others, unless any row is then refused."""
+    found = exchanged(job, codes, values, edges)
+    changed = any(found[column] is not values[column] for column in found)
+    return values if changed and len(_refused(job, found)) else found
 
 
 def _drawn(job: Job, codes: Codes, values: Values, edges: Ints) -> Drawn:
