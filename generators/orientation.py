@@ -495,18 +495,15 @@ def single_keys(model: DatabaseModel) -> frozenset[tuple[TableName, str]]:
     drawn = [r.key for table in model.tables.values() for r in table.references]
     keys = [key for key in drawn if key.columns[0] in chosen[key.table]]
     keys += [key for key in model.owners.values() if len(key.columns) == 1]
-    return frozenset(
-        (key.table, key.name)
-        for key in keys
-        if (key.table, key.name) in few or (key.table, key.columns[0]) in alone
-    )
+    found = [k for k in keys if (k.table, k.name) in few or (k.table, k.columns[0]) in alone]
+    found += [k for k in model.owners.values() if (k.table, k.name) in few]
+    return frozenset((key.table, key.name) for key in found)
 
 
 def single_columns(model: DatabaseModel) -> frozenset[Node]:
-    """The columns of those references."""
-    return frozenset(
-        (table, model.foreign_key(table, key).columns[0]) for table, key in single_keys(model)
-    )
+    """The columns of those of them that are one column each."""
+    columns = ((table, model.foreign_key(table, key).columns) for table, key in single_keys(model))
+    return frozenset((table, names[0]) for table, names in columns if len(names) == 1)
 
 
 def withheld(model: DatabaseModel, found: Found) -> bool:

@@ -239,3 +239,30 @@ def test_nobody_stands_in_more_games_than_a_season_had_and_as_many_in_all_of_the
     assert stored == 1
     assert drawn >= 0.99
     assert equal_drawn == pytest.approx(equal, abs=0.1)
+
+
+FINALS = """
+CREATE TABLE final (
+    year int, round int, loser text NOT NULL, PRIMARY KEY (year, round),
+    FOREIGN KEY (year, loser) REFERENCES club
+);
+INSERT INTO final
+SELECT year, row_number() OVER (PARTITION BY year ORDER BY hashtext(year || team)), team
+FROM club WHERE abs(hashtext('f' || year || team)) % 4 = 0;
+"""
+TWICE = "SELECT count(*) FROM (SELECT FROM final GROUP BY year, loser HAVING count(*) > 1) AS twice"
+YEARS = "SELECT count(DISTINCT year), count(DISTINCT loser), count(*) FROM final"
+
+
+def test_no_row_is_led_to_twice_where_a_rule_says_at_most_once(
+    lasting_database: Callable[[], str], tmp_path: Path
+) -> None:
+    source, target = lasting_database(), lasting_database()
+    model = filled(source, target, tmp_path / "finals.model", SEASONS + FINALS)
+    rules = {(found.rule.kind, found.words) for found in model.invariants}
+    assert ("cardinality", "count(final) <= 1 per final_year_loser_fkey") in rules
+    assert numbers(target, TWICE) == [0]
+    years, losers, rows = numbers(target, YEARS)
+    assert years > 20
+    assert losers > 9
+    assert rows > 40
