@@ -28,6 +28,7 @@ from generators.relations.histories import (
     sums_before,
 )
 from generators.relations.leading import led
+from generators.relations.timing import grid_of
 from generators.relations.walks import ADVANCE, ahead, before_first, company, so_far, steps_taken
 from generators.tables import Feature, Fitter, Matrix, TableGenerator
 
@@ -291,8 +292,7 @@ def _limits(course: Course, time: FittedColumn, support: Support) -> Released[Fl
     Rows that would come later are moved to the latest tick, and all their owner's with them.
     """
     ends = support.quantiles(course.ticks.astype(np.float64), course.units, np.array([0.0, 1.0]))
-    step = time.generator.released().get("step")
-    grid = 1 if step is None else max(1, int(step.value))
+    grid = grid_of(time)
     inside = ends.value // grid * grid
     inside[:1] += grid * (inside[:1] < ends.value[:1])
     return support.seal(inside, distinct(course.units)) or ends

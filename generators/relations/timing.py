@@ -40,6 +40,17 @@ class Way:
     every: bool = False
 
 
+def grid_of(time: FittedColumn) -> int:
+    """How far apart the times of a column lie at least: a day, where all are midnights."""
+    step = time.generator.released().get("step")
+    return 1 if step is None else max(1, int(step.value))
+
+
+def on_grid(ticks: Ints, grid: int) -> Ints:
+    """The times nearest to these that lie on a grid."""
+    return ticks if grid == 1 else (ticks + grid // 2) // grid * grid
+
+
 def scattered_ticks(cast: Cast, clock: Clock, rng: np.random.Generator) -> Ints:
     """All rows' times, each drawn from the calendar; those of an owner ascend."""
     ticks = _first_ticks(cast, clock, np.arange(len(cast.owners)), rng)
@@ -59,7 +70,8 @@ def earlier(cast: Cast, clock: Clock, drawn: Ints) -> tuple[Ints, Ints, Ints]:
     first, latest = drawn[starts], np.maximum.reduceat(drawn, starts)
     taken = latest - first
     begins = np.maximum(highest - taken, _earliest(cast, clock, starts, taken))
-    begins = np.minimum(begins, first)
+    grid = 1 if cast.time is None else grid_of(cast.time)
+    begins = np.minimum(on_grid(begins, grid), first)
     room = np.clip(highest - begins, 0, taken)
     times = begins[number] + pressed(drawn - first[number], taken[number], room[number])
     late, whole = latest > highest, room == taken
@@ -133,7 +145,8 @@ def _set_later(
     ahead = ahead_codes(clock.since_previous, cast.beat, cast.owners[rows], before, after)
     asked = np.concatenate([cast.heard.take(rows, axis=0), past, ahead.codes], axis=1)
     since, bounds = clock.since_previous, (before, way.highest)
-    found.ticks[rows] = _later_ticks(clock.later, since, asked, bounds, rng)
+    grid = 1 if cast.time is None else grid_of(cast.time)
+    found.ticks[rows] = _later_ticks((clock.later, grid), since, asked, bounds, rng)
 
 
 def _set_beats(
@@ -188,7 +201,8 @@ def _first_ticks(cast: Cast, clock: Clock, rows: Ints, rng: np.random.Generator)
             asked = known if counted.all() else known[counted]
             codes = clock.start.generator.sample(asked, {}, rng)[:, 0]
             spans = ticks(clock.start.spans.decode(codes, _draw(len(codes), rng)))
-            found[counted] = origins[left][counted] + spans
+            grid = 1 if cast.time is None else grid_of(cast.time)
+            found[counted] = on_grid(origins[left][counted] + spans, grid)
         if cast.time is not None and not counted.all():
             asked = known[~counted] if counted.any() else known
             codes = clock.calendar.sample(asked, {}, rng)[:, 0]
@@ -199,18 +213,18 @@ def _first_ticks(cast: Cast, clock: Clock, rows: Ints, rng: np.random.Generator)
 
 
 def _later_ticks(
-    later: TableGenerator,
+    going: tuple[TableGenerator, int],
     since: FittedColumn,
     given: Codes,
     bounds: tuple[Ints, int],
     rng: np.random.Generator,
 ) -> Ints:
-    before, highest = bounds
+    (later, grid), (before, highest) = going, bounds
 
     def drawn(left: Ints | slice) -> Ints:
         codes = later.sample(given[left], {}, rng)[:, 0]
         spans = ticks(since.decode(codes, _draw(len(codes), rng)))
-        return np.asarray(before[left] + spans)
+        return on_grid(before[left] + spans, grid)
 
     return _within(drawn, before, highest)
 

@@ -91,6 +91,38 @@ def test_no_time_is_moved_off_the_days_that_all_times_are_at() -> None:
     assert not any(bound % DAY for bound in clock.bounds)
 
 
+def test_times_counted_from_what_is_at_any_hour_are_at_midnight_where_all_are() -> None:
+    rng = np.random.default_rng(2)
+    owners = np.repeat(np.arange(200), 3)
+    ticks = DAY * (np.repeat(rng.integers(0, 900, 200), 3) + np.tile([9, 16, 23], 200))
+    born = np.repeat(ticks[::3] - 9 * DAY, 3)
+    column = Column("at", DataType(Kind.TIMESTAMP, "timestamp"), nullable=False)
+    values = pa.array(ticks, pa.timestamp("us"))
+    fit = column_generators()["temporal"].fit
+    time = FittedColumn(column, fit(column, Sample(values, owners), Support(11)), False)
+    target = Matrix((time.feature,), time.encode(values)[:, None])
+    base, repeats = Matrix((), np.empty((600, 0), np.int32)), np.zeros((600, 1), np.int8)
+    origin = Origin("born", born, np.ones(600, np.bool_))
+    course = Course(base, target, owners, owners, repeats, time, ticks, (origin,), frozenset())
+    followed = follow(course, None, Independent.fit, Support(11))
+    drawn = take_turns(
+        Cast(
+            followed.history,
+            Independent.fit(followed.context, Matrix((), base.codes), owners, Support(11)),
+            time,
+            base.codes,
+            np.empty(0, np.int64),
+            owners,
+            born + DAY // 3,
+            np.ones(600, np.bool_),
+            None,
+            {},
+        ),
+        rng,
+    )
+    assert not (drawn.ticks % DAY).any()
+
+
 @given(
     gaps=st.lists(st.integers(0, 50), min_size=1, max_size=40),
     unit=st.sampled_from([1, 60, 86_400_000_000]),
