@@ -16,7 +16,7 @@ from generators.relations.casts import Cast
 from generators.relations.courses import Course, Followed, Pulse
 from generators.relations.histories import History
 from generators.relations.lives import lives
-from generators.relations.referee import CANDIDATES, Referee, fit_referee
+from generators.relations.referee import Referee, candidates, fit_referee
 from generators.relations.turns import take_turns
 from generators.siblings import Seen
 from generators.tables import TableGenerator
@@ -24,8 +24,8 @@ from generators.tables import TableGenerator
 _FEWEST_OWNERS = 300
 _MOST_ROWS = 200_000
 """Rows of the owners that are drawn for; others add little but time."""
-_SECONDS = 6e-5
-"""Per row and feature, for all that is drawn of it."""
+_SECONDS = 1e-5
+"""Per row that is drawn and feature."""
 
 
 def refined(
@@ -52,7 +52,7 @@ def refined(
     base, history = course.base.features, followed.history
     real = lives(history, base, (followed.context.codes[kept], course.target.codes[kept]), starts)
     rng = np.random.default_rng(0)
-    drawn = [take_turns(part, rng) for _ in range(CANDIDATES)]
+    drawn = [take_turns(part, rng) for _ in range(candidates(len(part.owners)))]
     binned = [lives(history, base, (t.told.codes, t.codes), starts).binned for t in drawn]
     units = course.units[kept][starts]
     found = fit_referee(real.binned, binned, real.widths, units, support)
@@ -65,7 +65,8 @@ def refined(
 
 def refining_seconds(rows: int, features: int) -> float:
     """What `refined` takes for so many rows: a bound for one core, from counts alone."""
-    return _SECONDS * min(rows, _MOST_ROWS) * features
+    some = min(rows, _MOST_ROWS)
+    return _SECONDS * some * candidates(some) * features
 
 
 def _some(course: Course) -> slice:

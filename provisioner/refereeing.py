@@ -5,7 +5,7 @@ import numpy as np
 from generators.raking import margins, raked
 from generators.relations.casts import Cast, Turns, put_turns
 from generators.relations.lives import lives
-from generators.relations.referee import CANDIDATES, Choice, Referee, chosen, tilted
+from generators.relations.referee import Choice, Referee, candidates, chosen, tilted
 from generators.relations.turns import take_turns
 from provisioner.job import Floats, Ints, Job
 
@@ -24,7 +24,7 @@ def refereed(job: Job, cast: Cast, referee: Referee, rng: np.random.Generator) -
     history = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(every))))
     choice = Choice.among(len(starts), rng)
     choice.offered(np.arange(len(starts)), _odds(job, cast, referee, found))
-    for _ in range(CANDIDATES - 1):
+    for _ in range(candidates(len(every)) - 1):
         owners, rows = np.flatnonzero(choice.undecided), every[choice.undecided[history]]
         if not len(owners):
             break
@@ -43,14 +43,14 @@ def _evened(
 
     Every owner draws all histories, whose odds are raked to the margins.
     """
-    candidates = [take_turns(cast, rng) for _ in range(CANDIDATES)]
-    odds = np.stack([_plain(job, cast, referee, turns) for turns in candidates])
-    drawn = [turns.codes for turns in candidates]
+    several = [take_turns(cast, rng) for _ in range(candidates(len(cast.owners)))]
+    odds = np.stack([_plain(job, cast, referee, turns) for turns in several])
+    drawn = [turns.codes for turns in several]
     tilts = raked(odds, drawn, starts, margins(cast.history, job.model.histograms))
     odds += np.stack([tilted(tilts, codes, starts) for codes in drawn])
-    found, which = candidates[0], chosen(odds, rng)
+    found, which = several[0], chosen(odds, rng)
     which = np.repeat(which, np.diff(np.append(starts, len(cast.owners))))
-    for number, turns in enumerate(candidates):
+    for number, turns in enumerate(several):
         put_turns(found, turns, np.arange(len(which)), np.flatnonzero(which == number))
     return found
 

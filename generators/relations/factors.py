@@ -24,6 +24,8 @@ _MOST = 4
 _LEAST_SHARE = 0.04
 """Share of the variance between owners below which a component is not kept."""
 _BINS = 32
+_OWNERS_PER_PAIR = 25
+"""Owners behind each pair of codes on average: which codes come together is learned from these."""
 _FEWEST_OWNERS = 200
 _FEWEST_CHILDREN = 1.2
 """Children per owner that has any, below which they have nothing in common."""
@@ -47,7 +49,7 @@ def factors(
     counts = np.bincount(owners[kept], minlength=len(units))
     there = counts > 0
     numbers = _numbers(Matrix(target.features, target.codes[kept]))
-    bins = min(_BINS, len(np.unique(units[there])) // (2 * support.k))
+    bins = _bins(len(np.unique(units[there])), support)
     wide = int(there.sum()) >= _FEWEST_OWNERS and counts.sum() >= _FEWEST_CHILDREN * there.sum()
     if not wide or not numbers.shape[1] or bins < 2:
         return Matrix((), np.empty((len(units), 0), np.int32))
@@ -64,6 +66,10 @@ def factors(
         Feature(f"{FACTOR}{n}.{child}", bins + 1, ordered=True) for n in range(len(codes.T))
     )
     return Matrix(tuple(features), codes)
+
+
+def _bins(units: int, support: Support) -> int:
+    return min(_BINS, units // (2 * support.k), int(np.sqrt(units / _OWNERS_PER_PAIR)))
 
 
 def _scores(means: Floats) -> Floats:

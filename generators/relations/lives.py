@@ -15,8 +15,10 @@ Ints = npt.NDArray[np.int64]
 Bins = tuple[Ints, int]
 """A bin per history, and how many bins there are."""
 
-_LEVELS = 40
-"""Bins of a number from 0 to 1, and of a count, of which larger ones share the last."""
+_LEVELS = 200
+"""Bins of a number from 0 to 1: how much the rows of one owner differ takes up a few of them."""
+_MOST = 40
+"""Bins of a count, of which larger ones share the last."""
 _MOST_CODES = 64
 """Bins of a code."""
 _MOST_MARKS = 1 << 24
@@ -53,7 +55,7 @@ def lives(
     """
     context, codes = rows
     sizes = np.diff(np.append(starts, len(codes)))
-    columns: list[Bins] = [(np.minimum(sizes, _LEVELS - 1), _LEVELS)]
+    columns: list[Bins] = [(np.minimum(sizes, _MOST - 1), _MOST)]
     for place, feature in enumerate(base):
         columns.append(_coded(context[starts, place], feature.size))
     for place, feature in enumerate(history.features):
@@ -80,7 +82,7 @@ def _of_feature(codes: Codes, feature: Feature, starts: Ints, sizes: Ints) -> li
         _coded(codes[starts], feature.size),
         _coded(codes[starts + sizes - 1], feature.size),
         _leveled(np.add.reduceat(same, starts) / np.maximum(1, sizes - 1)),
-        (_distinct(codes, starts, sizes, feature.size), _LEVELS),
+        (_distinct(codes, starts, sizes, feature.size), _MOST),
     ]
     if feature.ordered and feature.size > 2:
         scaled = codes / (feature.size - 1)
@@ -105,7 +107,7 @@ def _distinct(codes: Codes, starts: Ints, sizes: Ints, most: int) -> Ints:
     if len(starts) * most <= _MOST_MARKS:
         marks = np.zeros((len(starts), most), np.bool_)
         marks[np.repeat(np.arange(len(starts)), sizes), codes] = True
-        return np.asarray(np.minimum(np.count_nonzero(marks, axis=1), _LEVELS - 1))
+        return np.asarray(np.minimum(np.count_nonzero(marks, axis=1), _MOST - 1))
     apart = (np.repeat(np.arange(len(starts)), sizes) << 32) + codes
     fresh = np.diff(np.sort(apart), prepend=-1) != 0
-    return np.minimum(np.add.reduceat(fresh.astype(np.int64), starts), _LEVELS - 1)
+    return np.minimum(np.add.reduceat(fresh.astype(np.int64), starts), _MOST - 1)

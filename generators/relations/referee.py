@@ -22,12 +22,15 @@ Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-CANDIDATES = 6
-"""Histories drawn for an owner at most, of which one is kept."""
+CANDIDATES = 24
+"""Histories drawn for an owner at most, of which one is kept: long ones are rarely right."""
+_FEWEST = 6
+_MOST_DRAWN = 480_000
+"""Rows drawn in all from which on each owner draws fewer histories."""
 CEILING = 2.0
 """Odds at which a history is kept for sure, so that an owner takes two or three on average; what is
 likelier yet is drawn too seldom by so much."""
-_ROUNDS = 25
+_ROUNDS = 60
 _RATE = 0.5
 """Share of a tree's log odds that counts, so that no tree decides alone."""
 _DOUBT = 20.0
@@ -158,6 +161,11 @@ class Choice:
         self.best[owners] = np.maximum(self.best[owners], drew)
         self.undecided[owners[accepted]] = False
         return np.asarray(kept)
+
+
+def candidates(rows: int) -> int:
+    """How many histories each owner draws at most, of so many rows in all."""
+    return max(_FEWEST, min(CANDIDATES, _MOST_DRAWN // max(1, rows)))
 
 
 def chosen(odds: Floats, rng: np.random.Generator) -> Ints:

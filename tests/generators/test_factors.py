@@ -12,7 +12,7 @@ from generators.tables import Feature, Matrix
 
 Ints = npt.NDArray[np.int64]
 CHILD = TableName("public", "visit")
-OWNERS, CHILDREN = 600, 5
+OWNERS, CHILDREN = 2500, 5
 
 
 def children(rng: np.random.Generator, *, alike: float) -> tuple[Matrix, Ints, npt.NDArray[Any]]:
@@ -55,6 +55,16 @@ def test_each_code_stands_for_k_units() -> None:
         assert np.bincount(column)[1:].min() >= Support().k
 
 
+def test_fewer_owners_are_told_apart_more_coarsely() -> None:
+    target, owners, _ = children(np.random.default_rng(6), alike=0.8)
+    sizes = []
+    for some in (400, OWNERS):
+        kept = owners < some
+        matrix = found(Matrix(target.features, target.codes[kept]), owners[kept])
+        sizes.append(matrix.features[0].size - 1)
+    assert sizes == [4, 10]  # 25 owners for each pair of codes
+
+
 def test_few_owners_have_no_factors() -> None:
     target, owners, _ = children(np.random.default_rng(3), alike=0.8)
     kept = owners < 150
@@ -74,7 +84,8 @@ def test_a_column_without_an_order_counts_by_its_frequent_codes() -> None:
     team = rng.integers(0, 3, OWNERS)
     codes = np.where(rng.random(len(owners)) < 0.9, team[owners], rng.integers(0, 3, len(owners)))
     matrix = Matrix((Feature("team", 3, ordered=False),), codes[:, None].astype(np.int32))
-    found_codes = found(matrix, owners).codes
+    common = found(matrix, owners)
+    found_codes = common.codes
     means = [found_codes[team == t].mean(0) for t in range(3)]
     spread = np.ptp(np.stack(means), axis=0)
-    assert spread.max() >= 8
+    assert spread.max() >= common.features[0].size / 4

@@ -15,6 +15,7 @@ from generators.relations.referee import (
     CEILING,
     Choice,
     Referee,
+    candidates,
     chosen,
     fit_referee,
     tilted,
@@ -47,7 +48,7 @@ def test_what_a_referee_prefers_is_nearer_to_what_was_learned(referee: Referee) 
     odds = np.stack([referee.odds(candidate) for candidate in pool])
     kept = pool[chosen(odds, rng), :, np.arange(OWNERS)]
     distance = np.abs(kept[:, 0].astype(int) - kept[:, 1]).mean()
-    # Any two of 0 to 9 differ by 3.3 on average, and the nearest of six pairs by well below 1.
+    # Any two of 0 to 9 differ by 3.3 on average, and the nearest of several pairs by well below 1.
     assert distance < 1.5
     assert referee.scores[0] > 0.75
     assert referee.scores[1] < referee.scores[0]
@@ -116,6 +117,11 @@ def test_histories_drawn_one_after_another_are_kept_as_often_as_their_odds_say()
         taken = owners[choice.offered(owners, odds)]
         kept[taken] = drawn_now[taken]
     assert abs(kept.mean() - 0.75) < 4 * np.sqrt(0.75 * 0.25 / 10_000)
+
+
+def test_owners_of_many_rows_draw_fewer_histories() -> None:
+    assert candidates(0) == candidates(10_000) == CANDIDATES
+    assert CANDIDATES > candidates(40_000) > candidates(10_000_000) > 1
 
 
 def test_an_owner_that_keeps_a_history_draws_no_other() -> None:
