@@ -82,8 +82,11 @@ def fit_table(
 def _witnesses(facts: Facts, table: Table, model: TableModel) -> Mapping[str, Witnesses]:
     """What the rows tell of tables that belong to nobody, by the natural key that leads there."""
     training, paths = facts.source.training[table.name], facts.source.paths
+    rows = training.rows, training.units
+    plain = (f for f in model.columns if not f.generator.personal and f.generator.kind != "text")
+    nameable = {f.column.name for f in plain}
     found = {
-        r.key.name: witnesses(table, r.key, training.rows, training.units, facts.support)
+        r.key.name: witnesses(table, r.key, rows, nameable, facts.support)
         for r in model.natural
         if paths[r.key.parent].unit is None
     }

@@ -4,7 +4,7 @@ Of a natural key, the values that at least k units of the rows that hold it shar
 table of a few owners, each of which began once, could else hardly say which rows it has.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,17 +45,24 @@ class Witnesses:
 
 
 def witnesses(
-    table: Table, key: ForeignKey, rows: pa.Table, units: Ints, support: Support
+    table: Table,
+    key: ForeignKey,
+    training: tuple[pa.Table, Ints],
+    nameable: Collection[str],
+    support: Support,
 ) -> Witnesses | None:
     """What rows tell of a table that a natural key of theirs leads to; None where that is nothing.
 
     Args:
         table: the table of the rows.
         key: the key, of whose columns none is null.
-        rows: the rows.
-        units: their privacy units.
+        training: the rows, and their privacy units.
+        nameable: columns that stand for no person and hold no free text.
         support: the rule of release.
     """
+    rows, units = training
+    if not {*nameable} >= {*key.columns}:
+        return None
     if any(table.column(c).datatype.kind not in _TOLD for c in key.columns) or not len(rows):
         return None
     columns = [rows[c].combine_chunks() for c in key.columns]

@@ -89,13 +89,16 @@ def test_seasons_of_fewer_players_than_units_are_not_told() -> None:
     key = ForeignKey("lead", name, ("year", "team"), club, ("year", "team"))
     units = np.append(np.arange(11), np.zeros(40, np.int64))
     held = pa.table({"year": pa.array([1990] * 11 + [1991] * 40, pa.int32()), "team": ["A"] * 51})
-    told = witnesses(Table(name, columns, foreign_keys=(key,)), key, held, units, Support(11))
+    season = Table(name, columns, foreign_keys=(key,))
+    told = witnesses(season, key, (held, units), {"year", "team"}, Support(11))
     assert told is not None
     assert {c: v.value.to_pylist() for c, v in told.values.items()} == {
         "year": ["1990"],
         "team": ["A"],
     }
     assert told.shares.value.tolist() == [11 / 51]
+    # Nor are those with a column that stands for persons, however many share it.
+    assert witnesses(season, key, (held, units), {"year"}, Support(11)) is None
 
 
 def test_years_between_two_that_are_told_are_as_they_are() -> None:
