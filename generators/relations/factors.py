@@ -24,7 +24,7 @@ _MOST = 4
 _LEAST_SHARE = 0.04
 """Share of the variance between owners below which a component is not kept."""
 _BINS = 32
-_OWNERS_PER_PAIR = 25
+_OWNERS_PER_PAIR = 12
 """Owners behind each pair of codes on average: which codes come together is learned from these."""
 _FEWEST_OWNERS = 200
 _FEWEST_CHILDREN = 1.2
