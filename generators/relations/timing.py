@@ -40,9 +40,9 @@ class Way:
     every: bool = False
 
 
-def grid_of(time: FittedColumn) -> int:
+def grid_of(time: FittedColumn | None) -> int:
     """How far apart the times of a column lie at least: a day, where all are midnights."""
-    step = time.generator.released().get("step")
+    step = None if time is None else time.generator.released().get("step")
     return 1 if step is None else max(1, int(step.value))
 
 
@@ -70,8 +70,7 @@ def earlier(cast: Cast, clock: Clock, drawn: Ints) -> tuple[Ints, Ints, Ints]:
     first, latest = drawn[starts], np.maximum.reduceat(drawn, starts)
     taken = latest - first
     begins = np.maximum(highest - taken, _earliest(cast, clock, starts, taken))
-    grid = 1 if cast.time is None else grid_of(cast.time)
-    begins = np.minimum(on_grid(begins, grid), first)
+    begins = np.minimum(on_grid(begins, grid_of(cast.time)), first)
     room = np.clip(highest - begins, 0, taken)
     times = begins[number] + pressed(drawn - first[number], taken[number], room[number])
     late, whole = latest > highest, room == taken
@@ -145,8 +144,8 @@ def _set_later(
     ahead = ahead_codes(clock.since_previous, cast.beat, cast.owners[rows], before, after)
     asked = np.concatenate([cast.heard.take(rows, axis=0), past, ahead.codes], axis=1)
     since, bounds = clock.since_previous, (before, way.highest)
-    grid = 1 if cast.time is None else grid_of(cast.time)
-    found.ticks[rows] = _later_ticks((clock.later, grid), since, asked, bounds, rng)
+    going = clock.later, grid_of(cast.time)
+    found.ticks[rows] = _later_ticks(going, since, asked, bounds, rng)
 
 
 def _set_beats(
@@ -201,8 +200,7 @@ def _first_ticks(cast: Cast, clock: Clock, rows: Ints, rng: np.random.Generator)
             asked = known if counted.all() else known[counted]
             codes = clock.start.generator.sample(asked, {}, rng)[:, 0]
             spans = ticks(clock.start.spans.decode(codes, _draw(len(codes), rng)))
-            grid = 1 if cast.time is None else grid_of(cast.time)
-            found[counted] = on_grid(origins[left][counted] + spans, grid)
+            found[counted] = on_grid(origins[left][counted] + spans, grid_of(cast.time))
         if cast.time is not None and not counted.all():
             asked = known[~counted] if counted.any() else known
             codes = clock.calendar.sample(asked, {}, rng)[:, 0]

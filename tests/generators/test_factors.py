@@ -12,7 +12,7 @@ from generators.tables import Feature, Matrix
 
 Ints = npt.NDArray[np.int64]
 CHILD = TableName("public", "visit")
-OWNERS, CHILDREN = 2500, 5
+OWNERS, CHILDREN = 600, 5
 
 
 def children(rng: np.random.Generator, *, alike: float) -> tuple[Matrix, Ints, npt.NDArray[Any]]:
@@ -62,7 +62,7 @@ def test_fewer_owners_are_told_apart_more_coarsely() -> None:
         kept = owners < some
         matrix = found(Matrix(target.features, target.codes[kept]), owners[kept])
         sizes.append(matrix.features[0].size - 1)
-    assert sizes == [5, 14]  # 12 owners for each pair of codes
+    assert sizes == [5, 7]  # 12 owners for each pair of codes
 
 
 def test_few_owners_have_no_factors() -> None:

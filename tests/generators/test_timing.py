@@ -74,17 +74,24 @@ def test_an_owner_that_would_begin_beyond_the_latest_time_begins_sooner() -> Non
     assert counts.max() <= YEARS // 2
 
 
-def test_no_time_is_moved_off_the_days_that_all_times_are_at() -> None:
-    rng = np.random.default_rng(1)
-    owners = np.repeat(np.arange(200), 3)
-    ticks = DAY * np.sort(rng.integers(0, 900, (200, 3)), axis=1).ravel()
+def timed(owners: Ints, ticks: Ints, *origins: Origin) -> tuple[Course, FittedColumn]:
+    """Rows that have nothing but these times."""
     column = Column("at", DataType(Kind.TIMESTAMP, "timestamp"), nullable=False)
     values = pa.array(ticks, pa.timestamp("us"))
     fit = column_generators()["temporal"].fit
     time = FittedColumn(column, fit(column, Sample(values, owners), Support(11)), False)
     target = Matrix((time.feature,), time.encode(values)[:, None])
-    base, repeats = Matrix((), np.empty((600, 0), np.int32)), np.zeros((600, 1), np.int8)
-    course = Course(base, target, owners, owners, repeats, time, ticks, (), frozenset())
+    rows = len(owners)
+    base, repeats = Matrix((), np.empty((rows, 0), np.int32)), np.zeros((rows, 1), np.int8)
+    course = Course(base, target, owners, owners, repeats, time, ticks, origins, frozenset())
+    return course, time
+
+
+def test_no_time_is_moved_off_the_days_that_all_times_are_at() -> None:
+    rng = np.random.default_rng(1)
+    owners = np.repeat(np.arange(200), 3)
+    ticks = DAY * np.sort(rng.integers(0, 900, (200, 3)), axis=1).ravel()
+    course, _ = timed(owners, ticks)
     clock = follow(course, None, Independent.fit, Support(11)).history.clock
     assert clock is not None
     assert ticks.min() <= clock.bounds[0] < clock.bounds[1] <= ticks.max()
@@ -96,21 +103,14 @@ def test_times_counted_from_what_is_at_any_hour_are_at_midnight_where_all_are() 
     owners = np.repeat(np.arange(200), 3)
     ticks = DAY * (np.repeat(rng.integers(0, 900, 200), 3) + np.tile([9, 16, 23], 200))
     born = np.repeat(ticks[::3] - 9 * DAY, 3)
-    column = Column("at", DataType(Kind.TIMESTAMP, "timestamp"), nullable=False)
-    values = pa.array(ticks, pa.timestamp("us"))
-    fit = column_generators()["temporal"].fit
-    time = FittedColumn(column, fit(column, Sample(values, owners), Support(11)), False)
-    target = Matrix((time.feature,), time.encode(values)[:, None])
-    base, repeats = Matrix((), np.empty((600, 0), np.int32)), np.zeros((600, 1), np.int8)
-    origin = Origin("born", born, np.ones(600, np.bool_))
-    course = Course(base, target, owners, owners, repeats, time, ticks, (origin,), frozenset())
+    course, time = timed(owners, ticks, Origin("born", born, np.ones(600, np.bool_)))
     followed = follow(course, None, Independent.fit, Support(11))
     drawn = take_turns(
         Cast(
             followed.history,
-            Independent.fit(followed.context, Matrix((), base.codes), owners, Support(11)),
+            Independent.fit(followed.context, course.base, owners, Support(11)),
             time,
-            base.codes,
+            course.base.codes,
             np.empty(0, np.int64),
             owners,
             born + DAY // 3,

@@ -3,19 +3,16 @@
 from collections.abc import Callable
 
 import numpy as np
-import psycopg
 import pyarrow as pa
 import pytest
+from keeping import filled, learned
+from querying import query
 
 from connectors.datatypes import DataType, Kind
-from connectors.engines import open_source, open_target
 from connectors.schema import Column, ForeignKey, Table, TableName
-from generators.archive import fingerprint, read_archive, write_archive
 from generators.privacy.support import Support
 from generators.relations.witnesses import witnesses
-from provisioner.learn import Learning, learn
-from provisioner.load import load
-from provisioner.plan import Request, plan
+from provisioner.learn import Learning
 from provisioner.witnessed import Run, _runs, _seated
 
 # Thirty holdings, each with a club of its own for its own years, which no other has.
@@ -49,35 +46,26 @@ SELECT avg((other = team)::int) FROM (
 """
 
 
-def rows(url: str, query: str) -> list[tuple[object, ...]]:
-    with psycopg.connect(url) as connection:
-        return connection.execute(query.encode()).fetchall()
-
-
 @pytest.fixture(scope="module")
 def both(
     lasting_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, str]:
     """A league, and what was learned of it in another database."""
     source, target = lasting_database(), lasting_database()
-    path = tmp_path_factory.mktemp("models") / "league.model"
-    with psycopg.connect(source) as connection:
-        connection.execute(LEAGUE.encode())
-    with open_source(source) as opened:
-        write_archive(learn(opened, Learning(units=(TableName("public", "player"),))), path)
-    model = read_archive(path)
-    with open_target(target) as opened_target:
-        load(model, plan(model, fingerprint(path), Request()), opened_target)
+    folder = tmp_path_factory.mktemp("models")
+    query(source, LEAGUE)
+    model = learned(source, Learning(units=(TableName("public", "player"),)), folder)
+    assert filled(model, target, folder).passed
     return source, target
 
 
 def test_clubs_play_in_the_years_in_which_enough_players_were_theirs(both: tuple[str, str]) -> None:
-    stored, drawn = ({*rows(url, "SELECT year, team FROM club")} for url in both)
+    stored, drawn = ({*query(url, "SELECT year, team FROM club")} for url in both)
     assert len(stored & drawn) >= 0.8 * len(stored)
 
 
 def test_players_stay_with_their_club_nearly_as_often(both: tuple[str, str]) -> None:
-    [(stored,)], [(drawn,)] = (rows(url, STAYED) for url in both)
+    [(stored,)], [(drawn,)] = (query(url, STAYED) for url in both)
     assert float(str(stored)) == 1
     assert float(str(drawn)) >= 0.85
 

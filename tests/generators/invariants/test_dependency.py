@@ -157,56 +157,54 @@ def test_what_invented_keys_determine_is_as_of_others_that_are_alike_in_all_else
     assert len(set(zip(codes, goals, made, strict=True))) == 60
 
 
-def test_what_invented_keys_determine_is_what_is_most_often_drawn_with_them(
-    laboratory: Callable[[str], Any],
-) -> None:
-    place = laboratory(HOPS)
+def invented(place: Any) -> tuple[Callable[..., pa.Array], pa.Array, pa.Array]:
+    """What hops of invented origins are given for kilometres; their goals, and the true ones.
+
+    `told` are the kilometres that are drawn jointly with both; without it nothing is.
+    """
     rule = place.found("dependency", "hop")["origin, goal -> kilometres"]
     view = place.view("hop")
     state = {n: released.value for n, released in Dependency.fit(rule, view).items()}
     true, goals = (view.values(Term(column)) for column in ("kilometres", "goal"))
     names = pa.array([f"new {name}" for name in view.values(Term("origin")).to_pylist()])
-    drawn = place.with_values("hop", "origin", names).view("hop")
-    pool, rng = true[:500], np.random.default_rng(0)
-    noise = pa.array(np.where(rng.random(len(true)) < 0.4, true.to_numpy()[::-1], true.to_numpy()))
+    drawn, pool = place.with_values("hop", "origin", names).view("hop"), true[:500]
 
-    def drawing(**more: Any) -> Drawing:
-        return Drawing(
-            drawn, "kilometres", rng, 5, lambda *_: pool, lambda _: pool, lambda *_: pool, **more
+    def made(*told: pa.Array) -> pa.Array:
+        drawing = Drawing(
+            drawn,
+            "kilometres",
+            np.random.default_rng(0),
+            5,
+            lambda *_: pool,
+            lambda _: pool,
+            lambda *_: pool,
+            jointly=lambda _: (names, goals, *told) if told else (),
         )
+        return Dependency.realise(rule, state, drawing)
 
-    made = Dependency.realise(rule, state, drawing(jointly=lambda _: (names, goals, noise)))
-    assert made.equals(true)
-    assert not Dependency.realise(rule, state, drawing(jointly=lambda _: ())).equals(true)
+    return made, goals, true
+
+
+def test_what_invented_keys_determine_is_what_is_most_often_drawn_with_them(
+    laboratory: Callable[[str], Any],
+) -> None:
+    made, _, true = invented(laboratory(HOPS))
+    is_other = np.random.default_rng(0).random(len(true)) < 0.4
+    noise = pa.array(np.where(is_other, true.to_numpy()[::-1], true.to_numpy()))
+    assert made(noise).equals(true)
+    assert not made().equals(true)
 
 
 def test_what_invented_keys_determine_is_as_of_the_learned_key_that_each_stands_for(
     laboratory: Callable[[str], Any],
 ) -> None:
-    place = laboratory(HOPS)
-    rule = place.found("dependency", "hop")["origin, goal -> kilometres"]
-    view = place.view("hop")
-    state = {n: released.value for n, released in Dependency.fit(rule, view).items()}
-    true, goals = (view.values(Term(column)) for column in ("kilometres", "goal"))
-    names = pa.array([f"new {name}" for name in view.values(Term("origin")).to_pylist()])
-    drawn = place.with_values("hop", "origin", names).view("hop")
-    pool, rng = true[:500], np.random.default_rng(0)
+    made, goals, true = invented(laboratory(HOPS))
     order = np.argsort(goals.to_numpy(zero_copy_only=False), kind="stable")
+    chance = np.random.default_rng(0).random(len(true))
     mixed = np.empty(len(true), np.int64)  # one code of all that leads to a goal
-    mixed[order] = true.to_numpy()[np.lexsort((rng.random(len(true)), goals.to_pylist()))]
+    mixed[order] = true.to_numpy()[np.lexsort((chance, goals.to_pylist()))]
     known = np.array([goal[1:] < "3" for goal in goals.to_pylist()])
-    told = pa.array(np.where(known, true.to_numpy(), mixed))
-    drawing = Drawing(
-        drawn,
-        "kilometres",
-        rng,
-        5,
-        lambda *_: pool,
-        lambda _: pool,
-        lambda *_: pool,
-        jointly=lambda _: (names, goals, told),
-    )
-    assert Dependency.realise(rule, state, drawing).equals(true)
+    assert made(pa.array(np.where(known, true.to_numpy(), mixed))).equals(true)
 
 
 TAILS = """
