@@ -1,6 +1,7 @@
 """The look of a text, character class by character class, and texts made to that look."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,9 @@ ALPHABETS: Mapping[str, str] = {
     "x": _DIGITS + _CAPITAL + _SMALL,
 }
 """What each character of a shape stands for; any other character stands for itself."""
+
+_MOST_MORE = 9
+"""Digits behind the longest texts that are made of others."""
 
 _CLASSES = ((r"\p{N}", "9"), (r"\p{Lu}", "A"), (r"[^\P{L}\p{Lu}]", "a"))
 
@@ -79,3 +83,35 @@ def written(numbers: Rows, alphabets: list[str]) -> Characters:
         columns.append(np.frombuffer(alphabet.encode("ascii"), np.uint8)[rest % len(alphabet)])
         rest = rest // len(alphabet)
     return np.stack(columns[::-1], axis=1) if columns else np.empty((len(numbers), 0), np.uint8)
+
+
+def others_like(known: Sequence[str], count: int, longest: int) -> list[str]:
+    """Texts that are none of the known ones and spelled as most of them; fewer if there is no room.
+
+    What these have in common stays, or else no letter and digit, or else there are more digits.
+
+    Args:
+        known: texts, each once.
+        count: how many others are wanted.
+        longest: how many characters a text may have.
+    """
+    found, taken = list[str](), set(known)
+    for alphabets in _spellings([text for text in known if text.isascii()], longest):
+        numbers = np.arange(min(count + len(taken), prod(map(len, alphabets))))
+        texts = texts_of(written(numbers, alphabets)).to_pylist()
+        found = [text for text in texts if text not in taken][:count]
+        if len(found) == count:
+            break
+    return found
+
+
+def _spellings(known: Sequence[str], longest: int) -> Iterator[list[str]]:
+    """What may stand at each place, ever more."""
+    shapes = shapes_of(pa.array(known, pa.string())).to_pylist()
+    shape = max(sorted(set(shapes)), key=shapes.count, default="")
+    alike = [text for text, its in zip(known, shapes, strict=True) if its == shape]
+    places = [{text[at] for text in alike} for at in range(len(shape))]
+    every = [ALPHABETS.get(character, character) for character in shape]
+    yield [min(held) if len(held) == 1 else a for held, a in zip(places, every, strict=True)]
+    for more in range(min(longest - len(shape), _MOST_MORE) + 1):
+        yield every + [_DIGITS] * more

@@ -1,18 +1,20 @@
 """Moves rows that repeat a unique key to values that are free."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import prod
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from connectors.datatypes import Kind
 from connectors.limits import UNLIMITED
 from connectors.rules import evaluate
 from connectors.schema import Unique
 from generators.distinct import (
     SPREADABLE,
     enumerated,
+    groups,
     patched,
     spread_out,
     surplus,
@@ -21,6 +23,7 @@ from generators.distinct import (
 from generators.encoding import empty
 from generators.errors import Unmeetable
 from generators.relations.references import Mode
+from generators.shapes import others_like
 from provisioner.allowed import wide
 from provisioner.freedom import fixed_columns, free_columns, shares_a_column, values_left
 from provisioner.job import Ints, Job, Values
@@ -30,6 +33,8 @@ _REDRAWS = 60
 _WIDTH = 100
 """Values per row among which one is drawn where what was learned leaves too little room."""
 _MOST_LISTED = 1_000_000
+_LONGEST = 200
+"""Characters of a text whose type sets no limit."""
 
 
 def uniques(job: Job, values: Values) -> Iterator[tuple[Unique, list[pa.Array]]]:
@@ -112,6 +117,7 @@ def _enumerate(job: Job, unique: Unique, values: Values) -> None:
     fixed = fixed_columns(job, values)
     free = [c for c in unique.columns if c not in fixed]
     listed = {c: k for c in free if (k := _listed(job, c)) is not None}
+    listed |= _spelled(job, unique, values, [c for c in free if c not in listed])
     if not listed or prod(len(known) for known in listed.values()) > _MOST_LISTED:
         return
     names, known = list(listed), list(listed.values())
@@ -135,6 +141,29 @@ def _listed(job: Job, column: str) -> pa.Array | None:
         if alone and 0 < parents <= _MOST_LISTED and not shares_a_column(job, reference):
             return job.setting.keys(key.parent, key.parent_columns, job.setting.reachable(key))[0]
     return None
+
+
+def _spelled(
+    job: Job, unique: Unique, values: Values, columns: list[str]
+) -> Mapping[str, pa.Array]:
+    """One of some columns of labels with those that rows hold, and as many more as a key needs.
+
+    Rare labels are withheld, though where a key is crowded rows held them. Others stand for them.
+    """
+    rules = job.setting.keeper(job.table.name)
+    spoken = {column for rule in rules.rules for column in rule.columns}
+    for fitted in (f for f in job.model.columns if f.column.name in columns):
+        name, datatype = fitted.column.name, fitted.column.datatype
+        labels = fitted.generator.kind == "category" and not datatype.labels
+        if name in spoken or not labels or datatype.kind is not Kind.TEXT:
+            continue
+        others = groups([values[c] for c in unique.columns if c != name])
+        held = values[name].unique().drop_null()
+        sizes = np.bincount(others[others >= 0]) if len(others) else [len(job.indexes)]
+        lacking = max(0, int(np.max(sizes, initial=0)) - len(held))
+        more = others_like(held.to_pylist(), lacking, datatype.length or _LONGEST)
+        return {name: pa.concat_arrays([held, pa.array(more, held.type)])}
+    return {}
 
 
 def _empty(job: Job, unique: Unique, values: Values) -> None:
