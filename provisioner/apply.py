@@ -14,7 +14,7 @@ from generators.classes import said
 from generators.masks import KEEP, masks
 from generators.privacy.kinds import Classified
 from provisioner.carrying import Carrying, Subset
-from provisioner.config import EACH_EMPTY, ONE, Config, Key, Mode
+from provisioner.config import EACH_EMPTY, NOBODY, ONE, Config, Key, Mode
 from provisioner.differential.asking import Privacy
 from provisioner.errors import WrongRequest
 from provisioner.learn import Learning
@@ -59,7 +59,6 @@ def to_learning(
     named = named_tables(units, known) or tuple(
         _table(config, ("units", number), name, known) for number, name in enumerate(config.units)
     )
-    wishes = tuple(_wishes(config, schema))
     masked = dict(_masked(config, known))
     carrying = Carrying(
         frozenset(_in_mode(config, Mode.COPY, known)),
@@ -71,9 +70,10 @@ def to_learning(
     return replace(
         chosen,
         units=named,
+        ways=dict(_ways(config, schema)),
         keys=tuple(keys),
         skip=skip,
-        wishes=wishes,
+        wishes=tuple(_wishes(config, schema)),
         carrying=carrying,
         classes=dict(_classes(config, schema)),
     )
@@ -85,6 +85,21 @@ def _hold_against(config: Config, known: tuple[TableName, ...]) -> None:
         _table(config, ("tables", text), text, known)
     for _ in chain(_rows(config, known), _scenarios(config, known)):
         pass
+
+
+def _ways(config: Config, schema: Schema) -> Iterator[tuple[TableName, str | None]]:
+    """By which key the configuration says that tables lead to their units."""
+    known = tuple(table.name for table in schema.tables)
+    for text, section in config.tables.items():
+        if section.unit is None or section.mode is Mode.SKIP:
+            continue
+        name = _table(config, ("tables", text), text, known)
+        keyed = sorted({c for f in schema.table(name).foreign_keys for c in f.columns})
+        if section.unit not in (NOBODY, *keyed):
+            expected = ", ".join((NOBODY, *keyed))
+            found = f"no foreign key of {name} has a column {section.unit}; expected {expected}"
+            raise config.places.wrong(("tables", text, "unit"), found)
+        yield name, None if section.unit == NOBODY else section.unit
 
 
 def _classes(config: Config, schema: Schema) -> Iterator[tuple[TableName, dict[str, Classified]]]:

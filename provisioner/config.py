@@ -234,6 +234,10 @@ class ColumnSection(_Section):
         return self
 
 
+NOBODY = "nobody"
+"""Whose data rows are that are nobody's."""
+
+
 class TableSection(_Section):
     """What is said of one table.
 
@@ -249,6 +253,8 @@ class TableSection(_Section):
         values: all values that a column may hold, where differential privacy must not look.
         rows_per_unit: the most rows of a privacy unit that differential privacy counts.
         masks: of mode `mask`, the mask of a column, or `keep`.
+        unit: a column of the key that leads to those whose data its rows are; `nobody` for rows
+            that are nobody's data, whoever their keys lead to.
     """
 
     mode: Mode = Mode.SYNTHESIZE
@@ -262,6 +268,7 @@ class TableSection(_Section):
     values: dict[str, Names] = {}
     rows_per_unit: Annotated[int, Ge(1), Le(10**6)] | None = None
     masks: dict[str, str] = {}
+    unit: str | None = None
 
     @model_validator(mode="after")
     def _masks_where_masked(self) -> Self:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +16,7 @@ from connectors.schema import Column, Schema, Table, TableName
 from generators.classes import Classes, table_classes
 from generators.privacy.kinds import Classified
 from generators.privacy.support import Support
-from generators.privacy.units import unit_paths
+from generators.privacy.units import Ways, unit_paths
 from generators.relations.owners import Owners, choose_owners
 from provisioner.events import Advanced, Listener, StageFinished, StageStarted, silent
 
@@ -92,8 +93,16 @@ class _Facts:
     classes: Classes
 
 
-def describe(source: Source, listen: Listener = silent, *, distinct: bool = False) -> Description:
+def describe(
+    source: Source,
+    listen: Listener = silent,
+    ways: Ways = MappingProxyType({}),
+    *,
+    distinct: bool = False,
+) -> Description:
     """Describes a source; reads every table once to count, and 1,000 rows of each to classify.
+
+    In `ways` a person tells by which keys tables lead to their units.
 
     Raises:
         EmptyDatabase: the source has no tables that may be read.
@@ -103,16 +112,18 @@ def describe(source: Source, listen: Listener = silent, *, distinct: bool = Fals
     schema = declared.without(frozenset(unreadable))
     if not schema.tables:
         raise EmptyDatabase("the source holds no tables to describe; expected at least one")
-    facts = _facts(source, schema, listen, distinct=distinct)
+    facts = _facts(source, schema, ways, listen, distinct=distinct)
     lines = tuple(_table(schema.table(n), depth, facts) for n, depth in _as_trees(schema, facts))
     return Description(source.identity, lines, tuple(map(str, unreadable)))
 
 
-def _facts(source: Source, schema: Schema, listen: Listener, *, distinct: bool) -> _Facts:
+def _facts(
+    source: Source, schema: Schema, ways: Ways, listen: Listener, *, distinct: bool
+) -> _Facts:
     began = time.monotonic()
     listen(StageStarted("describe", len(schema.tables), "tables"))
     sizes = source.sizes()
-    paths = unit_paths(schema, sizes)
+    paths = unit_paths(schema, sizes, ways=ways)
     profile = source.profile(schema, Split(paths, salt=0, holdout=0.0), distinct)
     classes = {}
     for table in schema.tables:

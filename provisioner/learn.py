@@ -23,8 +23,8 @@ from generators.orientation import withheld
 from generators.portrait import Sitting, portrayed
 from generators.privacy.accountant import Ledger
 from generators.privacy.attacked import Limits
-from generators.privacy.support import Support
-from generators.privacy.units import unit_paths
+from generators.privacy.support import Support, distinct
+from generators.privacy.units import Ways, unit_paths
 from generators.randomness import number
 from generators.schedule import Schedule
 from generators.tables import Epoch
@@ -53,6 +53,10 @@ from provisioner.undeclared import with_undeclared
 from provisioner.wishes import Wish, granted, totals, unmet, with_checks
 
 _MOST_ROWS = 1_000_000
+_FEW_UNITS = 3
+"""Units for each that must share a value, below which little of a table can be learned."""
+_MANY_ROWS = 10
+"""Rows of a unit from which on these may be rows that it handles, and not its own."""
 _PATIENT = frozenset({"auto", "network"})
 """Table generators for those who would rather wait than have less likely rows."""
 
@@ -65,6 +69,7 @@ class Learning:
         k: distinct privacy units behind everything released.
         kind: the table generator: "trees", "network", "auto" or "independent".
         units: tables whose rows are the privacy units; empty to find them by their columns.
+        ways: each table's key to its unit, where a person says so.
         skip_unreadable: leave out tables that the role may not read, instead of stopping.
         seed: chooses which units are held out.
         holdout: share of units that are.
@@ -86,6 +91,7 @@ class Learning:
     k: int = 11
     kind: str = "trees"
     units: tuple[TableName, ...] = ()
+    ways: Ways = field(default_factory=dict)
     skip_unreadable: bool = False
     seed: int = 0
     keys: tuple[ForeignKey, ...] = ()
@@ -215,7 +221,8 @@ def _in_its_stead(
     wanted = _wanted(source, learning, listen)
     check_declared(wanted[1], learning.carrying.acknowledged)
     _known_units({t.name for t in wanted[0].tables}, learning)
-    privacy = replace(learning.privacy, public=learning.privacy.public | copied)
+    known = learning.privacy.public | copied
+    privacy = replace(learning.privacy, public=known, ways=learning.ways)
     stand = standing_in(source, wanted, learning.units, learning.k, privacy, listen)
     later = replace(
         learning,
@@ -252,6 +259,8 @@ def sampled(source: Source, learning: Learning, listen: Listener = silent) -> Sa
     shares = {**_shares(schema, source, paths), **dict.fromkeys(learning.carrying.copied, 1.0)}
     split = Split(paths, number(learning.seed, "holdout"), learning.holdout, shares)
     training = read(source, schema, split, listen)
+    for said in _of_few(known, training, learning.k):
+        listen(Stated(said))
     support = Support(learning.k)
     classes = {
         name: table_classes(
@@ -379,7 +388,30 @@ def _paths(
     schema: Schema, sizes: Mapping[TableName, TableSize], learning: Learning
 ) -> Mapping[TableName, UnitPath]:
     _known_units({t.name for t in schema.tables}, learning)
-    return unit_paths(schema, sizes, learning.units)
+    found = unit_paths(schema, sizes, learning.units, learning.ways)
+    for name, column in learning.ways.items():
+        if found[name].unit == name:
+            raise WrongRequest(f"the rows of {name} are privacy units; leave `unit` out there")
+        if column is not None and found[name].unit is None:
+            raise WrongRequest(
+                f"no key of {name} with {column} leads to a privacy unit; name another column as "
+                f"its `unit`, or the table that it leads to among `units`"
+            )
+    return found
+
+
+def _of_few(
+    paths: Mapping[TableName, UnitPath], training: Mapping[TableName, Training], k: int
+) -> Iterator[str]:
+    """Tables whose many rows are told as those of so few units that hardly anything is learned."""
+    for name, part in training.items():
+        rows, units = len(part.rows), distinct(part.units)
+        if paths[name].keys and units < _FEW_UNITS * k and rows >= _MANY_ROWS * units:
+            yield (
+                f"{name}: {rows:,} rows are those of {units:,} {paths[name].unit}, and what fewer "
+                f"than {k} of these share is not learned; if they only handle what is not theirs, "
+                f"as clerks do orders, say `unit: nobody` of the table"
+            )
 
 
 def _known_units(known: set[TableName], learning: Learning) -> None:

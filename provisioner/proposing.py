@@ -60,8 +60,8 @@ def propose(
         listen: told what is done.
         rules: whether to look for rules; that reads up to a million rows of each table.
     """
-    found = describe(source, listen)
     chosen = to_learning(config, source, Learning(skip_unreadable=True))
+    found = describe(source, listen, chosen.ways)
     known = discover(source, chosen, listen).rules if rules else ()
     by_table: dict[str, list[Found]] = {}
     for one in known:

@@ -1,6 +1,7 @@
 """Whose data each row is: the tables of privacy units, and every table's way to one."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from connectors.datatypes import Kind
 from connectors.profile import TableSize, UnitPath
@@ -8,27 +9,33 @@ from connectors.schema import Column, ForeignKey, Schema, Table, TableName
 from generators.privacy.classify import identifies
 from generators.privacy.wording import unit_kind
 
+Ways = Mapping[TableName, str | None]
+"""Per table, a column of the key by which its rows lead to their units; None for nobody's."""
+
 _NAMES = frozenset({"first_name", "last_name", "full_name"})
 _FEWEST_ENTITIES = 500
 _WIDEST_ENTITY = 100
 
 
 def unit_paths(
-    schema: Schema, sizes: Mapping[TableName, TableSize], named: tuple[TableName, ...] = ()
+    schema: Schema,
+    sizes: Mapping[TableName, TableSize],
+    named: tuple[TableName, ...] = (),
+    ways: Ways = MappingProxyType({}),
 ) -> Mapping[TableName, UnitPath]:
     """Each table's way to its privacy unit.
 
     Units are the tables in `named`, else those that hold people by the names of their columns,
     else large root tables with few children per row. A table that leads to none belongs to
     nobody and is not split; where there are no units at all, every row that nothing references
-    stands for itself.
+    stands for itself. In `ways` a person tells better: who hands out an order is not whose it is.
     """
     units = named or _people(schema) or _entities(schema, sizes)
     if not units:
         referenced = {f.parent for f in schema.foreign_keys if not f.self_reference}
         return {t.name: UnitPath(None, splits=t.name not in referenced) for t in schema.tables}
     found = {unit: UnitPath(unit) for unit in units}
-    while step := _next_step(schema, found):
+    while step := _next_step(schema, found, ways):
         found |= step
     return {t.name: found.get(t.name, UnitPath(None, splits=False)) for t in schema.tables}
 
@@ -74,11 +81,15 @@ def _entities(schema: Schema, sizes: Mapping[TableName, TableSize]) -> tuple[Tab
     )
 
 
-def _next_step(schema: Schema, found: Mapping[TableName, UnitPath]) -> dict[TableName, UnitPath]:
+def _next_step(
+    schema: Schema, found: Mapping[TableName, UnitPath], ways: Ways
+) -> dict[TableName, UnitPath]:
     """Paths for the tables that reference one with a path and have none yet."""
     step = {}
     for table in schema.tables:
         keys = [f for f in table.foreign_keys if f.parent in found and not f.self_reference]
+        if table.name in ways:
+            keys = [f for f in keys if ways[table.name] in f.columns]
         if table.name not in found and keys:
             best = min(keys, key=lambda f: _rank(table, f))
             above = found[best.parent]

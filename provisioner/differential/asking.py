@@ -8,7 +8,7 @@ import pyarrow as pa
 from connectors.profile import UnitPath
 from connectors.schema import Schema, TableName
 from generators.privacy.accountant import Budget
-from generators.privacy.units import unit_paths
+from generators.privacy.units import Ways, unit_paths
 from provisioner.errors import WrongRequest
 
 
@@ -21,12 +21,14 @@ class Privacy:
         public: tables that hold nobody's data, which are read as they are.
         bounds: the most rows of a unit that count, per table; the rest is found out.
         values: all values that a column may hold; of other columns they are found out.
+        ways: each table's key to its unit, where a person says so.
     """
 
     budget: Budget
     public: frozenset[TableName] = frozenset()
     bounds: Mapping[TableName, int] = field(default_factory=dict)
     values: Mapping[tuple[TableName, str], pa.Array] = field(default_factory=dict)
+    ways: Ways = field(default_factory=dict)
 
 
 def protected(
@@ -38,7 +40,7 @@ def protected(
         WrongRequest: a table belongs to no unit and was not declared public, or to one although it
             was, or may belong to one by some of its rows alone.
     """
-    paths = unit_paths(schema, {}, units)
+    paths = unit_paths(schema, {}, units, privacy.ways)
     nobodys = [n for n, path in paths.items() if path.unit is None and not path.splits]
     undeclared = sorted(str(n) for n in nobodys if n not in privacy.public)
     if undeclared:

@@ -63,6 +63,16 @@ def test_units_that_are_named_are_taken_as_they_are() -> None:
     assert paths[named("customer")].unit is None
 
 
+def test_a_person_tells_better_whose_rows_are() -> None:
+    shown = table("parcel", key("parcel", "customer"), key("parcel", "orders"))
+    schema = Schema((*SHOP.tables, shown))
+    ways = {named("parcel"): "orders_id", named("orders"): None}
+    paths = unit_paths(schema, {}, ways=ways)
+    assert [paths[named(n)].unit for n in ("orders", "line", "parcel")] == [None] * 3
+    found = unit_paths(schema, {}, ways={named("parcel"): "orders_id"})
+    assert found[named("parcel")].keys[0] == shown.foreign_keys[1]
+
+
 def test_the_closest_bond_wins_where_two_keys_lead_to_people() -> None:
     friend = key("message", "customer", "friend_id")
     author = key("message", "customer", "author_id")
