@@ -276,7 +276,8 @@ def _numbered(held: pa.Array, own: pa.Array) -> tuple[Ints, Ints]:
 
 def _together(columns: Sequence[tuple[Ints, Ints]]) -> Bools:
     """Which rows' values stand together in a row of the other table, by numbers of each."""
-    there, here = (joint(part) for part in zip(*columns, strict=True))
+    both = joint([np.concatenate(pair) for pair in columns])
+    there, here = np.split(both, [len(columns[0][0])])
     return np.asarray((here >= 0) & np.isin(here, there))
 
 

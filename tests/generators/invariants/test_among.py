@@ -61,6 +61,15 @@ def test_what_keys_and_numbers_have_in_common_is_found_as_widely_as_it_holds(
     assert not place.found("among", "fans")
 
 
+def test_what_stands_together_is_found_where_rows_lack_a_value_of_the_others(
+    laboratory: Callable[[str], Any],
+) -> None:
+    latest = "SELECT year FROM games GROUP BY year ORDER BY min(player) DESC LIMIT 1"
+    place = laboratory(f"{SEASONS} DELETE FROM pitchers WHERE year = ({latest});")  # noqa: S608
+    games = "public.games.player, public.games.year, public.games.team, public.games.stint"
+    assert [*place.found("among", "pitchers")] == [f"(player, year, team, stint) in ({games})"]
+
+
 def test_what_a_key_leads_to_stands_beside_a_column_of_the_row(
     laboratory: Callable[[str], Any],
 ) -> None:
