@@ -14,10 +14,10 @@ from generators.privacy.support import Released, Support, distinct
 from generators.raking import margins, raked
 from generators.relations.casts import Cast
 from generators.relations.courses import Course, Followed, Pulse
+from generators.relations.drawings import drawings
 from generators.relations.histories import History
 from generators.relations.lives import lives
 from generators.relations.referee import Referee, candidates, fit_referee
-from generators.relations.turns import take_turns
 from generators.siblings import Seen
 from generators.tables import TableGenerator
 
@@ -51,8 +51,7 @@ def refined(
     part = cast.of(kept)
     base, history = course.base.features, followed.history
     real = lives(history, base, (followed.context.codes[kept], course.target.codes[kept]), starts)
-    rng = np.random.default_rng(0)
-    drawn = [take_turns(part, rng) for _ in range(candidates(len(part.owners)))]
+    drawn = drawings(part, candidates(len(part.owners)), np.random.default_rng(0))
     binned = [lives(history, base, (t.told.codes, t.codes), starts).binned for t in drawn]
     units = course.units[kept][starts]
     found = fit_referee(real.binned, binned, real.widths, units, support)

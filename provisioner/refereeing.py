@@ -4,6 +4,7 @@ import numpy as np
 
 from generators.raking import margins, raked
 from generators.relations.casts import Cast, Turns, put_turns
+from generators.relations.drawings import drawings
 from generators.relations.lives import lives
 from generators.relations.referee import Choice, Referee, candidates, chosen, tilted
 from generators.relations.turns import take_turns
@@ -43,7 +44,7 @@ def _evened(
 
     Every owner draws all histories, whose odds are raked to the margins.
     """
-    several = [take_turns(cast, rng) for _ in range(candidates(len(cast.owners)))]
+    several = drawings(cast, candidates(len(cast.owners)), rng)
     odds = np.stack([_plain(job, cast, referee, turns) for turns in several])
     drawn = [turns.codes for turns in several]
     tilts = raked(odds, drawn, starts, margins(cast.history, job.model.histograms))
