@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,20 +10,20 @@ import numpy as np
 import pyarrow as pa
 
 from connectors.schema import TableName
+from generators.abreast import Hire, Question, Watch, abreast, alone, asking
 from generators.carried import Carried
 from generators.drafts import Draft, draft
 from generators.facts import Facts, Reading, gathered, popularity
 from generators.layout import scatter
 from generators.model import DatabaseModel, TableModel
 from generators.privacy.support import Released, Support
-from generators.refinement import refining_seconds
+from generators.refinement import Refiner, Refining, refined, refining_seconds, unrefined
 from generators.relations.owners import trees
+from generators.relations.referee import Referee
 from generators.schedule import Estimate, Lesson, Schedule, improving, noting, schedule
 from generators.siblings import Seen
 from generators.study import Study, fit_table
-from generators.tables import Epoch, Fitter, Terms, table_generators
-
-Watch = Callable[[TableName, Epoch], None]
+from generators.tables import Fitter, Terms, table_generators
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,57 +40,83 @@ class Overrun:
 Fitted = TableModel | Schedule | Overrun | DatabaseModel
 
 
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """How a database is fitted.
+
+    Attributes:
+        kind: which table generator models the rows.
+        refine: whether histories are held against learned ones, and chosen among several drawn.
+        budget: seconds for networks, and for refining, of kind "auto"; None to choose by size.
+        watch: told of each epoch of training, and of which table.
+        hire: finds those who learn networks side by side.
+    """
+
+    kind: str = "trees"
+    refine: bool = False
+    budget: float | None = None
+    watch: Watch = lambda _, __: None
+    hire: Hire = alone
+
+
 def fit_database(
-    source: Reading,
-    support: Support,
-    kind: str = "trees",
-    *,
-    refine: bool = False,
-    budget: float | None = None,
-    watch: Watch = lambda _, __: None,
+    source: Reading, support: Support, fitting: Fitting | None = None
 ) -> Iterator[Fitted]:
     """Yields each table's model as it is done, and then the database's.
 
     Of kind "auto", that is one of trees alone. What is planned follows, the tables that get
     networks, those that time was up for, if any, and the database's model with all of them.
-
-    Args:
-        source: what to learn from.
-        support: the rule of release.
-        kind: which table generator models the rows.
-        refine: whether histories are held against learned ones, and chosen among several drawn.
-        budget: seconds for networks, and for refining, of kind "auto"; None to choose by size.
-        watch: told of each epoch of training, and of which table.
     """
-    facts = gathered(source, support)
-    if kind == "auto":
-        yield from _within(facts, refine, budget, watch)
-        return
-    fit = table_generators()[kind].fit
-    models = {}
-    for _, model in _each(facts, lambda n: partial(fit, terms=Terms(partial(watch, n))), refine):
+    facts, how = gathered(source, support), fitting or Fitting()
+    if how.kind == "auto":
+        yield from _within(facts, how)
+    elif how.kind == "network":
+        yield from _abreast(facts, how)
+    else:
+        fit, models = table_generators()[how.kind].fit, {}
+        for _, model in _each(facts, lambda _: fit, refined if how.refine else unrefined):
+            models[model.name] = model
+            yield model
+        yield _database(facts, models)
+
+
+def _abreast(facts: Facts, how: Fitting) -> Iterator[TableModel | DatabaseModel]:
+    """All tables, none of which waits for another."""
+    questions, models = defaultdict[TableName, list[Question]](list), dict[TableName, TableModel]()
+    order = list[TableName]()
+
+    def asked() -> Iterator[tuple[Study, Sequence[Question]]]:
+        for study, _ in _each(facts, lambda name: asking(how.kind, questions[name]), unrefined):
+            order.append(study.table.name)
+            yield study, questions.pop(study.table.name)
+
+    for model in abreast(facts, asked(), how.watch, how.hire, refine=how.refine):
         models[model.name] = model
         yield model
-    yield _database(facts, models)
+    yield _database(facts, {name: models[name] for name in order})
 
 
-def _within(facts: Facts, refine: bool, budget: float | None, watch: Watch) -> Iterator[Fitted]:
+def _within(facts: Facts, how: Fitting) -> Iterator[Fitted]:
     """Trees for all tables, then networks for those that the budget allows."""
     lessons: dict[TableName, list[Lesson]] = defaultdict(list)
     models, studies = {}, {}
-    for study, model in _each(facts, lambda name: noting(lessons[name]), refine=False):
+    for study, model in _each(facts, lambda name: noting(lessons[name]), unrefined):
         models[model.name], studies[model.name] = model, study
         yield model
     yield _database(facts, models)
-    estimates = {n: _estimate(facts, s, lessons[n], refine=refine) for n, s in studies.items()}
-    planned = schedule({n: e for n, e in estimates.items() if e.seconds}, budget)
+    estimates = {n: _estimate(facts, s, lessons[n], refine=how.refine) for n, s in studies.items()}
+    planned = schedule({n: e for n, e in estimates.items() if e.seconds}, how.budget)
     yield planned
     late = _deadline(planned.limit)
     overrun = []
+
+    def judge(of: Refining) -> Referee | None:
+        return refined(of) if how.refine and not late() else None
+
     for name in planned.tables:
         if not late():
-            fit = improving(iter(lessons[name]), Terms(partial(watch, name), late))
-            models[name], _ = fit_table(facts, studies[name], fit, lambda: refine and not late())
+            fit = improving(iter(lessons[name]), Terms(partial(how.watch, name), late))
+            models[name], _ = fit_table(facts, studies[name], fit, judge)
             yield models[name]
         if late():
             overrun.append(name)
@@ -106,7 +132,7 @@ def _deadline(seconds: float) -> Callable[[], bool]:
 
 
 def _each(
-    facts: Facts, fitter: Callable[[TableName], Fitter], refine: bool
+    facts: Facts, fitter: Callable[[TableName], Fitter], refine: Refiner
 ) -> Iterator[tuple[Study, TableModel]]:
     """Fits every table after those that own it."""
     source = facts.source
@@ -118,7 +144,7 @@ def _each(
             drafts[name] = draft(facts, source.schema.table(name), drafts)
         for name in tree:
             study = Study(source.schema.table(name), drafts[name], {**seen})
-            model, seen[name] = fit_table(facts, study, fitter(name), lambda: refine)
+            model, seen[name] = fit_table(facts, study, fitter(name), refine)
             yield study, model
 
 

@@ -1,12 +1,12 @@
 """Holds learned histories against drawn ones, so that drawing can prefer what looks learned."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from connectors.schema import TableName
 from generators.columns import Codes
 from generators.contexts import timely
 from generators.encoding import FittedColumn
@@ -28,29 +28,53 @@ _SECONDS = 1e-5
 """Per row that is drawn and feature."""
 
 
-def refined(
-    followed: Followed,
-    course: Course,
-    pulse: Pulse | None,
-    model: tuple[TableGenerator, tuple[FittedColumn, ...]],
-    seen: Mapping[TableName, Seen],
-    learned: tuple[Mapping[str, Released[Any]], Support],
-) -> Referee | None:
+@dataclass(frozen=True, slots=True)
+class Refining:
+    """What histories are drawn from, and what they are held against.
+
+    Attributes:
+        followed: what was learned of rows in their order.
+        course: the learned rows.
+        pulse: the table that they have as their beat.
+        generator: draws what `followed` leaves to it.
+        columns: how values are encoded.
+        beat: what is known of the pulse's table; None without one.
+        histograms: the margins of each feature.
+        support: the rule of release.
+    """
+
+    followed: Followed
+    course: Course
+    pulse: Pulse | None
+    generator: TableGenerator
+    columns: tuple[FittedColumn, ...]
+    beat: Seen | None
+    histograms: Mapping[str, Released[Any]]
+    support: Support
+
+    @property
+    def seconds(self) -> float:
+        """About how long `refined` takes."""
+        return refining_seconds(len(self.course.owners), len(self.course.target.features))
+
+
+Refiner = Callable[[Refining], Referee | None]
+"""What learns as `refined` does, now or later or not at all."""
+
+
+def refined(of: Refining) -> Referee | None:
     """Draws several histories for learned owners, and learns to tell them from the learned ones.
 
-    None where there are too few owners to learn from. `learned` are the margins of each feature,
-    and the rule of release.
+    None where there are too few owners to learn from.
     """
-    histograms, support = learned
-    generator, columns = model
+    course, history, support = of.course, of.followed.history, of.support
     kept = _some(course)
     starts = np.flatnonzero(np.diff(course.owners[kept], prepend=-1))
     if len(starts) < _FEWEST_OWNERS:
         return None
-    cast = _cast(followed.history, course, pulse, (generator, columns), seen)
-    part = cast.of(kept)
-    base, history = course.base.features, followed.history
-    real = lives(history, base, (followed.context.codes[kept], course.target.codes[kept]), starts)
+    part, base = _cast(of).of(kept), course.base.features
+    told = of.followed.context.codes[kept], course.target.codes[kept]
+    real = lives(history, base, told, starts)
     drawn = drawings(part, candidates(len(part.owners)), np.random.default_rng(0))
     binned = [lives(history, base, (t.told.codes, t.codes), starts).binned for t in drawn]
     units = course.units[kept][starts]
@@ -58,8 +82,13 @@ def refined(
     if not found.trees:
         return found
     odds = np.stack([found.odds(candidate) for candidate in binned])
-    tilts = raked(odds, [t.codes for t in drawn], starts, margins(history, histograms))
+    tilts = raked(odds, [t.codes for t in drawn], starts, margins(history, of.histograms))
     return found.tilting(tilts, distinct(units), support)
+
+
+def unrefined(of: Refining) -> None:
+    """Leaves it at one history for each owner."""
+    del of
 
 
 def refining_seconds(rows: int, features: int) -> float:
@@ -76,15 +105,9 @@ def _some(course: Course) -> slice:
     return slice(0, int(np.searchsorted(course.owners, last)))
 
 
-def _cast(
-    history: History,
-    course: Course,
-    pulse: Pulse | None,
-    model: tuple[TableGenerator, tuple[FittedColumn, ...]],
-    seen: Mapping[TableName, Seen],
-) -> Cast:
+def _cast(of: Refining) -> Cast:
     """The learned owners, with what their rows are drawn from."""
-    generator, columns = model
+    course, history = of.course, of.followed.history
     rows = len(course.owners)
     ticks, known = np.zeros(rows, np.int64), np.zeros(rows, np.bool_)
     if history.clock is not None and history.clock.start is not None:
@@ -93,15 +116,15 @@ def _cast(
         ticks, known = origin.ticks, origin.known
     return Cast(
         history,
-        generator,
+        of.generator,
         course.time,
         course.base.codes,
         timely(course.base.features),
         course.owners,
         ticks,
         known,
-        None if pulse is None else pulse.beat,
-        {} if pulse is None else _shared(history, columns, seen[pulse.table]),
+        None if of.pulse is None else of.pulse.beat,
+        {} if of.beat is None else _shared(history, of.columns, of.beat),
     )
 
 

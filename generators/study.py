@@ -1,6 +1,6 @@
 """Learns one table: its rows as they follow from its owner's and from one another."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from generators.encoding import FittedColumn
 from generators.facts import Facts, stored
 from generators.model import TableModel
 from generators.privacy.support import Floats, Ints, Released
-from generators.refinement import refined
+from generators.refinement import Refiner, Refining
 from generators.relations.courses import Course, Followed, Pulse, follow, rest_of, with_chooser
 from generators.relations.dangling import dangling_shares
 from generators.relations.histories import History
@@ -31,16 +31,14 @@ class Study:
     seen: Mapping[TableName, Seen]
 
 
-def fit_table(
-    facts: Facts, study: Study, fit: Fitter, refines: Callable[[], bool]
-) -> tuple[TableModel, Seen]:
+def fit_table(facts: Facts, study: Study, fit: Fitter, refine: Refiner) -> tuple[TableModel, Seen]:
     """Fits one table whose owners were fitted before, and gives what its children need of it.
 
     Args:
         facts: the source, with what is known of its keys.
         study: the table.
         fit: learns its joint models; asked for the same ones in the same order each time.
-        refines: whether drawn histories are held against learned ones; asked when it comes to it.
+        refine: holds drawn histories against learned ones, or leaves it.
     """
     table, draft, seen = study.table, study.draft, study.seen
     training, columns, target = facts.source.training[table.name], draft.columns, draft.target
@@ -51,10 +49,12 @@ def fit_table(
     context, drawn = rest_of(followed, None if led is None else led[0].target)
     generator = fit(context, drawn, units, facts.support)
     histograms = _histograms(facts, columns, target, training.units)
-    if led is not None and refines():
-        learned = histograms, facts.support
-        judge = refined(followed, *led, (generator, columns), seen, learned)
-        followed = replace(followed, history=replace(followed.history, referee=judge))
+    if led is not None:
+        course, pulse = led
+        beat = None if pulse is None else seen[pulse.table]
+        known_of = followed, course, pulse, generator, columns, beat
+        referee = refine(Refining(*known_of, histograms, facts.support))
+        followed = replace(followed, history=replace(followed.history, referee=referee))
     clusters, _ = facts.clusters[table.name]
     owner = facts.owners.get(table.name)
     model = TableModel(

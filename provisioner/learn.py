@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 from connectors.ddl import DdlItem
 from connectors.engines import Source
@@ -16,7 +17,7 @@ from generators.carried import Carried
 from generators.classes import Classes, table_classes
 from generators.discovery import proposed, remarkable, verified
 from generators.facts import Reading, Training
-from generators.fit import Fitted, Overrun, fit_database
+from generators.fit import Fitted, Fitting, Overrun, fit_database
 from generators.found import Found
 from generators.model import DatabaseModel, TableModel
 from generators.orientation import withheld
@@ -51,6 +52,7 @@ from provisioner.masking import masked_tables
 from provisioner.reading import read
 from provisioner.undeclared import with_undeclared
 from provisioner.wishes import Wish, granted, totals, unmet, with_checks
+from provisioner.workers.learners import hired
 
 _MOST_ROWS = 1_000_000
 _FEW_UNITS = 3
@@ -86,6 +88,8 @@ class Learning:
         queries: the user's own, whose plans are kept.
         classes: what a person says that columns say of people.
         privacy: differential privacy for each unit; None for support alone.
+        learners: processes that learn networks; None for as many as there is room and work for.
+            What is learned is the same.
     """
 
     k: int = 11
@@ -107,6 +111,7 @@ class Learning:
     classes: Classes = field(default_factory=dict)
     privacy: Privacy | None = None
     holdout: float = 0.1
+    learners: int | None = None
 
     @property
     def refines(self) -> bool:
@@ -468,8 +473,9 @@ def _parts(facts: Reading, learning: Learning, listen: Listener) -> Iterator[Fit
         listen(EpochFinished(str(table), **asdict(epoch)))
 
     budget = None if learning.budget is None else learning.budget.total_seconds()
-    support, refine = Support(learning.k), learning.refines
-    return fit_database(facts, support, learning.kind, refine=refine, budget=budget, watch=watch)
+    hire = partial(hired, learning.learners)
+    fitting = Fitting(learning.kind, learning.refines, budget, watch, hire)
+    return fit_database(facts, Support(learning.k), fitting)
 
 
 def _told_apart(model: TableModel) -> str | None:
