@@ -5,6 +5,7 @@ what the added parameters would gain on noise, and leaves a margin for having pi
 many candidates: the upper tail of a chi-square variable (Laurent and Massart 2000, lemma 1).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -113,6 +114,23 @@ class _Cuts:
     worth: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class _Grain:
+    """The classes of each open node, or groups of them, which a split may tell apart.
+
+    Attributes:
+        starts: where groups of classes begin; None for each class alone.
+        whole: of shape (nodes, groups), the rows of each.
+        likelihood: of shape (nodes, 1), before a split.
+        price: of shape (nodes, 1), of a split.
+    """
+
+    starts: Ints | None
+    whole: Ints
+    likelihood: Floats
+    price: Floats
+
+
 def grown(sample: Sample, support: Support) -> Growth:
     """The tree, level by level; each leaf holds at least 20 rows of at least k units."""
     rows = len(sample.classes)
@@ -168,7 +186,7 @@ def _terms(rows: int) -> Floats:
 
 def _likelihood(counts: Ints, terms: Floats) -> Floats:
     """The log-likelihood of classes counted along the last axis, under their own shares."""
-    return np.asarray(terms[counts].sum(-1) - terms[counts.sum(-1)])
+    return np.asarray(terms.take(counts).sum(-1) - terms.take(counts.sum(-1)))
 
 
 def _price(parameters: npt.NDArray[Any], sample: Sample) -> Floats:
@@ -184,16 +202,27 @@ def _cuts(sample: Sample, level: _Level, terms: Floats, effects: Floats) -> _Cut
     ).reshape(nodes, classes)
     threshold = np.zeros((nodes, len(sample.widths)), np.int64)
     worth = np.full(threshold.shape, -np.inf)
+    grains = [_grain(totals, starts, sample, terms) for starts in (None, *sample.coarser)]
     for i in np.flatnonzero(sample.widths > 1):
-        best = _best_threshold(sample, level, int(i), totals, (terms, float(effects[i])))
+        best = _best_threshold(sample, level, int(i), grains, (terms, float(effects[i])))
         threshold[:, i], worth[:, i] = best
     share = totals.sum(1, keepdims=True) / max(1, len(sample.classes))
     worth -= sample.dues * share
     return _Cuts(threshold, worth)
 
 
+def _grain(totals: Ints, starts: Ints | None, sample: Sample, terms: Floats) -> _Grain:
+    whole = totals if starts is None else np.add.reduceat(totals, starts, axis=1)
+    price = _price(np.maximum((whole > 0).sum(1) - 1, 1), sample)
+    return _Grain(starts, whole, _likelihood(whole, terms)[:, None], price[:, None])
+
+
 def _best_threshold(
-    sample: Sample, level: _Level, i: int, totals: Ints, weights: tuple[Floats, float]
+    sample: Sample,
+    level: _Level,
+    i: int,
+    grains: Sequence[_Grain],
+    weights: tuple[Floats, float],
 ) -> tuple[Ints, Floats]:
     """Per open node the threshold of input `i` that is worth most, and what it is worth.
 
@@ -205,16 +234,16 @@ def _best_threshold(
     cell = level.place * shape[1] + sample.binned[i].take(level.rows)
     flat = cell * shape[2] + sample.classes.take(level.rows)
     below = np.bincount(flat, minlength=int(np.prod(shape))).reshape(shape).cumsum(1)[:, :-1]
-    worth = np.full(below.shape[:2], -np.inf)
-    for starts in (np.arange(shape[2]), *sample.coarser):
-        under = np.add.reduceat(below, starts, axis=2)
-        whole = np.add.reduceat(totals, starts, axis=1)
-        gain = _likelihood(under, terms) + _likelihood(whole[:, None] - under, terms)
-        gain -= _likelihood(whole, terms)[:, None]
-        price = _price(np.maximum((whole > 0).sum(1) - 1, 1), sample)
-        worth = np.maximum(worth, gain / effect - price[:, None])
-    rows = below.sum(2)
-    worth[np.minimum(rows, totals.sum(1)[:, None] - rows) < _FEWEST_ROWS] = -np.inf
+    rows, every = below.sum(2), grains[0].whole.sum(1)[:, None]
+    sizes = terms.take(rows), terms.take(every - rows)
+    worth = np.full(rows.shape, -np.inf)
+    for grain in grains:
+        under = below if grain.starts is None else np.add.reduceat(below, grain.starts, axis=2)
+        over = grain.whole[:, None] - under
+        gain = terms.take(under).sum(-1) - sizes[0] + (terms.take(over).sum(-1) - sizes[1])
+        gain -= grain.likelihood
+        worth = np.maximum(worth, gain / effect - grain.price)
+    worth[np.minimum(rows, every - rows) < _FEWEST_ROWS] = -np.inf
     best = worth.argmax(1)
     return best, worth[np.arange(len(best)), best]
 
