@@ -5,7 +5,7 @@ drawn given these. Where a table of few owners is drawn by itself, the rows that
 find any row that they were drawn to lead to.
 """
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -214,14 +214,13 @@ class _Free:
 
         One that begins right behind a time, if any is given, or else later.
         """
-        among = self.by_length if behind is None else self._later(behind)
-        place = max(bisect_right(among, (rows, len(self.runs))) - 1, 0)
-        if place >= len(among):
+        found = _fitting(self._among(behind), (rows, len(self.runs)))
+        if found is None:
             return None
-        length, number = among[place]
+        length, number = found
         run = self.runs[number]
-        self.by_length.remove(among[place])
-        self.by_start[int(run.times[0])].remove((length, number))
+        for entries in (self.by_length, self.by_start[int(run.times[0])]):
+            del entries[bisect_left(entries, found)]
         if length <= rows:
             return run
         entry = length - rows, len(self.runs)
@@ -230,8 +229,18 @@ class _Free:
         insort(self.by_start.setdefault(int(run.times[rows]), []), entry)
         return Run(run.kind, run.times[:rows])
 
-    def _later(self, behind: int) -> list[tuple[int, int]]:
+    def _among(self, behind: int | None) -> list[list[tuple[int, int]]]:
+        """Runs by length, in one list or several."""
+        if behind is None:
+            return [self.by_length]
         if following := self.by_start.get(behind + self.pace):
-            return following
-        starts = (start for start in self.by_start if start > behind)
-        return sorted(run for start in starts for run in self.by_start[start])
+            return [following]
+        return [found for start, found in self.by_start.items() if start > behind]
+
+
+def _fitting(lists: list[list[tuple[int, int]]], most: tuple[int, int]) -> tuple[int, int] | None:
+    """The highest entry up to the most, else the lowest of all; each list ascends."""
+    filled = [entries for entries in lists if entries]
+    below = ((entries, bisect_right(entries, most)) for entries in filled)
+    fitting = [entries[place - 1] for entries, place in below if place]
+    return max(fitting, default=min((entries[0] for entries in filled), default=None))
