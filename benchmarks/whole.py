@@ -6,7 +6,8 @@ its whole schema, learns it, provisions an empty database at scale 1 for each se
 result against the training half. `upper` is the holdout judged as if it were synthetic and
 `baseline` independent columns with uniform references. With `--copy`, tables that neither belong to
 an entity nor refer to what does travel as they are, as reference data does in mode `copy`, unless
-`learn` says that they are not public. Prints one JSON object per database, one after the other;
+`learn` says that they are not public. What a person would say of a database stands in NAME.yaml,
+beside this module. Prints one JSON object per database, one after the other;
 `--out` keeps datasets, rows and the judge's whole answers. Tables that no entity owns are the same
 rows in both halves, so that their `upper` is that of a copy.
 """
@@ -29,8 +30,10 @@ from benchmarks.servers import database, server
 from benchmarks.shortfall import SIMILAR, TOLD_APART, Samples, shortfall, worst
 from benchmarks.split import Cut, Dataset, export, split
 from benchmarks.structure import compared
+from connectors.engines import open_source
 from connectors.schema import TableName
-from provisioner.carrying import Carrying
+from provisioner.apply import to_learning
+from provisioner.config import read_config
 from provisioner.errors import NotPublic
 from provisioner.learn import Learning
 
@@ -103,13 +106,14 @@ def _provisioned(
 ) -> dict[str, Any]:
     path = folder / f"{options.table_model}_{seed}.model"
     copied = _reference_data(dataset, folder) if options.copy else frozenset[TableName]()
-    learning = Learning(kind=options.table_model, seed=seed, invariants=not options.no_rules)
+    learning = _learning(source, options, folder.name, seed)
     while True:
-        carrying = Carrying(copied)
+        carrying = replace(learning.carrying, copied=copied)
         try:
             timing = provisioned(source, target, path, replace(learning, carrying=carrying))
         except NotPublic as refused:
-            copied = _reference_data(dataset, folder, {f.place for f in refused.findings})
+            stopped = {f.place for f in refused.findings if f.stops}
+            copied = _reference_data(dataset, folder, stopped)
         else:
             break
     export(target, folder / f"synthetic_{seed}", dataset)
@@ -123,6 +127,16 @@ def _provisioned(
     if {"Batting", "Teams"} <= dataset.tables.keys():
         found["structure"] = compared(source, target)
     return found
+
+
+def _learning(source: str, options: argparse.Namespace, name: str, seed: int) -> Learning:
+    """As the options say, and a person who knows the database: NAME.yaml beside this module."""
+    said = Path(__file__).with_name(f"{name}.yaml")
+    chosen = Learning(kind=options.table_model, seed=seed, invariants=not options.no_rules)
+    if not said.exists():
+        return chosen
+    with open_source(source) as opened:
+        return to_learning(read_config(said.read_text("utf-8"), said.name, {}), opened, chosen)
 
 
 def _reference_data(
