@@ -62,6 +62,19 @@ def pooled(codes: Ints, rare: npt.NDArray[np.bool_], units: Ints, k: int) -> Int
     return found
 
 
+def together(codes: Ints, rare: npt.NDArray[np.bool_], units: Ints, k: int) -> Ints:
+    """The code that each code counts as: all rare ones of these rows as one, if k units hold it.
+
+    Code 0 counts as itself, which may be null. See `pooled`, for codes in an order.
+    """
+    found = np.arange(len(rare))
+    there = np.bincount(codes, minlength=len(rare)) > 0
+    members = 1 + np.flatnonzero((rare & there)[1:])
+    if len(members) and len(np.unique(units[np.isin(codes, members)])) >= k:
+        found[members] = members[0]
+    return found
+
+
 def arranged(profiles: Floats, mass: Ints) -> Ints:
     """The place of each code in an order in which codes with like profiles are neighbours.
 

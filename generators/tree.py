@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from generators.coarse import arranged, by_association, merged, pooled, profiled
+from generators.coarse import arranged, by_association, merged, pooled, profiled, together
 from generators.columns import Codes
 from generators.dependence import Table, most_predecessors
 from generators.forest import GRAINS, Forest, planted
@@ -123,14 +123,16 @@ def _tree(table: Table, j: int, inputs: Ints) -> tuple[int, Tree]:
 def _counted(table: Table, j: int) -> tuple[Ints, Ints]:
     """The code that each code of column `j` counts as, and the rows of each: 0 without support.
 
-    Codes that few units hold in these rows, though more do in others, are not left out, where they
-    have an order: the first rows of histories would be drawn without any that is rare there.
+    Codes that few units hold in these rows, though more do in others, are not left out: the first
+    rows of histories would be drawn without any that is rare there. Of an order, neighbours count
+    as one, and of none all of them.
     """
     mass, size = table.masses[j], len(table.masses[j])
     codes = table.codes[j].astype(np.int64)
-    if not table.features[j].ordered or mass.sum() == len(codes):
+    if mass.sum() == len(codes):
         return np.arange(size), mass
-    counted = pooled(codes, mass == 0, table.units, table.support.k)
+    pool = pooled if table.features[j].ordered else together
+    counted = pool(codes, mass == 0, table.units, table.support.k)
     pools = np.bincount(counted, minlength=size) > 1
     rows = np.bincount(counted[codes], minlength=size)
     return counted, np.where(pools | (mass > 0), rows, 0)

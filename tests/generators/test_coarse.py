@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generators.coarse import arranged, pooled, profiled
+from generators.coarse import arranged, pooled, profiled, together
 
 
 def test_each_half_of_the_order_holds_codes_that_come_with_like_things() -> None:
@@ -49,3 +49,11 @@ def test_rows_of_one_unit_are_too_few_however_many_they_are() -> None:
 def test_null_counts_as_itself_however_rare_it_is() -> None:
     codes = np.array([0, 0, 1, 1, 2])
     assert pooled(codes, np.ones(3, np.bool_), np.arange(5), 3).tolist() == [0, 1, 1]
+
+
+def test_rare_codes_without_an_order_count_as_one_that_enough_units_hold() -> None:
+    codes = np.array([0, 1, 1, 2, 2, 2, 2, 4, 6])
+    rare = np.bincount(codes, minlength=8) < 3
+    units = np.arange(len(codes))
+    assert together(codes, rare, units, 3).tolist() == [0, 1, 2, 3, 1, 5, 1, 7]
+    assert together(codes, rare, units, 5).tolist() == list(range(8))

@@ -206,10 +206,11 @@ def test_ordered_codes_of_any_frequencies_are_learned(mass: list[int], seed: int
     assert set(shown) <= set(own)
 
 
-def test_ordered_codes_that_are_rare_among_some_rows_are_as_frequent_together() -> None:
+@pytest.mark.parametrize("ordered", [True, False])
+def test_codes_that_are_rare_among_some_rows_are_as_frequent_together(ordered: bool) -> None:
     rng = np.random.default_rng(14)
     own = np.where(rng.random(ROWS) < 0.05, rng.integers(1, 60, ROWS), 60)
-    shown = drawn(fitted(nothing(), matrix(own, ordered=True)), nothing())[:, 0]
+    shown = drawn(fitted(nothing(), matrix(own, ordered=ordered)), nothing())[:, 0]
     assert np.bincount(own, minlength=61)[1:60].max() < Support().k
     assert (shown < 60).mean() == pytest.approx((own < 60).mean(), abs=five_deviations() / 4)
 
