@@ -41,9 +41,15 @@ def _deal(found: Ints, asked: Sequence[Ints], there: Sequence[Ints]) -> None:
     rows, free = _left(found)
     pairs = zip(asked, there, strict=True)
     both = joint([np.concatenate([a[rows], t[free]]) for a, t in pairs])
-    wants, holds = (_counted(part) for part in (both[: len(rows)], both[len(rows) :]))
-    _, mine, its = np.intersect1d(wants, holds, assume_unique=True, return_indices=True)
+    mine, its = matched(both[: len(rows)], both[len(rows) :])
     found[rows[mine]] = free[its]
+
+
+def matched(asked: Ints, there: Ints) -> tuple[Ints, Ints]:
+    """Where the first of each number stands in both, the second, and so on; none is below 0."""
+    wants, holds = _counted(asked), _counted(there)
+    _, mine, its = np.intersect1d(wants, holds, assume_unique=True, return_indices=True)
+    return mine, its
 
 
 def _left(found: Ints) -> tuple[Ints, Ints]:

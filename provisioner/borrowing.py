@@ -264,7 +264,7 @@ def _lendable(job: Job, values: Values, *, late: bool) -> frozenset[str]:
     firm = {s.target[1] for s in steps if s.found.rule.kind == "aggregate" and (late or not s.rest)}
     firm |= orientation.read_of(name) if late else set()
     clock = job.model.history.clock if job.model.history else None
-    timed = set() if clock is None else {clock.column}
+    timed = job.beside if clock is None else job.beside | {clock.column}
     free = learned | chosen_keys(model, name)
     return frozenset(free & values.keys()) - held - along - firm - timed - job.table.typed_columns
 

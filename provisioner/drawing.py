@@ -17,6 +17,7 @@ from generators.relations.references import Mode
 from generators.spans import apart, apart_by_ends, overlap
 from generators.steps import Orientation
 from generators.tables import Matrix
+from provisioner.accompanying import accompanied
 from provisioner.agreeing import agreed
 from provisioner.apportioning import apportioned
 from provisioner.borrowing import lent
@@ -104,13 +105,13 @@ def draw_keys(
 def _led(job: Job, values: Values, turns: Turns) -> Values:
     """The values as rows repeat each other, with natural keys that lead to rows that are there.
 
-    What led nowhere leads elsewhere, and so does then what repeats it.
+    What led nowhere leads elsewhere, and so does then what repeats it, and what stands beside it.
     """
     values = agreed(job, with_repeats(job, values, turns), turns)
     values = resolved(job, apportioned(job, values), turns.codes)
-    if not job.model.natural:
-        return values
-    return resolved(job, with_repeats(job, values, turns), turns.codes)
+    if job.model.natural:
+        values = resolved(job, with_repeats(job, values, turns), turns.codes)
+    return accompanied(job, values)
 
 
 def complete_table(
@@ -206,9 +207,9 @@ def _settled(job: Job, values: Values) -> Values:
 
 def _without_rules(job: Job) -> Job | None:
     """The job without rules that nobody declared; None where there are none."""
-    if not job.setting.orientation.of(job.table.name):
+    if not job.setting.orientation.of(job.table.name) and not job.beside:
         return None
-    return replace(job, setting=replace(job.setting, orientation=Orientation()))
+    return replace(job, setting=replace(job.setting, orientation=Orientation(), companions={}))
 
 
 def _without_doubtful(job: Job) -> Job | None:

@@ -41,7 +41,8 @@ def free_columns(
         free[name] = Free(redraw, nullable, alone=True, proposals=worth)
     for reference in job.model.references:
         there = reference.mode is Mode.CLUSTER and values.keys() >= set(reference.key.columns)
-        kept = fixed - set(reference.key.columns) if reference in job.model.natural else fixed
+        own = set(reference.key.columns) - job.beside
+        kept = fixed - own if reference in job.model.natural else fixed
         there &= not kept & set(reference.key.columns)
         there = there and len(job.setting.reachable(reference.key)) > 0
         if there and not shares_a_column(job, reference):
@@ -74,9 +75,10 @@ def _earlier_redraw(key: ForeignKey, known: pa.Array, rng: np.random.Generator) 
 def fixed_columns(job: Job, values: Values) -> set[str]:
     """Columns that others reference, once references are drawn that took them as they were.
 
-    And those of natural keys, of which none moves without the others.
+    And those of natural keys, of which none moves without the others, and of what stands beside
+    rows of other tables.
     """
-    fixed = {c for r in job.model.natural for c in r.key.columns}
+    fixed = set(job.beside).union(*(r.key.columns for r in job.model.natural))
     for key in chosen_selves(job, values):
         fixed |= {*key.columns, *key.parent_columns}
     if any(set(r.key.columns) <= values.keys() for r in waiting_references(job)):

@@ -51,7 +51,7 @@ def held_late(job: Job, values: Values, below: Mapping[TableName, Drawn]) -> Val
 
 def held_codes(job: Job, codes: Codes, values: Values) -> Codes:
     """The codes, of columns that were set to keep rules those of their values, if anyone asks."""
-    targets = job.setting.orientation.targets(job.table.name) & values.keys()
+    targets = (job.setting.orientation.targets(job.table.name) | job.beside) & values.keys()
     if not targets or not len(codes) or job.table.name not in job.setting.heeded:
         return codes
     found, names = codes.copy(), [f.name for f in features(job.model)]

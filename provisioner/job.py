@@ -10,6 +10,7 @@ import pyarrow as pa
 from connectors.rules import Rule
 from connectors.schema import ForeignKey, Table, TableName
 from generators.columns import Codes, Draw
+from generators.companions import Companion, eased, standing
 from generators.contexts import Rows, context
 from generators.encoding import FittedColumn
 from generators.errors import Unmeetable
@@ -25,6 +26,7 @@ from provisioner.keeping import Keeper
 from provisioner.placing import Placing, seated, with_at_least
 from provisioner.plan import Plan
 
+Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Values = dict[str, pa.Array]
@@ -49,6 +51,7 @@ class Setting:
         orientation: how rules that nobody declared are kept.
         single: foreign keys, by table and name, no two rows of which lead to one row.
         adopted: keys that are values of other tables' columns.
+        companions: what rows of earlier tables have to say of each table's.
         witnessed: keys of tables that the rows which lead there tell of, by table and column.
         heeded: tables by the codes of whose rows others are drawn.
         pools: usual values of columns that were asked for, by table and name; every shard's.
@@ -69,6 +72,7 @@ class Setting:
     orientation: Orientation
     single: frozenset[tuple[TableName, str]]
     adopted: Mapping[Node, Adopted]
+    companions: Mapping[TableName, tuple[Companion, ...]] = field(default_factory=dict)
     witnessed: Mapping[TableName, Mapping[str, pa.Array]] = field(default_factory=dict)
     heeded: frozenset[TableName] = field(init=False, repr=False)
     pools: dict[tuple[TableName, str], pa.Array] = field(default_factory=dict, repr=False)
@@ -174,6 +178,12 @@ class Job:
         return stream(self.setting.plan.seed, self.table.name, self.shard, *purpose)
 
     @property
+    def beside(self) -> frozenset[str]:
+        """The columns by which rows stand beside those of tables drawn before."""
+        found = self.setting.companions.get(self.table.name, ())
+        return frozenset(column for one in found for column in one.columns)
+
+    @property
     def owner(self) -> ForeignKey | None:
         """The owner key, where the table has one."""
         return self.setting.model.owners.get(self.table.name)
@@ -227,12 +237,16 @@ def _parents(
     counts = _counts(setting, name, above, rng)
     quota = setting.plan.layout(name).rows[shard]
     kept = _may_own(setting, owner, owning, rng) if quota else np.ones(len(counts), np.bool_)
+    kept, least = _beside(setting, name, above, kept)
     if not kept.all():
         counts = np.where(kept, counts if counts[kept].any() else 1, 0)
     if (name, owner.name) in setting.covering and quota >= len(counts):
         counts = 1 + to_quota(np.maximum(counts - 1, 0), quota - len(counts), None, rng)
     alone = (name, owner.name) in setting.single and kept.all() and quota <= len(counts)
-    counts = to_quota(counts, quota, 1 if alone else setting.most[name], rng)
+    most = 1 if alone else setting.most[name]
+    counts = to_quota(counts, quota, most, rng)
+    least = least if most is None else np.minimum(least, most)
+    counts = with_at_least(counts, eased(least, int(counts.sum())))
     counts = _with_enough(setting, owner, counts, kept, shard)
     if int(counts.sum()) != quota:
         raise Unmeetable(
@@ -243,6 +257,14 @@ def _parents(
     if len(owners):
         counts = with_at_least(counts, np.bincount(owners[owners >= 0], minlength=len(counts)))
     return np.repeat(np.arange(len(counts)), counts)
+
+
+def _beside(
+    setting: Setting, name: TableName, above: Mapping[TableName, Drawn], kept: Bools
+) -> tuple[Bools, Ints]:
+    """Which owners may have rows, and how many at least for others' to stand beside."""
+    found = [(one, above[one.other]) for one in setting.companions.get(name, ())]
+    return standing([(c, c.asking(other.parents, other.values)) for c, other in found], kept)
 
 
 def _counts(

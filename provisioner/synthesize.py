@@ -12,6 +12,7 @@ from connectors.batch import Batch
 from connectors.dialect.expressions import Scope
 from connectors.schema import ForeignKey, Schema, TableName
 from generators.columns import Draw
+from generators.companions import Companion, companions
 from generators.distinct import SPREADABLE, alike, beyond, numbered
 from generators.errors import Unmeetable
 from generators.layout import KeyLayout
@@ -84,6 +85,7 @@ class Synthesizer:
             oriented(ruled, plan.whole),
             single_keys(ruled),
             adopted(model, plan),
+            _drawn_beside(ruled, plan),
             all_witnessed(model, plan),
         )
         self._reachable: dict[tuple[TableName, tuple[str, ...]], Ints] = {}
@@ -350,7 +352,7 @@ class Synthesizer:
         return drawn[name]
 
     def _needed(self, name: TableName) -> tuple[TableName, ...]:
-        """A table, behind its owners and beats, theirs, and so on."""
+        """A table, behind its owners, beats and companions, theirs, and so on."""
         model = self._setting.model
         history = model.tables[name].history
         above = [model.owners[name].parent] if name in model.owners else []
@@ -358,8 +360,16 @@ class Synthesizer:
         beats += [
             model.tables[t].beside[name].table for t in above if name in model.tables[t].beside
         ]
+        beats += [one.other for one in self._setting.companions.get(name, ())]
         line = [step for table in (*above, *beats) for step in self._needed(table)]
         return tuple(dict.fromkeys([*line, name]))
+
+
+def _drawn_beside(model: DatabaseModel, plan: Plan) -> Mapping[TableName, tuple[Companion, ...]]:
+    """What rows of earlier tables say of each table's, where those of both are no kept ones."""
+    known = companions(model).items()
+    found = {name: tuple(c for c in of if c.other not in plan.keeps) for name, of in known}
+    return {name: of for name, of in found.items() if of and name not in plan.keeps}
 
 
 def _cut(plan: Plan, tree: int, most: int, owners: Owners) -> Plan:
