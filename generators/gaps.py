@@ -46,10 +46,18 @@ def brought(gaps: Floats, wanted: Floats, rng: np.random.Generator) -> Floats:
     if not len(wanted) or not len(gaps):
         return gaps
     spread = float(np.abs(wanted - wanted[len(wanted) // 2]).mean())
-    apart = float(np.abs(np.quantile(gaps, _QUANTILES) - wanted).mean())
+    order, found = ordered(gaps), np.empty(len(gaps))
+    apart = float(np.abs(_quantiles(gaps, order) - wanted).mean())
     if apart <= spread * (_UNLIKE + _NOISE / np.sqrt(len(gaps))):
         return gaps
-    order, found = ordered(gaps), np.empty(len(gaps))
     ascending = (np.arange(len(gaps)) + rng.random(len(gaps)).take(order)) / len(gaps)
     found[order] = np.interp(ascending, _QUANTILES, wanted)  # five times as fast as in any order
     return found
+
+
+def _quantiles(gaps: Floats, order: Ints) -> Floats:
+    """The quantiles of gaps as `order` has them ascend, between two neighbours as numpy's are."""
+    places = _QUANTILES * (len(gaps) - 1)
+    low = places.astype(np.int64)
+    below, above = gaps[order[low]], gaps[order[np.minimum(low + 1, len(gaps) - 1)]]
+    return np.asarray(below + (places - low) * (above - below))
