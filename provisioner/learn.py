@@ -411,7 +411,7 @@ def _of_few(
     """Tables whose many rows are told as those of so few units that hardly anything is learned."""
     for name, part in training.items():
         rows, units = len(part.rows), distinct(part.units)
-        if paths[name].keys and units < _FEW_UNITS * k and rows >= _MANY_ROWS * units:
+        if paths[name].keys and 0 < units < _FEW_UNITS * k and rows >= _MANY_ROWS * units:
             yield (
                 f"{name}: {rows:,} rows are those of {units:,} {paths[name].unit}, and what fewer "
                 f"than {k} of these share is not learned; if they only handle what is not theirs, "

@@ -23,6 +23,7 @@ create table delivery (
     clerk_id int not null references clerk,
     customer_id int references customer,
     state text not null);
+create table complaint (id int primary key, clerk_id int references clerk);
 insert into clerk select n, 'Ann' || n, 'Bell' || n, n || '@example.com'
     from generate_series(1, 5) as n;
 insert into customer select n, 'Cy' || n, 'Day' || n, n || '@example.org'
@@ -61,7 +62,8 @@ def test_it_is_withheld_and_the_way_out_is_told_where_nobody_says_so(
     with open_source(source) as opened:
         model = learn(opened, Learning(), told.append)
     said = [event.text for event in told if isinstance(event, Stated)]
-    assert any("delivery" in text and "`unit: nobody`" in text for text in said)
+    [why] = (text for text in said if "`unit: nobody`" in text)
+    assert why.startswith("public.delivery: ")  # and nothing of tables without rows
     filled(model, database, tmp_path)
     assert not query(database, "select from delivery where state = 'arrived'")
 
