@@ -19,6 +19,7 @@ from connectors.schema import TableName
 from generators.companions import companion, doubtful
 from generators.found import Found
 from generators.invariants import Part
+from generators.lifespans import limit, overruled
 from generators.model import DatabaseModel
 from generators.relations.references import Mode
 from generators.sight import BELOW, Node, Sight, out_of_sight, out_of_turn, steps_up
@@ -111,7 +112,7 @@ def _in_order(sight: "Sight", placed: "_Placed", vain: list[Step]) -> Orientatio
     telling = [s for s in sure if _is_telling(s) and not is_above(s)]
     unkept = [(f, why) for f, why in unkept if not _follows(sight.model, f, telling)]
     told = {s.target: s.found.words for s in accepted if s.part in (Part.SETS, Part.PARTS)}
-    unkept += doubtful(sight.model, told)
+    unkept += (*doubtful(sight.model, told), *overruled(sight.model, told))
     order = _ranks(accepted)
     accepted.sort(key=lambda s: (order[s.target], not s.before, s.part, s.number))
     soon = [s for s in accepted if s.target not in late]
@@ -211,7 +212,7 @@ def _place(sight: Sight, found: Found, number: int, placed: _Placed) -> None:
     rule = found.rule
     counted = rule.kind == "cardinality" and not rule.terms
     drawn = keeps_to_keys(rule, sight.single) or _follows_key(sight.model, rule, placed)
-    beside = companion(sight.model, rule) is not None
+    beside = companion(sight.model, rule) is not None or limit(sight.model, rule) is not None
     if counted or rule.kind == "filled" or drawn or beside:
         return  # no step keeps it: numbers of rows do, how keys are drawn, or that no null is
     steps, why = _possible(sight, found, number, placed)

@@ -21,6 +21,7 @@ from provisioner.accompanying import accompanied
 from provisioner.agreeing import agreed
 from provisioner.apportioning import apportioned
 from provisioner.borrowing import lent
+from provisioner.dating import dated, led_in_time
 from provisioner.edging import edged
 from provisioner.enacting import enacted
 from provisioner.exchanging import exchanged
@@ -107,11 +108,11 @@ def _led(job: Job, values: Values, turns: Turns) -> Values:
 
     What led nowhere leads elsewhere, and so does then what repeats it, and what stands beside it.
     """
-    values = agreed(job, with_repeats(job, values, turns), turns)
+    values = dated(job, agreed(job, with_repeats(job, values, turns), turns))
     values = resolved(job, apportioned(job, values), turns.codes)
     if job.model.natural:
-        values = resolved(job, with_repeats(job, values, turns), turns.codes)
-    return accompanied(job, values)
+        values = resolved(job, dated(job, with_repeats(job, values, turns)), turns.codes)
+    return accompanied(job, led_in_time(job, values))
 
 
 def complete_table(
