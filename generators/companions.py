@@ -105,10 +105,51 @@ def doubtful(
             sure.remove(one)
             scarce = f"rows of {wider[0].other} may ask for all that there are" if wider else ""
             yield found, scarce if words is None else f"its columns are set to keep {words}"
-    for found, one in known:
-        rivals = [c for _, c in known if c.asks and c.table == one.table and not one.asks]
-        if one in sure and not all(_is_at_one(one, c, sure) for c in rivals):
-            yield found, "rows of other tables ask for other keys"
+    order = companions(model)
+    while (lost := next(_contested(known, sure, order), None)) is not None:
+        found, one, why = lost
+        sure.remove(one)
+        yield found, why
+    yield from _uncovered(model, order)
+
+
+def _contested(
+    known: Sequence[tuple[Found, Companion]],
+    sure: Sequence[Companion],
+    order: Mapping[TableName, Sequence[Companion]],
+) -> Iterator[tuple[Found, Companion, str]]:
+    """Rules by which rows take over keys that they may not have in the end, and why.
+
+    Others asked before them. Or they choose, but are asked for other keys, or choose once more.
+    """
+    for found, one in ((f, c) for f, c in known if c in sure and c.asks and c.pairs):
+        several = order[one.table]
+        before = [c for c in several[: several.index(one)] if c.asks]
+        if before and not any(_is_at_one(c, one, sure) for c in before if not _is_less(c, one)):
+            yield found, one, f"rows of {before[0].other} may ask for all that there are"
+    for found, one in ((f, c) for f, c in known if c in sure and not c.asks):
+        several = order[one.table]
+        if not all(_is_at_one(one, c, sure) for c in several if c.asks):
+            yield found, one, "rows of other tables ask for other keys"
+        later = (c for c in several[: several.index(one)] if not c.asks)
+        for other in (c for c in later if not _is_at_one(one, c, sure)):
+            yield found, one, f"rows choose their keys among those of {other.other} at last"
+
+
+def _uncovered(
+    model: DatabaseModel, order: Mapping[TableName, Sequence[Companion]]
+) -> Iterator[tuple[Found, str]]:
+    """Rules of how many rows lead to each by a key that rows then take over from others."""
+    for found in model.invariants:
+        if found.rule.kind != "cardinality" or found.rule.terms or found.rule.key is None:
+            continue
+        name, key = found.rule.key
+        columns = {
+            c for k in model.schema.table(name).foreign_keys if k.name == key for c in k.columns
+        }
+        moved = (c for c in order.get(name, ()) if columns.intersection(c.columns))
+        if (first := next(moved, None)) is not None:
+            yield found, f"rows take over the keys of those of {first.other}"
 
 
 def _is_less(one: Companion, other: Companion) -> bool:

@@ -106,3 +106,27 @@ def test_what_one_table_asks_for_counts_once_where_another_one_asks_for_more_of_
     assert least.tolist() == [3, 1, 0]
     assert eased(least, 4).tolist() == [3, 1, 0]
     assert eased(least, 3).tolist() == [2, 1, 0]
+
+
+CATCHING = """
+CREATE TABLE catching (
+    player int REFERENCES player, year int, team text NOT NULL, errors int NOT NULL,
+    PRIMARY KEY (player, year, team), FOREIGN KEY (year, team) REFERENCES club
+);
+INSERT INTO catching SELECT player, year, team, games / 9 FROM season
+WHERE player % 4 = 1 AND abs(hashtext(player || 'c' || year)) % 4 > 0;
+"""
+
+
+def test_a_rule_is_told_whose_rows_another_table_may_have_asked_for_before(
+    lasting_database: Callable[[], str], tmp_path: Path
+) -> None:
+    source = lasting_database()
+    query(source, SEASONS + CATCHING)
+    found = learned(source, Learning(units=(TableName("public", "player"),)), tmp_path)
+    why = {
+        one.rule.table.name: words for one, words in oriented(found).unkept if one.words == WITHIN
+    }
+    asking = [c.other.name for c in companions(found)[TableName("public", "season")] if c.pairs]
+    assert sorted(asking) == ["catching", "pitching"]
+    assert why == {asking[1]: f"rows of public.{asking[0]} may ask for all that there are"}
