@@ -58,10 +58,18 @@ class Companion:
         return Asking(parents, {own: values[there] for own, there in self.pairs})
 
 
-def companions(model: DatabaseModel) -> Mapping[TableName, tuple[Companion, ...]]:
-    """What earlier tables have to say of each table, that of most columns first."""
+def companions(
+    model: DatabaseModel, unkept: Iterable[Found] = ()
+) -> Mapping[TableName, tuple[Companion, ...]]:
+    """What earlier tables have to say of each table, that of most columns first.
+
+    Without rules that are kept in part alone: rows that are drawn well would go from table to table
+    for them, and a player from team to team.
+    """
     found: dict[TableName, list[Companion]] = {}
-    for one in (companion(model, invariant.rule) for invariant in model.invariants):
+    doubted = {id(one) for one in unkept}
+    for invariant in (f for f in model.invariants if id(f) not in doubted):
+        one = companion(model, invariant.rule)
         if one is not None:
             found.setdefault(one.table, []).append(one)
     return {name: tuple(sorted(f, key=lambda c: -len(c.pairs))) for name, f in found.items()}
@@ -110,7 +118,7 @@ def doubtful(
         found, one, why = lost
         sure.remove(one)
         yield found, why
-    yield from _uncovered(model, order)
+    yield from _uncovered(model, sure)
 
 
 def _contested(
@@ -136,9 +144,7 @@ def _contested(
             yield found, one, f"rows choose their keys among those of {other.other} at last"
 
 
-def _uncovered(
-    model: DatabaseModel, order: Mapping[TableName, Sequence[Companion]]
-) -> Iterator[tuple[Found, str]]:
+def _uncovered(model: DatabaseModel, sure: Sequence[Companion]) -> Iterator[tuple[Found, str]]:
     """Rules of how many rows lead to each by a key that rows then take over from others."""
     for found in model.invariants:
         if found.rule.kind != "cardinality" or found.rule.terms or found.rule.key is None:
@@ -147,7 +153,7 @@ def _uncovered(
         columns = {
             c for k in model.schema.table(name).foreign_keys if k.name == key for c in k.columns
         }
-        moved = (c for c in order.get(name, ()) if columns.intersection(c.columns))
+        moved = (c for c in sure if c.table == name and columns.intersection(c.columns))
         if (first := next(moved, None)) is not None:
             yield found, f"rows take over the keys of those of {first.other}"
 

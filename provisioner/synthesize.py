@@ -21,6 +21,7 @@ from generators.orientation import oriented, single_keys
 from generators.randomness import identities, stream
 from generators.relations.owners import Owners
 from generators.shift import shifted
+from generators.steps import Orientation
 from provisioner.adopting import adopted
 from provisioner.arranging import arranged, with_ordered_keys
 from provisioner.drawing import complete_table, draw_keys, draw_table
@@ -70,6 +71,7 @@ class Synthesizer:
             for name in model.owners
         }
         ruled = _without_counts(model, plan)
+        orientation = oriented(ruled, plan.whole)
         self._setting = Setting(
             model,
             plan,
@@ -82,10 +84,10 @@ class Synthesizer:
             self.lost,
             self.reachable,
             self.placing,
-            oriented(ruled, plan.whole),
+            orientation,
             single_keys(ruled),
             adopted(model, plan),
-            _drawn_beside(ruled, plan),
+            _drawn_beside(ruled, plan, orientation),
             all_witnessed(model, plan),
         )
         self._reachable: dict[tuple[TableName, tuple[str, ...]], Ints] = {}
@@ -365,9 +367,11 @@ class Synthesizer:
         return tuple(dict.fromkeys([*line, name]))
 
 
-def _drawn_beside(model: DatabaseModel, plan: Plan) -> Mapping[TableName, tuple[Companion, ...]]:
+def _drawn_beside(
+    model: DatabaseModel, plan: Plan, orientation: Orientation
+) -> Mapping[TableName, tuple[Companion, ...]]:
     """What rows of earlier tables say of each table's, where those of both are no kept ones."""
-    known = companions(model).items()
+    known = companions(model, [found for found, _ in orientation.unkept]).items()
     found = {name: tuple(c for c in of if c.other not in plan.keeps) for name, of in known}
     return {name: of for name, of in found.items() if of and name not in plan.keeps}
 
