@@ -97,7 +97,7 @@ def companion(model: DatabaseModel, rule: Invariant) -> Companion | None:
 def doubtful(
     model: DatabaseModel, told: Mapping[tuple[TableName, str], str]
 ) -> Iterator[tuple[Found, str]]:
-    """Rules of this sort that are kept in part, and why.
+    """Rules of this sort that could be kept in part alone, and so move no row, and why.
 
     Args:
         model: the rules, and how rows are drawn.
