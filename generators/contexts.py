@@ -25,10 +25,10 @@ class Rows:
 
 
 def timely(features: tuple[Feature, ...]) -> Ints:
-    """The places of the features that tell when a row comes: all but what siblings have in common.
+    """The places of the features that tell when a row follows another: all but factors.
 
-    Factors tell of times that are yet to come, and an owner's factors never fit its number of
-    children exactly: rows that listened to them came too close to each other.
+    An owner's factors never fit its number of children exactly: rows that listened to them came
+    too close to each other. Its first row does: who is paid little for so many years began late.
     """
     return np.array([i for i, f in enumerate(features) if FACTOR not in f.name], np.int64)
 

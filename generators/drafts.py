@@ -14,6 +14,7 @@ from generators.facts import Facts, learned_column, null_rows, stored
 from generators.keyed import divided
 from generators.keys import KeyGenerator
 from generators.privacy.support import Ints
+from generators.relations.clocks import tells_when
 from generators.relations.counts import SIMPLER, count_column, differing, more_than
 from generators.relations.factors import factors
 from generators.relations.levels import branching_column
@@ -51,7 +52,7 @@ def draft(facts: Facts, table: Table, below: Mapping[TableName, Draft]) -> Draft
         [
             factors(
                 child,
-                below[child].target,
+                _timeless(facts, child, below[child]),
                 facts.links[key.table, key.name],
                 training.units,
                 facts.support,
@@ -63,6 +64,23 @@ def draft(facts: Facts, table: Table, below: Mapping[TableName, Draft]) -> Draft
     )
     target = _target(facts, table.name, columns, (counts, branching, common), beside)
     return Draft(columns, keys, counts, branching, common.features, target, beside)
+
+
+def _timeless(facts: Facts, child: TableName, drafted: Draft) -> Matrix:
+    """The codes of a child table's rows, but for those of times.
+
+    When an owner's rows come is drawn after the owner, and all else of them given that: told
+    twice, it would not be the same.
+    """
+    rows = facts.source.training[child].rows
+    times = {
+        f.column.name
+        for f in drafted.columns
+        if tells_when(f.column, rows[f.column.name].combine_chunks())
+    }
+    kept = [i for i, f in enumerate(drafted.target.features) if f.name not in times]
+    features = tuple(drafted.target.features[i] for i in kept)
+    return Matrix(features, drafted.target.codes[:, kept])
 
 
 def _counts(

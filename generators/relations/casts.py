@@ -26,7 +26,7 @@ class Cast:
         generator: of a row, given its context.
         time: the generator of the clock's column; None without a clock.
         base: context codes of each row, its siblings beside it.
-        timely: which of them tell when a row comes.
+        timely: which of them tell when a row follows another.
         owners: position of each row's owner, equal ones side by side.
         origins: per row, the tick that its owner's first row is counted from.
         started: per row, whether that is known.
@@ -35,7 +35,7 @@ class Cast:
             beat table's values have here.
         before: per row, how many siblings come before it in its history.
         after: per row, how many come after it.
-        heard: the context codes that tell when each row comes.
+        heard: the context codes that tell when each row follows another.
         places: where each feature that is drawn stands among all features.
         highest: the highest code of each of them.
         repeating: whether any may repeat what another row has.

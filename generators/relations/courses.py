@@ -83,7 +83,7 @@ class Course:
 
     @property
     def timely(self) -> Matrix:
-        """The part of `base` that tells when a row comes."""
+        """The part of `base` that tells when a row comes after others, or by itself."""
         kept = timely(self.base.features)
         return Matrix(tuple(self.base.features[i] for i in kept), self.base.codes[:, kept])
 
@@ -266,12 +266,12 @@ def _clock(
     after, beat = following(course.owners)[later], pulse.beat if pulse else None
     limits = _limits(course, time, support)
     if course.places is not None and pulse is not None:
-        calendar = _calendar(course, time, first, how)
+        calendar = _calendar((course, course.base), time, first, how)
         walk = _walk(course, past, pulse, how)
         return Clock(time.column.name, None, calendar, since_previous, None, limits, walk)
     start, told = _start(course, first, how)
     if start is None and scattered(course.ticks, course.owners, stream(0, "scattered")):
-        everything = _calendar(course, time, np.arange(len(course.ticks)), how)
+        everything = _calendar((course, course.timely), time, np.arange(len(course.ticks)), how)
         return Clock(time.column.name, None, everything, since_previous, None, limits)
     ahead = ahead_codes(since_previous, beat, course.owners[later], before, after)
     parts = [_rows(course.timely, later), _rows(past, later), ahead]
@@ -279,7 +279,7 @@ def _clock(
     return Clock(
         time.column.name,
         start,
-        _calendar(course, time, first if len(told) < support.k else told, how),
+        _calendar((course, course.base), time, first if len(told) < support.k else told, how),
         since_previous,
         fit(joined(parts, len(later)), going, course.units[later], support),
         limits,
@@ -326,17 +326,18 @@ def _start(course: Course, first: Ints, how: tuple[Fitter, Support]) -> tuple[St
     since = course.ticks[told] - origin.ticks[told]
     spans = fit_span("@since start", since, course.units[told], support)
     codes = Matrix((spans.feature,), spans.encode(pa.array(since))[:, None])
-    model = fit(_rows(course.timely, told), codes, course.units[told], support)
+    model = fit(_rows(course.base, told), codes, course.units[told], support)
     return Start(origin.name, spans, model), first[~origin.known[first]]
 
 
 def _calendar(
-    course: Course, time: FittedColumn, rows: Ints, how: tuple[Fitter, Support]
+    told: tuple[Course, Matrix], time: FittedColumn, rows: Ints, how: tuple[Fitter, Support]
 ) -> TableGenerator:
-    fit, support = how
+    """When some rows come, given what tells of all of them."""
+    (course, given), (fit, support) = told, how
     codes = time.encode(moments(course.ticks[rows], time.column.datatype))
     target = Matrix((time.feature,), codes[:, None])
-    return fit(_rows(course.timely, rows), target, course.units[rows], support)
+    return fit(_rows(given, rows), target, course.units[rows], support)
 
 
 def _present(course: Course, history: History, pulse: Pulse | None) -> Codes:

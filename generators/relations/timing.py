@@ -190,7 +190,8 @@ def _so_far(cast: Cast, places: Ints, rows: Ints) -> Ints:
 
 def _first_ticks(cast: Cast, clock: Clock, rows: Ints, rng: np.random.Generator) -> Ints:
     every = len(rows) == len(cast.owners)  # none twice
-    given, origins = cast.heard if every else cast.heard.take(rows, axis=0), cast.origins[rows]
+    told = cast.heard if clock.scattered else cast.base
+    given, origins = told if every else told.take(rows, axis=0), cast.origins[rows]
     started = cast.started[rows] & (clock.start is not None)
 
     def drawn(left: Ints | slice) -> Ints:

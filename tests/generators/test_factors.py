@@ -1,11 +1,14 @@
 """What the children of a row have in common becomes codes of the row, and nothing else does."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from connectors.schema import TableName
+from generators.archive import read_archive
 from generators.privacy.support import Support
 from generators.relations.factors import factors
 from generators.tables import Feature, Matrix
@@ -89,3 +92,21 @@ def test_a_column_without_an_order_counts_by_its_frequent_codes() -> None:
     means = [found_codes[team == t].mean(0) for t in range(3)]
     spread = np.ptp(np.stack(means), axis=0)
     assert spread.max() >= common.features[0].size / 4
+
+
+def test_when_children_come_is_not_what_they_have_in_common(
+    filled_database: Callable[[str], str], learned_archive: Callable[..., Path]
+) -> None:
+    url = filled_database(
+        """
+        CREATE TABLE guest (id integer PRIMARY KEY);
+        CREATE TABLE visit (id integer PRIMARY KEY, guest integer NOT NULL REFERENCES guest,
+                            day date NOT NULL, left_on date);
+        INSERT INTO guest SELECT n FROM generate_series(1, 400) n;
+        INSERT INTO visit SELECT row_number() OVER (), g, d, d + 3
+            FROM (SELECT g, date '2000-01-01' + 20 * g + 30 * n AS d
+                  FROM generate_series(1, 400) g, generate_series(1, 5) n) every;
+        """
+    )
+    model = read_archive(learned_archive(url))
+    assert model.tables[TableName("public", "guest")].factors == ()

@@ -1,5 +1,7 @@
 """Rows of owners that begin late come in the time that is left, and not all at its end."""
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from connectors.datatypes import DataType, Kind
 from connectors.schema import Column
 from generators.columns import Sample, column_generators
+from generators.contexts import FACTOR, timely
 from generators.encoding import FittedColumn
 from generators.privacy.support import Support
 from generators.relations.casts import Cast
@@ -16,8 +19,9 @@ from generators.relations.clocks import Origin
 from generators.relations.courses import Course, follow
 from generators.relations.timing import pressed
 from generators.relations.turns import take_turns
-from generators.tables import Matrix
+from generators.tables import Feature, Matrix
 from generators.tables.independent import Independent
+from generators.tables.trees import Trees
 
 Ints = npt.NDArray[np.int64]
 
@@ -85,6 +89,32 @@ def timed(owners: Ints, ticks: Ints, *origins: Origin) -> tuple[Course, FittedCo
     base, repeats = Matrix((), np.empty((rows, 0), np.int32)), np.zeros((rows, 1), np.int8)
     course = Course(base, target, owners, owners, repeats, time, ticks, origins, frozenset())
     return course, time
+
+
+def test_an_owners_first_row_comes_when_that_goes_with_what_its_rows_have_in_common() -> None:
+    rng = np.random.default_rng(3)
+    kind = rng.integers(0, 2, 400)
+    owners, first = np.repeat(np.arange(400), 3), 365 * DAY * (10 + 20 * kind)
+    ticks = (first[:, None] + DAY * np.sort(rng.integers(0, 900, (400, 3)), axis=1)).ravel()
+    course, time = timed(owners, ticks)
+    common = Feature(f"{FACTOR}0.visit", 2, ordered=True)
+    course = replace(course, base=Matrix((common,), kind[owners].astype(np.int32)[:, None]))
+    followed = follow(course, None, Trees.fit, Support(11))
+    nothing = Matrix((), np.empty((1200, 0), np.int32))
+    cast = Cast(
+        followed.history,
+        Independent.fit(followed.context, nothing, owners, Support(11)),
+        time,
+        course.base.codes,
+        timely(course.base.features),
+        owners,
+        np.zeros(1200, np.int64),
+        np.zeros(1200, np.bool_),
+        None,
+        {},
+    )
+    drawn = take_turns(cast, rng).ticks[::3]
+    assert ((drawn > 365 * DAY * 20) == kind).mean() >= 0.95
 
 
 def test_no_time_is_moved_off_the_days_that_all_times_are_at() -> None:
