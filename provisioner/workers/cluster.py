@@ -118,6 +118,7 @@ def _joined(address: str) -> Any:
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise MissingRay(
             f"no Ray cluster could be joined ({type(error).__name__}); expected --ray {LOCAL}, or "
-            "the address of one whose Python and Ray have the versions of this machine's"
+            "the address of one whose Python and Ray have the versions of this machine's, and "
+            "whose token Ray finds here if it asks for one (RAY_AUTH_MODE=token)"
         ) from None
     return ray
