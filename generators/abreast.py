@@ -17,7 +17,7 @@ from connectors.schema import TableName
 from generators.facts import Facts
 from generators.model import TableModel
 from generators.privacy.support import Support
-from generators.refinement import Refining, refined
+from generators.refinement import Compared, refined
 from generators.relations.referee import Referee
 from generators.study import Study, fit_table
 from generators.tables import Epoch, Fitter, Matrix, TableGenerator, Terms, table_generators
@@ -113,7 +113,7 @@ class Question:
 class Comparison:
     """Drawn histories that are to be held against learned ones."""
 
-    of: Refining
+    of: Compared
 
     @property
     def seconds(self) -> float:
@@ -216,7 +216,7 @@ def _fitted(
         del context, target, units, support
         return next(found)
 
-    def later(of: Refining) -> None:
+    def later(of: Compared) -> None:
         if refine:
             left.append(Comparison(of))
 
@@ -225,5 +225,6 @@ def _fitted(
 
 
 def _judged(model: TableModel, referee: Referee | None) -> TableModel:
-    history = None if model.history is None else replace(model.history, referee=referee)
-    return replace(model, history=history)
+    if model.history is None:
+        return replace(model, referee=referee)
+    return replace(model, history=replace(model.history, referee=referee))

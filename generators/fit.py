@@ -17,7 +17,13 @@ from generators.facts import Facts, Reading, gathered, popularity
 from generators.layout import scatter
 from generators.model import DatabaseModel, TableModel
 from generators.privacy.support import Released, Support
-from generators.refinement import Refiner, Refining, refined, refining_seconds, unrefined
+from generators.refinement import (
+    Compared,
+    Refiner,
+    refined,
+    refining_seconds,
+    unrefined,
+)
 from generators.relations.owners import trees
 from generators.relations.referee import Referee
 from generators.schedule import Estimate, Lesson, Schedule, improving, noting, schedule
@@ -110,7 +116,7 @@ def _within(facts: Facts, how: Fitting) -> Iterator[Fitted]:
     late = _deadline(planned.limit)
     overrun = []
 
-    def judge(of: Refining) -> Referee | None:
+    def judge(of: Compared) -> Referee | None:
         return refined(of) if how.refine and not late() else None
 
     for name in planned.tables:
@@ -153,7 +159,7 @@ def _estimate(facts: Facts, study: Study, lessons: list[Lesson], *, refine: bool
     name = study.table.name
     rows = len(facts.source.training[name].rows)
     seconds = sum(one.seconds for one in lessons)
-    if refine and name in facts.owners:
+    if refine and (name in facts.owners or study.draft.factors):
         seconds += refining_seconds(rows, len(study.draft.target.features))
     share = rows / max(1, facts.source.profile.tables[name].rows)
     return Estimate(seconds, sum(one.gain for one in lessons) / (share or 1.0))

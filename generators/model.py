@@ -18,6 +18,7 @@ from generators.privacy.support import Floats, Released
 from generators.relations.histories import History
 from generators.relations.lifetimes import Measure
 from generators.relations.owners import Owners
+from generators.relations.referee import Referee
 from generators.relations.references import Clusters, Mode, Reference
 from generators.relations.witnesses import Witnesses
 from generators.tables import Feature, TableGenerator
@@ -45,6 +46,8 @@ class TableModel:
         beside: child tables whose numbers are told by the difference to a measure of another one.
         witnesses: per natural key, by its name, which rows it leads to as enough units tell.
         dangling: share of the values of each undeclared key that lead nowhere, by its name.
+        referee: what chooses among several rows drawn for each that owns others and has no owner;
+            None where one is drawn.
     """
 
     name: TableName
@@ -64,6 +67,7 @@ class TableModel:
     factors: tuple[Feature, ...] = ()
     beside: Mapping[TableName, Measure] = field(default_factory=dict)
     witnesses: Mapping[str, Witnesses] = field(default_factory=dict)
+    referee: Referee | None = None
 
     @property
     def natural(self) -> tuple[Reference, ...]:

@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from generators.columns import Codes
 from generators.privacy.support import Released
-from generators.relations.histories import History
 from generators.relations.referee import tilted
+from generators.tables import Feature
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -45,11 +45,13 @@ def raked(
     return tilts
 
 
-def margins(history: History, histograms: Mapping[str, Released[Floats]]) -> dict[int, Floats]:
-    """The learned share of each code of a history's features, by the feature's place."""
+def margins(
+    features: Sequence[Feature], histograms: Mapping[str, Released[Floats]]
+) -> dict[int, Floats]:
+    """The learned share of each code of features, by their places, as far as it is known."""
     found = {
         place: histograms[feature.name].value
-        for place, feature in enumerate(history.features)
+        for place, feature in enumerate(features)
         if feature.name in histograms
     }
     return {place: shares for place, shares in found.items() if shares.any()}

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from generators.columns import Codes
@@ -16,16 +17,31 @@ from generators.relations.casts import Cast
 from generators.relations.courses import Course, Followed, Pulse
 from generators.relations.drawings import drawings
 from generators.relations.histories import History
-from generators.relations.lives import lives
+from generators.relations.lives import lives, single
 from generators.relations.referee import Referee, candidates, fit_referee
 from generators.siblings import Seen
-from generators.tables import TableGenerator
+from generators.tables import Matrix, TableGenerator
+
+Ints = npt.NDArray[np.int64]
 
 _FEWEST_OWNERS = 300
 _MOST_ROWS = 200_000
 """Rows of the owners that are drawn for; others add little but time."""
 _SECONDS = 1e-5
 """Per row that is drawn and feature."""
+
+
+class Compared(Protocol):
+    """What is drawn, and what it is held against."""
+
+    @property
+    def seconds(self) -> float:
+        """About how long it takes to learn a referee: a bound for one core."""
+        ...
+
+    def referee(self) -> Referee | None:
+        """What tells learned from drawn; None where there are too few owners to learn from."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +70,60 @@ class Refining:
 
     @property
     def seconds(self) -> float:
-        """About how long `refined` takes."""
+        """See `Compared`."""
         return refining_seconds(len(self.course.owners), len(self.course.target.features))
 
+    def referee(self) -> Referee | None:
+        """See `Compared`."""
+        starts = np.flatnonzero(np.diff(self.course.owners[_some(self.course)], prepend=-1))
+        return _of_histories(self, starts) if len(starts) >= _FEWEST_OWNERS else None
 
-Refiner = Callable[[Refining], Referee | None]
+
+@dataclass(frozen=True, slots=True)
+class Sifting:
+    """What rows that own others are drawn from, and what they are held against.
+
+    Attributes:
+        context: what the learned rows have from elsewhere.
+        target: the learned rows.
+        units: the privacy unit of each.
+        generator: draws them.
+        histograms: the margins of each feature.
+        support: the rule of release.
+    """
+
+    context: Matrix
+    target: Matrix
+    units: Ints
+    generator: TableGenerator
+    histograms: Mapping[str, Released[Any]]
+    support: Support
+
+    @property
+    def seconds(self) -> float:
+        """See `Compared`."""
+        return refining_seconds(len(self.units), len(self.target.features))
+
+    def referee(self) -> Referee | None:
+        """See `Compared`."""
+        return _of_rows(self) if len(self.units) >= _FEWEST_OWNERS else None
+
+
+Refiner = Callable[[Compared], Referee | None]
 """What learns as `refined` does, now or later or not at all."""
 
 
-def refined(of: Refining) -> Referee | None:
-    """Draws several histories for learned owners, and learns to tell them from the learned ones.
+def refined(of: Compared) -> Referee | None:
+    """Draws several times what was learned, and learns to tell that from what was learned.
 
     None where there are too few owners to learn from.
     """
+    return of.referee()
+
+
+def _of_histories(of: Refining, starts: Ints) -> Referee:
     course, history, support = of.course, of.followed.history, of.support
     kept = _some(course)
-    starts = np.flatnonzero(np.diff(course.owners[kept], prepend=-1))
-    if len(starts) < _FEWEST_OWNERS:
-        return None
     part, base = _cast(of).of(kept), course.base.features
     told = of.followed.context.codes[kept], course.target.codes[kept]
     real = lives(history, base, told, starts)
@@ -82,12 +134,29 @@ def refined(of: Refining) -> Referee | None:
     if not found.trees:
         return found
     odds = np.stack([found.odds(candidate) for candidate in binned])
-    tilts = raked(odds, [t.codes for t in drawn], starts, margins(history, of.histograms))
+    tilts = raked(odds, [t.codes for t in drawn], starts, margins(history.features, of.histograms))
     return found.tilting(tilts, distinct(units), support)
 
 
-def unrefined(of: Refining) -> None:
-    """Leaves it at one history for each owner."""
+def _of_rows(of: Sifting) -> Referee:
+    some = slice(0, _MOST_ROWS)
+    context, target, units = of.context.codes[some], of.target.codes[some], of.units[some]
+    features, rng = (of.context.features, of.target.features), np.random.default_rng(0)
+    real = single(features, (context, target))
+    times = range(candidates(len(units)))
+    drawn = [of.generator.sample(context, {}, rng) for _ in times]
+    binned = [single(features, (context, codes)).binned for codes in drawn]
+    found = fit_referee(real.binned, binned, real.widths, units, of.support)
+    if not found.trees:
+        return found
+    odds = np.stack([found.odds(candidate) for candidate in binned])
+    starts = np.arange(len(units))
+    tilts = raked(odds, drawn, starts, margins(of.target.features, of.histograms))
+    return found.tilting(tilts, distinct(units), of.support)
+
+
+def unrefined(of: Compared) -> None:
+    """Leaves it at what is drawn first."""
     del of
 
 

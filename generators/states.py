@@ -15,6 +15,7 @@ from generators.privacy.support import Released, Support
 from generators.relations.counts import count_column
 from generators.relations.levels import branching_column
 from generators.relations.lifetimes import Measure, Pace
+from generators.relations.referee import Referee
 from generators.relations.references import Clusters, Mode, Reference
 from generators.relations.witnesses import Witnesses
 from generators.tables import Feature, table_generators
@@ -59,6 +60,8 @@ def _table_states(model: TableModel) -> States:
     for number, share in enumerate(model.dangling.values()):
         yield f"dangling/{number}", share
     yield from _witness_states(model)
+    if model.referee is not None:
+        yield from _under("referee", model.referee.released())
 
 
 def _counting_states(model: TableModel) -> States:
@@ -95,6 +98,7 @@ def _shape(model: TableModel) -> dict[str, Any]:
         "branching": [[name, fitted.generator.kind] for name, fitted in model.branching.items()],
         "factors": [[f.name, f.size] for f in model.factors],
         "dangling": list(model.dangling),
+        "refereed": model.referee is not None,
         "witnesses": [[name, *told.values] for name, told in model.witnesses.items()],
     }
 
@@ -167,6 +171,7 @@ def _restored(table: Table, state: Mapping[str, Any]) -> TableModel:
             name: _restored_witnesses(columns, _part(state, "witnesses", number))
             for number, (name, *columns) in enumerate(shape.get("witnesses", []))
         },
+        Referee.restore(state.get("referee", {})) if shape.get("refereed") else None,
     )
 
 

@@ -12,7 +12,7 @@ from generators.encoding import FittedColumn
 from generators.facts import Facts, stored
 from generators.model import TableModel
 from generators.privacy.support import Floats, Ints, Released
-from generators.refinement import Refiner, Refining
+from generators.refinement import Refiner, Refining, Sifting
 from generators.relations.courses import Course, Followed, Pulse, follow, rest_of, with_chooser
 from generators.relations.dangling import dangling_shares
 from generators.relations.histories import History
@@ -55,6 +55,9 @@ def fit_table(facts: Facts, study: Study, fit: Fitter, refine: Refiner) -> tuple
         known_of = followed, course, pulse, generator, columns, beat
         referee = refine(Refining(*known_of, histograms, facts.support))
         followed = replace(followed, history=replace(followed.history, referee=referee))
+    sifted = None
+    if led is None and draft.factors:
+        sifted = refine(Sifting(context, drawn, units, generator, histograms, facts.support))
     clusters, _ = facts.clusters[table.name]
     owner = facts.owners.get(table.name)
     model = TableModel(
@@ -75,7 +78,7 @@ def fit_table(facts: Facts, study: Study, fit: Fitter, refine: Refiner) -> tuple
         draft.factors,
         draft.beside,
     )
-    model = replace(model, witnesses=_witnesses(facts, table, model))
+    model = replace(model, witnesses=_witnesses(facts, table, model), referee=sifted)
     return model, _seen(facts, table, rows, model)
 
 

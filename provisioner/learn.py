@@ -479,13 +479,14 @@ def _parts(facts: Reading, learning: Learning, listen: Listener) -> Iterator[Fit
 
 
 def _told_apart(model: TableModel) -> str | None:
-    """What choosing among several drawn histories gains, on owners held out."""
-    referee = None if model.history is None else model.history.referee
+    """What choosing among several drawn rows or histories gains, on owners held out."""
+    referee = model.referee if model.history is None else model.history.referee
     if referee is None or not referee.trees:
         return None
     any_drawn, kept = referee.scores
     return (
-        f"refined {model.name}: rows of an owner told from learned ones with an AUC of "
+        f"refined {model.name}: rows{'' if model.history is None else ' of an owner'} told from "
+        "learned ones with an AUC of "
         f"{any_drawn:.2f} as drawn, {kept:.2f} as chosen"
     )
 

@@ -1,14 +1,15 @@
-"""Draws histories for each owner until one is kept: the first that looks learned enough."""
+"""Draws rows for each owner, or owners, until one is kept that looks learned enough."""
 
 import numpy as np
 
+from generators.columns import Codes
 from generators.raking import margins, raked
 from generators.relations.casts import Cast, Turns, put_turns
 from generators.relations.drawings import drawings
-from generators.relations.lives import lives
+from generators.relations.lives import lives, single
 from generators.relations.referee import Choice, Referee, candidates, chosen, tilted
 from generators.relations.turns import take_turns
-from provisioner.job import Floats, Ints, Job
+from provisioner.job import Floats, Ints, Job, features
 
 _FEWEST_OWNERS = 200
 """Histories from which on a shard is large enough to have the margins of the whole."""
@@ -37,6 +38,44 @@ def refereed(job: Job, cast: Cast, referee: Referee, rng: np.random.Generator) -
     return found
 
 
+def sifted(job: Job, rng: np.random.Generator) -> Codes:
+    """Codes of rows without an owner, each as one of several that were drawn, if any was to be."""
+    given, referee = job.context.codes, job.model.referee
+    if referee is None or not referee.trees or not len(given):
+        return job.model.generator.sample(given, {}, rng)
+    if _FEWEST_OWNERS <= len(given) < _MANY_ROWS:
+        return _evenly_sifted(job, referee, rng)
+    found, choice = job.model.generator.sample(given, {}, rng), Choice.among(len(given), rng)
+    every = np.arange(len(given))
+    choice.offered(every, _odds_of_rows(job, referee, given, found, tilts=True))
+    for _ in range(candidates(len(given)) - 1):
+        rows = np.flatnonzero(choice.undecided)
+        if not len(rows):
+            break
+        again = job.model.generator.sample(given[rows], {}, rng)
+        kept = choice.offered(rows, _odds_of_rows(job, referee, given[rows], again, tilts=True))
+        found[rows[kept]] = again[kept]
+    return found
+
+
+def _evenly_sifted(job: Job, referee: Referee, rng: np.random.Generator) -> Codes:
+    """As `sifted`, with the margins learned."""
+    given, starts = job.context.codes, np.arange(len(job.context.codes))
+    times = range(candidates(len(given)))
+    drawn = [job.model.generator.sample(given, {}, rng) for _ in times]
+    odds = np.stack([_odds_of_rows(job, referee, given, codes, tilts=False) for codes in drawn])
+    tilts = raked(odds, drawn, starts, margins(features(job.model), job.model.histograms))
+    odds += np.stack([tilted(tilts, codes, starts) for codes in drawn])
+    return np.stack(drawn)[chosen(odds, rng), starts]
+
+
+def _odds_of_rows(job: Job, referee: Referee, given: Codes, codes: Codes, *, tilts: bool) -> Floats:
+    """The log odds of each row, tilted as when learning if asked."""
+    known = job.context.features, features(job.model)
+    plain = referee.odds(single(known, (given, codes)).binned)
+    return plain + referee.tilted(codes, np.arange(len(codes))) if tilts else plain
+
+
 def _evened(
     job: Job, cast: Cast, referee: Referee, starts: Ints, rng: np.random.Generator
 ) -> Turns:
@@ -47,7 +86,7 @@ def _evened(
     several = drawings(cast, candidates(len(cast.owners)), rng)
     odds = np.stack([_plain(job, cast, referee, turns) for turns in several])
     drawn = [turns.codes for turns in several]
-    tilts = raked(odds, drawn, starts, margins(cast.history, job.model.histograms))
+    tilts = raked(odds, drawn, starts, margins(cast.history.features, job.model.histograms))
     odds += np.stack([tilted(tilts, codes, starts) for codes in drawn])
     found, which = several[0], chosen(odds, rng)
     which = np.repeat(which, np.diff(np.append(starts, len(cast.owners))))

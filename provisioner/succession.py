@@ -23,7 +23,7 @@ from generators.sorting import ordered
 from generators.tables import Matrix
 from provisioner.calibration import calibrated
 from provisioner.job import Drawn, Floats, Ints, Job, Setting, Values, features, job_of
-from provisioner.refereeing import refereed
+from provisioner.refereeing import refereed, sifted
 from provisioner.witnessed import evidence, seated, seats
 
 Bools = npt.NDArray[np.bool_]
@@ -38,7 +38,7 @@ def draw_codes(job: Job) -> Turns:
     if history is not None:
         cast = _cast(job, history)
         return _as_told(job, cast, take_turns(cast, rng), rng)
-    codes = job.model.generator.sample(job.context.codes, {}, rng)
+    codes = sifted(job, rng)
     codes = _in_course(job, calibrated(job, codes, rng))
     none, zeros = np.full(codes.shape, -1), np.zeros(len(codes), np.int64)
     return Turns(Told.of(job.context.codes), codes, none, none, zeros, zeros - 1)

@@ -1,5 +1,6 @@
 """What is told of an owner's rows as a whole: one line of numbers per history, in fixed bins."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,6 +65,17 @@ def lives(
     for place, feature in enumerate(history.present):
         if feature.ordered and feature.size > 1:
             columns += _moments(context[:, first + place] / (feature.size - 1), starts, sizes)
+    binned = np.array([np.minimum(b, w - 1) for b, w in columns], np.uint8)
+    return Lives(binned, np.array([w for _, w in columns], np.int64))
+
+
+def single(features: Sequence[tuple[Feature, ...]], rows: Sequence[Codes]) -> Lives:
+    """Rows as lines of bins, each told by codes alone: one matrix beside the other."""
+    columns = [
+        _coded(codes[:, place], feature.size)
+        for known, codes in zip(features, rows, strict=True)
+        for place, feature in enumerate(known)
+    ]
     binned = np.array([np.minimum(b, w - 1) for b, w in columns], np.uint8)
     return Lives(binned, np.array([w for _, w in columns], np.int64))
 

@@ -65,8 +65,9 @@ class Referee:
     Attributes:
         trees: each with its part of the log odds.
         sealed: all that was learned, by field, as it may leave.
-        scores: how often a learned history has higher odds than one drawn for the same owner, on
-            owners held out: for any drawn one, and for the one chosen.
+        scores: how often a learned history has higher odds than one drawn for the same owner, as
+            told to owners held out by what was learned from the others: for any drawn one, and for
+            the one chosen.
         tilts: by the place of a feature, what a row's code adds to its history's log odds, so that
             chosen rows have the margins learned.
     """
@@ -189,6 +190,8 @@ def fit_referee(
 ) -> Referee:
     """Learns to tell histories apart; without trees where owners held out do not confirm it.
 
+    Where they do, they are learned from as well.
+
     Args:
         real: learned histories, of shape (inputs, owners).
         drawn: as many histories drawn for the same owners, several times.
@@ -206,6 +209,8 @@ def fit_referee(
     told = scores[0] - 0.5 > 1 / np.sqrt(max(1, int(held.sum())))
     if not told or behind < support.k:
         trees, scores = (), scores if behind >= support.k else (0.5, 0.5)
+    else:
+        trees = tuple(_boosted(real, pool, (widths, units), support))
     return Referee(trees, _sealed(trees, scores, max(behind, support.k), support), scores)
 
 
