@@ -159,7 +159,7 @@ def _estimate(facts: Facts, study: Study, lessons: list[Lesson], *, refine: bool
     name = study.table.name
     rows = len(facts.source.training[name].rows)
     seconds = sum(one.seconds for one in lessons)
-    if refine and (name in facts.owners or study.draft.factors):
+    if refine and (name in facts.owners or study.draft.counts):
         seconds += refining_seconds(rows, len(study.draft.target.features))
     share = rows / max(1, facts.source.profile.tables[name].rows)
     return Estimate(seconds, sum(one.gain for one in lessons) / (share or 1.0))

@@ -56,7 +56,7 @@ def fit_table(facts: Facts, study: Study, fit: Fitter, refine: Refiner) -> tuple
         referee = refine(Refining(*known_of, histograms, facts.support))
         followed = replace(followed, history=replace(followed.history, referee=referee))
     sifted = None
-    if led is None and draft.factors:
+    if led is None and draft.counts:
         sifted = refine(Sifting(context, drawn, units, generator, histograms, facts.support))
     clusters, _ = facts.clusters[table.name]
     owner = facts.owners.get(table.name)
