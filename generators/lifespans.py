@@ -1,7 +1,12 @@
 """Years of rows that lie between dates of their owner: from the debut to the last game."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from connectors.invariants import Invariant
 from connectors.schema import TableName
@@ -9,6 +14,12 @@ from generators.found import Found
 from generators.invariants import Part
 from generators.model import DatabaseModel
 from generators.steps import Orientation
+
+Ints = npt.NDArray[np.int64]
+
+_FAR = 1 << 30
+_ENOUGH = 4
+"""Rows for each that one has to lead to, from which on one is found that may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +53,24 @@ def limit(model: DatabaseModel, rule: Invariant) -> Limit | None:
 
 
 def overruled(
-    model: DatabaseModel, told: Mapping[tuple[TableName, str], str]
+    model: DatabaseModel,
+    told: Mapping[tuple[TableName, str], str],
+    chosen: Collection[tuple[TableName, str]],
 ) -> Iterator[tuple[Found, str]]:
     """Rules of this sort that are not kept, and why.
 
     Args:
         model: the rules, and how rows are drawn.
         told: columns that are set to keep other rules, with the words of one.
+        chosen: columns that are as those of a row that is chosen among those of such years.
     """
     for found in model.invariants:
         one = limit(model, found.rule)
         if one is None:
             continue
         place = found.rule.table, one.year
+        if place in chosen:
+            continue
         if (words := told.get(place)) is not None:
             yield found, f"{one.year} is set to keep {words}"
         elif (words := _counted(model, *place)) is not None:
@@ -64,9 +80,12 @@ def overruled(
 
 
 def _counted(model: DatabaseModel, name: TableName, year: str) -> str | None:
-    """The words of a rule of how many rows lead to each by a key that holds their year, if any."""
-    keys = model.schema.table(name).foreign_keys
-    held = {(name, key.name) for key in keys if year in key.columns}
+    """The words of a rule of how many rows lead to each by a key that holds their year, if any.
+
+    Where hardly more rows are there than have to lead somewhere, few may lead elsewhere.
+    """
+    keys = (key for key in model.schema.table(name).foreign_keys if year in key.columns)
+    held = {(name, k.name) for k in keys if model.rows[name] < _ENOUGH * model.rows[k.parent]}
     rules = (f for f in model.invariants if f.rule.kind == "cardinality" and not f.rule.terms)
     return next((found.words for found in rules if found.rule.key in held), None)
 
@@ -84,3 +103,35 @@ def limits(model: DatabaseModel, name: TableName, orientation: Orientation) -> I
         one = limit(model, found.rule) if found.rule.table == name else None
         if one is not None and one.year not in orientation.targets(name, Part.SETS):
             yield one
+
+
+def lifespans(
+    model: DatabaseModel, name: TableName, orientation: Orientation, dates: Mapping[str, pa.Array]
+) -> Mapping[str, tuple[Ints, Ints]]:
+    """Per column of years of a table's rows the first and the last that each owner leaves for it.
+
+    The first is behind the last where an owner leaves none.
+
+    Args:
+        model: the rules.
+        name: the table.
+        orientation: how rules are kept.
+        dates: the values of the owners, by column.
+    """
+    known = [one for one in limits(model, name, orientation) if one.day in dates]
+    found: dict[str, tuple[Ints, Ints]] = {}
+    for column in sorted({one.year for one in known}):
+        some = [one for one in known if one.year == column]
+        first = [_years(dates[one.day]) for one in some if one.first]
+        last = [_years(dates[one.day]) for one in some if not one.first]
+        owners = len(dates[some[0].day])
+        least = np.max([np.full(owners, -_FAR), *first], axis=0)
+        most = np.min([np.full(owners, _FAR), *(np.where(y < 0, _FAR, y) for y in last)], axis=0)
+        found[column] = least, most
+    return found
+
+
+def _years(days: pa.Array) -> Ints:
+    """The years of dates, very early where there is none."""
+    found = pc.fill_null(pc.year(days), -_FAR).to_numpy(zero_copy_only=False)
+    return np.asarray(found, np.int64)

@@ -16,7 +16,8 @@ import numpy as np
 
 from connectors.invariants import Invariant, Term, foreign_key, key_named
 from connectors.schema import TableName
-from generators.companions import companion, doubtful
+from generators.companions import chosen_columns, differs_by_choice, paired
+from generators.contested import contested
 from generators.found import Found
 from generators.invariants import Part
 from generators.lifespans import limit, overruled
@@ -53,7 +54,8 @@ def oriented(model: DatabaseModel, whole: frozenset[TableName] = frozenset()) ->
         model: the rules, and how rows are drawn.
         whole: tables all of whose rows are drawn at once, by a plan; none is known without one.
     """
-    sight = Sight(model, whole, single_columns(model), steps_up(model), near(model))
+    beside = {id(found): one for found, one in paired(model)}
+    sight = Sight(model, whole, single_columns(model), steps_up(model), near(model), beside)
     while True:
         placed = _all_placed(sight)
         vain = in_vain(placed.accepted)
@@ -112,7 +114,8 @@ def _in_order(sight: "Sight", placed: "_Placed", vain: list[Step]) -> Orientatio
     telling = [s for s in sure if _is_telling(s) and not is_above(s)]
     unkept = [(f, why) for f, why in unkept if not _follows(sight.model, f, telling)]
     told = {s.target: s.found.words for s in accepted if s.part in (Part.SETS, Part.PARTS)}
-    unkept += (*doubtful(sight.model, told), *overruled(sight.model, told))
+    unkept += contested(sight.model, told)
+    unkept += overruled(sight.model, told, chosen_columns(sight.model, (f for f, _ in unkept)))
     order = _ranks(accepted)
     accepted.sort(key=lambda s: (order[s.target], not s.before, s.part, s.number))
     soon = [s for s in accepted if s.target not in late]
@@ -212,7 +215,8 @@ def _place(sight: Sight, found: Found, number: int, placed: _Placed) -> None:
     rule = found.rule
     counted = rule.kind == "cardinality" and not rule.terms
     drawn = keeps_to_keys(rule, sight.single) or _follows_key(sight.model, rule, placed)
-    beside = companion(sight.model, rule) is not None or limit(sight.model, rule) is not None
+    beside = id(found) in sight.beside or limit(sight.model, rule) is not None
+    beside |= differs_by_choice(rule, sight.beside.values()) is not None
     if counted or rule.kind == "filled" or drawn or beside:
         return  # no step keeps it: numbers of rows do, how keys are drawn, or that no null is
     steps, why = _possible(sight, found, number, placed)

@@ -6,9 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from generators.determination import joint
-from generators.sorting import ordered
+from generators.sorting import ordered, ranks
 
 Ints = npt.NDArray[np.int64]
+
+_MOST = 1 << 31
+"""Numbers from which on none can be told together with how many equal ones stand before."""
 
 
 def paired(group: Ints, wanted: Sequence[Ints], held: Sequence[Ints]) -> Ints:
@@ -47,6 +50,9 @@ def _deal(found: Ints, asked: Sequence[Ints], there: Sequence[Ints]) -> None:
 
 def matched(asked: Ints, there: Ints) -> tuple[Ints, Ints]:
     """Where the first of each number stands in both, the second, and so on; none is below 0."""
+    if max(part.max(initial=0) for part in (asked, there)) >= _MOST:
+        both = ranks(np.concatenate([asked, there]))
+        asked, there = both[: len(asked)], both[len(asked) :]
     wants, holds = _counted(asked), _counted(there)
     _, mine, its = np.intersect1d(wants, holds, assume_unique=True, return_indices=True)
     return mine, its

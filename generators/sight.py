@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from connectors.graph import reached
 from connectors.invariants import Invariant, foreign_key
 from connectors.schema import TableName
+from generators.companions import Companion
 from generators.model import DatabaseModel
 from generators.relations.references import Mode
 
@@ -24,6 +25,7 @@ class Sight:
         single: the columns whose values differ by how references are drawn.
         above: the tables that keys of each table lead to.
         near: the other times of a row that each time stays close to.
+        beside: how rules of whose rows stand beside whose are kept, by the rules' identity.
         waiting: rules, by number, that rows below cannot take over.
     """
 
@@ -32,6 +34,7 @@ class Sight:
     single: frozenset[Node]
     above: Mapping[TableName, frozenset[TableName]]
     near: Mapping[Node, frozenset[str]]
+    beside: Mapping[int, Companion]
     waiting: frozenset[int] = frozenset()
 
 

@@ -4,7 +4,7 @@ Rows are drawn without regard to these. Those that lead elsewhere take over the 
 they come nearest to: of those that are alike in most at the same time, else at about that time.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -12,13 +12,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from generators.companions import Companion
+from generators.companions import Companion, apart
+from generators.company import Asking, choice
 from generators.determination import joint
-from generators.distinct import alike, nearest, numbered, patched
+from generators.distinct import SPREADABLE, alike, groups, nearest, numbered, patched
+from generators.lifespans import lifespans
 from generators.pairing import matched
 from generators.relations.beats import CLOCKS, ticks
 from generators.sorting import ranks
 from provisioner.job import Ints, Job, Values
+from provisioner.seating import Parties, Seating
 
 Bools = npt.NDArray[np.bool_]
 
@@ -27,13 +30,43 @@ def accompanied(job: Job, values: Values) -> Values:
     """The values, with keys as those of the rows that stand beside them; hand-made rows stay."""
     found, taken = dict(values), np.zeros(len(job.indexes), np.bool_)
     taken[job.seats] = True
-    known = [c for c in job.setting.companions.get(job.table.name, ()) if c.pairs]
-    known = [c for c in known if values.keys() >= set(c.columns)]
-    for one in reversed([c for c in known if not c.asks]):
-        _take_over(job, one, found, _chosen(job, _Beside.of(job, one, found), ~taken))
-    for one in (c for c in known if c.asks):
-        _take_over(job, one, found, _asked(_Beside.of(job, one, found), taken))
+    every = job.setting.companions.get(job.table.name, ())
+    known = [c for c in every if values.keys() >= set(c.columns)]
+    _choose(job, known, found, ~taken)
+    for one in (c for c in known if c.asks and c.pairs):
+        beside = _Beside.of(job, one, found, np.arange(len(job.above[one.other].parents)))
+        _take_over(job, one, found, _asked(beside, taken))
     return found
+
+
+def _choose(job: Job, known: Sequence[Companion], found: Values, free: Bools) -> None:
+    """Gives free rows the keys of those that they choose, in place."""
+    above = [(one, job.above[one.other]) for one in known]
+    asking = [(c, Asking.of(c, other.parents, other.values)) for c, other in above]
+    chosen = choice(asking, _spans(job)) if asking else None
+    if chosen is None:
+        return
+    one, there = chosen
+    beside, differing = _Beside.of(job, one, found, there), apart(job.setting.model, one)
+    differing = tuple(a for a in differing if a <= found.keys())
+    if not differing:
+        rows, others = _chosen(job, beside, free)
+        _take_over(job, one, found, (rows, there[others]))
+        return
+    rows, others, like = _placed(job, one, beside, (found, free, differing[0]))
+    _take_over(job, one, found, (rows, there[others]))
+    changed = np.flatnonzero(like != rows)
+    for column in sorted(differing[0] - {*one.columns}):
+        fresh = found[column].take(pa.array(like[changed]))
+        found[column] = patched(found[column], rows[changed], fresh)
+
+
+def _spans(job: Job) -> Mapping[str, tuple[Ints, Ints]]:
+    """The first and the last year that each owner leaves for columns."""
+    if job.owner is None:
+        return {}
+    setting, dates = job.setting, job.above[job.owner.parent].values
+    return lifespans(setting.model, job.table.name, setting.orientation, dates)
 
 
 def _take_over(job: Job, one: Companion, found: Values, pairs: tuple[Ints, Ints]) -> None:
@@ -60,17 +93,17 @@ class _Beside:
     parts: tuple[tuple[int, ...], ...]
 
     @classmethod
-    def of(cls, job: Job, one: Companion, values: Values) -> "_Beside":
-        """What there is of the rows of a job, drawn so far, and of those that it has beside it."""
-        other = job.above[one.other]
-        both = [(other.values[there], values[own]) for own, there in one.pairs]
+    def of(cls, job: Job, one: Companion, values: Values, some: Ints) -> "_Beside":
+        """What there is of the rows of a job, drawn so far, and of some that it has beside it."""
+        other, chosen = job.above[one.other], pa.array(some)
+        both = [(other.values[there].take(chosen), values[own]) for own, there in one.pairs]
         numbers = [numbered([there], [own]) for there, own in both]
-        timed, rows = _timed(job, one), len(other.parents)
+        timed, rows = _timed(job, one), len(some)
         times = np.zeros(rows + len(job.parents), np.int64)
         if timed is not None:
             times = ranks(np.concatenate([ticks(column) for column in both[timed]]))
         return cls(
-            ((other.parents, job.parents), *numbers),
+            ((other.parents[some], job.parents), *numbers),
             (times[:rows], times[rows:]),
             tuple(_parts(job, one, timed)),
         )
@@ -104,6 +137,61 @@ def _parts(job: Job, one: Companion, timed: int | None) -> Iterator[tuple[int, .
     sizes = range(len(every) - 1, 0, -1)
     parts = (part for size in sizes for part in combinations(every, size))
     yield from (part for part in parts if timed is None or timed in part)
+
+
+def _placed(
+    job: Job, one: Companion, beside: _Beside, drawn: tuple[Values, Bools, frozenset[str]]
+) -> tuple[Ints, Ints, Ints]:
+    """Free rows, the row that each stands beside, and one that is as it is to be in what differs.
+
+    No two of an owner are equal in that. Those that are alike in all stand together, then those
+    alike in less, each at the nearest time; who finds no place has one that others would have
+    there. `drawn` are the values, the free rows and the columns in all of which rows are to differ.
+    """
+    found, free, differing = drawn
+    rows, rest = np.flatnonzero(free), sorted(differing - {*one.columns})
+    parents, spread = job.parents[rows], _may_follow(job, rest)
+    told = groups([found[c] for c in rest])[rows] if rest else np.zeros(len(rows), np.int64)
+    parties = Parties.of(parents, told, spread=spread)
+    held = tuple(n for n, c in enumerate(one.columns) if c in differing)
+    there, (then, now) = beside.numbers[0][0], beside.times
+    seating = Seating.of(parties, there, beside.alike(held)[0])
+    for known, here in (beside.alike(part) for part in beside.parts):
+        seating.seat_alike(parties.own, here[rows], known)
+    seating.seat_near((parties.own, now[rows]), (seating.parties, then[seating.others]))
+    if spread:
+        seating.seat_near((parents, now[rows]), (there[seating.others], then[seating.others]))
+    seated = np.flatnonzero(seating.found >= 0)
+    places = seating.found[seated]
+    like = rows[parties.like[seating.parties[places]]]
+    own = seating.parties[places] == parties.own[seated]
+    seats, like = seating.others[places], np.where(own, rows[seated], like)
+    if not _may_repeat(job, one, differing):
+        return rows[seated], seats, like
+    left = rows[seating.found < 0]
+    near = _near(beside, np.arange(len(then)), left)
+    left, near = left[near >= 0], near[near >= 0]
+    seats, like = np.concatenate([seats, near]), np.concatenate([like, left])
+    return np.concatenate([rows[seated], left]), seats, like
+
+
+def _may_follow(job: Job, columns: Sequence[str]) -> bool:
+    """Whether columns may be as other rows have them; there are some."""
+    learned = {f.column.name for f in job.model.columns if f.generator.reserved is None}
+    keyed = {c for key in job.table.foreign_keys for c in key.columns}
+    keyed |= job.setting.model.schema.referenced(job.table.name) | job.table.typed_columns
+    free = learned - keyed - job.setting.orientation.targets(job.table.name)
+    return bool(columns) and {*columns} <= free
+
+
+def _may_repeat(job: Job, one: Companion, columns: frozenset[str]) -> bool:
+    """Whether rows may repeat each other in columns: no key says so, or one of them may move."""
+    declared = (frozenset(u.columns) - {*one.owner} for u in job.table.uniques if u.whole)
+    if columns not in declared:
+        return True
+    keyed = {c for key in job.table.foreign_keys for c in key.columns}
+    learned = (f.column for f in job.model.columns if f.column.name not in {*keyed, *one.columns})
+    return any(c.name in columns and c.datatype.kind in SPREADABLE for c in learned)
 
 
 def _chosen(job: Job, beside: _Beside, free: Bools) -> tuple[Ints, Ints]:

@@ -4,17 +4,17 @@ All rows of one owner move together, as far apart as they were drawn: who would 
 debut begins in its year. Where there is less time than they take, they are closer in proportion.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from connectors.schema import ForeignKey
-from generators.distinct import alike, groups, numbered, patched
-from generators.lifespans import limits
+from generators.distinct import alike, numbered, patched
+from generators.lifespans import lifespans
 from generators.relations.beats import ticks
 from generators.relations.timing import pressed
+from generators.sorting import ordered
 from provisioner.job import Ints, Job, Values
 
 _FAR = 1 << 30
@@ -32,29 +32,69 @@ def led_in_time(job: Job, values: Values) -> Values:
     """The same of rows that lead elsewhere by natural keys: now to rows of the nearest such year.
 
     To one that has all else that theirs had, or else to any. Where a rule says that some row leads
-    to each, one stays; where it says that no more than one does, all do.
+    to each, one of those that may leads there; where it says that no more than one does, all stay.
     """
     found = dict(values)
     for column, least, most in _limits(job, values):
-        years = ticks(found[column])
-        wanted = np.clip(years, least[job.parents], most[job.parents])
+        years, room = ticks(found[column]), (least[job.parents], most[job.parents])
+        wanted = np.clip(years, *room)
         astray = np.setdiff1d(np.flatnonzero(wanted != years), job.seats)
         for key in (r.key for r in job.model.natural if column in r.key.columns):
-            if len(astray) and (job.table.name, key.name) not in job.setting.single:
-                rows = _spare(job, key, found, astray)
-                _lead(job, key, found, (column, wanted[rows], rows))
+            place = job.table.name, key.name
+            if len(astray) and place not in job.setting.single:
+                _lead(job, key, found, (column, wanted[astray], astray))
+            if place in job.setting.covering:
+                _cover(job, key, found, (column, *room))
     return found
 
 
-def _spare(job: Job, key: ForeignKey, found: Values, rows: Ints) -> Ints:
-    """Those of some rows that others are left for to lead where they do, if any has to."""
-    if (job.table.name, key.name) not in job.setting.covering:
-        return rows
-    group = groups([found[c] for c in key.columns])
-    leaving = np.bincount(group[rows], minlength=int(group.max(initial=0)) + 1)
-    staying = np.bincount(group, minlength=len(leaving)) - leaving
-    later = np.setdiff1d(np.arange(len(rows)), np.unique(group[rows], return_index=True)[1])
-    return np.union1d(rows[later], rows[staying[group[rows]] > 0])
+def any_in_time(job: Job, key: ForeignKey, rows: Ints, rng: np.random.Generator) -> Ints:
+    """Any row that a key may lead to, for some rows, in the years that owners leave for these."""
+    reachable, told = job.setting.reachable(key), _spans(job)
+    chosen = rng.choice(reachable, len(rows))
+    for column in (c for c in key.columns if c in told):
+        parent = key.parent_columns[key.columns.index(column)]
+        years = ticks(*job.setting.keys(key.parent, (parent,), reachable))
+        order = ordered(years)
+        least, most = (end[job.parents[rows]] for end in told[column])
+        low, high = (
+            np.searchsorted(years[order], least),
+            np.searchsorted(years[order], most, "right"),
+        )
+        place = low + (rng.random(len(rows)) * (high - low)).astype(np.int64)
+        chosen = np.where(low < high, reachable[order[np.minimum(place, len(order) - 1)]], chosen)
+    return chosen
+
+
+def _cover(job: Job, key: ForeignKey, found: Values, limits: tuple[str, Ints, Ints]) -> None:
+    """Leads rows to those of this shard's that none leads to, in place.
+
+    Each time one that others go with where it leads, and for which that year is left; the nearest.
+    """
+    column, least, most = limits
+    reachable = job.setting.reachable(key)
+    known = job.setting.keys(key.parent, key.parent_columns, reachable)
+    there = dict(zip(key.columns, known, strict=True))
+    times, years = ticks(there[column]), ticks(found[column]).copy()
+    rng = job.randomness("covering", key.name)
+    led = alike(*numbered(known, [found[c] for c in key.columns]), rng)
+    loads = np.bincount(led[led >= 0], minlength=len(reachable))
+    own = np.arange(len(reachable)) % len(job.setting.plan.layout(key.table).rows) == job.shard
+    moved, free = np.full(len(years), -1), np.ones(len(years), np.bool_)
+    free[job.seats] = False
+    for place in np.flatnonzero(own & (loads == 0)):
+        spare = free & ((loads[led] > 1) | ~own[led] | (led < 0))
+        inside = spare & (least <= times[place]) & (times[place] <= most)
+        some = np.flatnonzero(inside if inside.any() else spare)
+        if not len(some):
+            break
+        row = some[np.argmin(np.abs(years[some] - times[place]))]
+        loads[led[row]] -= led[row] >= 0
+        led[row] = moved[row] = place
+        loads[place], free[row] = 1, False
+    rows = np.flatnonzero(moved >= 0)
+    for name in key.columns:
+        found[name] = patched(found[name], rows, there[name].take(pa.array(moved[rows])))
 
 
 def _lead(job: Job, key: ForeignKey, found: Values, asked: tuple[str, Ints, Ints]) -> None:
@@ -77,22 +117,18 @@ def _lead(job: Job, key: ForeignKey, found: Values, asked: tuple[str, Ints, Ints
 
 def _limits(job: Job, values: Values) -> Iterator[tuple[str, Ints, Ints]]:
     """Columns of years, with the first and the last year that each owner leaves for them."""
-    known = [*limits(job.setting.model, job.table.name, job.setting.orientation)]
-    for column in sorted({one.year for one in known} & values.keys()):
-        first = _years(job, [one.day for one in known if one.year == column and one.first])
-        last = _years(job, [one.day for one in known if one.year == column and not one.first])
-        least = first.max(axis=0, initial=-_FAR)
-        most = np.where(last == -_FAR, _FAR, last).min(axis=0, initial=_FAR)
-        yield column, least, np.maximum(least, most)
+    for column, (least, most) in _spans(job).items():
+        if column in values:
+            yield column, least, most
 
 
-def _years(job: Job, days: list[str]) -> Ints:
-    """The years of some dates (first axis) of each owner, very early where one has no date."""
-    if job.owner is None or not days:
-        return np.zeros((0, len(job.above[job.owner.parent].indexes) if job.owner else 0), np.int64)
-    above = job.above[job.owner.parent].values
-    years = [pc.fill_null(pc.year(above[day]), -_FAR) for day in days]
-    return np.stack([year.to_numpy(zero_copy_only=False).astype(np.int64) for year in years])
+def _spans(job: Job) -> Mapping[str, tuple[Ints, Ints]]:
+    """The same by column, whatever the owner's dates are."""
+    if job.owner is None:
+        return {}
+    setting, dates = job.setting, job.above[job.owner.parent].values
+    found = lifespans(setting.model, job.table.name, setting.orientation, dates)
+    return {c: (least, np.maximum(least, most)) for c, (least, most) in found.items()}
 
 
 def _moved(job: Job, values: pa.Array, least: Ints, most: Ints) -> pa.Array:

@@ -12,6 +12,7 @@ from connectors.schema import ForeignKey
 from generators.encoding import FittedColumn
 from generators.relations.references import Mode, Reference
 from provisioner.allowed import allowed, every
+from provisioner.dating import any_in_time
 from provisioner.job import Ints, Job, Values
 from provisioner.mending import Free, Redraw
 from provisioner.proposals import proposals_of
@@ -127,8 +128,7 @@ def _column_redraw(job: Job, fitted: FittedColumn, rng: np.random.Generator) -> 
 def _reference_redraw(job: Job, reference: Reference, rng: np.random.Generator) -> Redraw:
     def redraw(rows: Ints) -> Values:
         null = np.zeros(len(rows), np.bool_)
-        chosen = rng.choice(job.setting.reachable(reference.key), len(rows))
-        return referenced(job, reference.key, chosen, null)
+        return referenced(job, reference.key, any_in_time(job, reference.key, rows, rng), null)
 
     return redraw
 

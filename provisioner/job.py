@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -10,10 +11,12 @@ import pyarrow as pa
 from connectors.rules import Rule
 from connectors.schema import ForeignKey, Table, TableName
 from generators.columns import Codes, Draw
-from generators.companions import Companion, eased, standing
+from generators.companions import Companion, apart
+from generators.company import Asking, eased, standing
 from generators.contexts import Rows, context
 from generators.encoding import FittedColumn
 from generators.errors import Unmeetable
+from generators.lifespans import lifespans
 from generators.model import DatabaseModel, TableModel
 from generators.randomness import stream
 from generators.relations.counts import beside, to_quota, with_enough
@@ -237,13 +240,13 @@ def _parents(
     counts = _counts(setting, name, above, rng)
     quota = setting.plan.layout(name).rows[shard]
     kept = _may_own(setting, owner, owning, rng) if quota else np.ones(len(counts), np.bool_)
-    kept, least = _beside(setting, name, above, kept)
+    kept, least, room = _beside(setting, name, above, kept)
     if not kept.all():
         counts = np.where(kept, counts if counts[kept].any() else 1, 0)
     if (name, owner.name) in setting.covering and quota >= len(counts):
         counts = 1 + to_quota(np.maximum(counts - 1, 0), quota - len(counts), None, rng)
     alone = (name, owner.name) in setting.single and kept.all() and quota <= len(counts)
-    most = 1 if alone else setting.most[name]
+    most = _most(1 if alone else setting.most[name], room, quota)
     counts = to_quota(counts, quota, most, rng)
     least = least if most is None else np.minimum(least, most)
     counts = with_at_least(counts, eased(least, int(counts.sum())))
@@ -261,10 +264,37 @@ def _parents(
 
 def _beside(
     setting: Setting, name: TableName, above: Mapping[TableName, Drawn], kept: Bools
-) -> tuple[Bools, Ints]:
-    """Which owners may have rows, and how many at least for others' to stand beside."""
+) -> tuple[Bools, Ints, Ints | None]:
+    """Which owners may have rows beside others', how many at least, and how many at most."""
     found = [(one, above[one.other]) for one in setting.companions.get(name, ())]
-    return standing([(c, c.asking(other.parents, other.values)) for c, other in found], kept)
+    known = [(c, Asking.of(c, other.parents, other.values)) for c, other in found]
+    choosing = [c for c, _ in known if not c.asks and c.pairs]
+    dates = above[setting.model.owners[name].parent].values
+    spans = lifespans(setting.model, name, setting.orientation, dates)
+    for least, most in spans.values():
+        kept = kept & (least <= most) if (kept & (least <= most)).any() else kept
+    if not choosing:
+        return standing(known, kept)
+    one = choosing[0]
+    differing = {a: _labels(setting, a - {*one.columns}, name) for a in apart(setting.model, one)}
+    return standing(known, kept, differing, spans)
+
+
+def _labels(setting: Setting, columns: frozenset[str], name: TableName) -> int | None:
+    """In how many ways rows may differ in some labels; None where others are among them."""
+    fitted = {f.column.name: f.generator for f in setting.model.tables[name].columns}
+    told = setting.model.tables[name].histograms
+    plain = [c for c in columns if c in fitted and fitted[c].kind == "category" and c in told]
+    if len(plain) < len(columns):
+        return None
+    return prod(int((np.asarray(told[c].value) > 0).sum()) for c in plain)
+
+
+def _most(most: int | None, room: Ints | None, quota: int) -> int | Ints | None:
+    """The most rows that owners may have; without a look at others' where these leave too few."""
+    if room is None or int(room.sum()) < quota:
+        return most
+    return room if most is None else np.minimum(room, most)
 
 
 def _counts(

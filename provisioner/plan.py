@@ -11,9 +11,9 @@ from pydantic import TypeAdapter
 from connectors.datatypes import Kind
 from connectors.graph import load_order
 from connectors.schema import Table, TableName, Unique
+from generators.companions import drawn_trees
 from generators.layout import KeyLayout, spread
 from generators.model import DatabaseModel, TableModel
-from generators.relations.owners import trees
 from generators.relations.references import Mode
 from generators.spans import overlap
 from provisioner.errors import WrongRequest
@@ -270,7 +270,7 @@ def plan(
     carried = _checked_carried(model, request, kept, hand_made)
     there, fixed = _rows_of(kept), _rows_of(hand_made)
     order = {name: place for place, name in enumerate(load_order(model.schema))}
-    found = sorted(trees(model.schema, model.owners, model.rows), key=lambda tree: order[tree[0]])
+    found = sorted(drawn_trees(model), key=lambda tree: order[tree[0]])
     planned = tuple(_tree(model, tables, request, there, fixed) for tables in found)
     layouts = {n: lay for t in planned for n, lay in zip(t.tables, t.layouts, strict=True)}
     shift, resting = shift_to(model, request.as_of, _resting(model, carried).union(there))
@@ -371,7 +371,7 @@ def _check(model: DatabaseModel, request: Request) -> None:
         if name not in model.tables:
             raise WrongRequest(f"the model holds no table {name}; see `provisioner show`")
     _check_scenarios(request)
-    roots = {tree[0] for tree in trees(model.schema, model.owners, model.rows)}
+    roots = {tree[0] for tree in drawn_trees(model)}
     for name, rows in request.rows.items():
         if name not in roots:
             above = model.owners[name].parent
@@ -435,7 +435,7 @@ def _check_scenarios(request: Request) -> None:
 
 def whole_as_learned(model: DatabaseModel) -> frozenset[TableName]:
     """The tables all of whose rows lie in one shard where as many are drawn as were learned."""
-    found = trees(model.schema, model.owners, model.rows)
+    found = drawn_trees(model)
     return _whole(_tree(model, tables, Request(), {}, {}) for tables in found)
 
 

@@ -47,7 +47,7 @@ def _entropy(values: Ints) -> float:
     return float(-(shares * np.log(shares)).sum())
 
 
-def to_quota(counts: Ints, quota: int, most: int | None, rng: np.random.Generator) -> Ints:
+def to_quota(counts: Ints, quota: int, most: int | Ints | None, rng: np.random.Generator) -> Ints:
     """Corrects sampled counts so that they add up to `quota`.
 
     Children are dropped at random, and added to parents in proportion to what they have, so
@@ -56,7 +56,7 @@ def to_quota(counts: Ints, quota: int, most: int | None, rng: np.random.Generato
     Args:
         counts: sampled children per parent.
         quota: rows that the plan gives the child table in this shard.
-        most: the most children a parent may have; None for any number.
+        most: the most children a parent, or each of them, may have; None for any number.
         rng: source of randomness.
     """
     counts = counts if most is None else np.minimum(counts, most)
@@ -97,7 +97,7 @@ def _dropped(counts: Ints, extra: int, rng: np.random.Generator) -> Ints:
     return counts - np.bincount(slots[gone], minlength=len(counts))
 
 
-def _added(counts: Ints, missing: int, most: int | None, rng: np.random.Generator) -> Ints:
+def _added(counts: Ints, missing: int, most: int | Ints | None, rng: np.random.Generator) -> Ints:
     """Adds children in proportion to what parents have, as long as any has room."""
     room = np.full(len(counts), missing) if most is None else most - counts
     while missing > 0 and (room > 0).any():

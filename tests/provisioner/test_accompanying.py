@@ -10,7 +10,8 @@ from keeping import filled, learned, of
 from querying import query
 
 from connectors.schema import TableName
-from generators.companions import Companion, companions, eased, standing
+from generators.companions import Companion, companions, drawn_trees
+from generators.company import Asking, eased, standing
 from generators.model import DatabaseModel
 from generators.orientation import oriented
 from provisioner.learn import Learning
@@ -81,28 +82,36 @@ def test_rows_stand_beside_those_of_other_tables_and_every_row_is_there(
         assert rows == model.rows[TableName("public", table)]
 
 
-def test_the_earlier_table_asks_and_rows_of_the_later_one_choose(model: DatabaseModel) -> None:
+def test_tables_are_drawn_behind_those_among_whose_rows_theirs_choose(model: DatabaseModel) -> None:
     said = {
         (one.table.name, one.other.name, one.asks)
         for several in companions(model).values()
         for one in several
     }
     assert said >= {
-        ("season", "pitching", True),
+        ("pitching", "season", False),
         ("fielding", "season", False),
-        ("pitching", "prize", True),
+        ("prize", "pitching", False),
     }
+    [drawn] = (tree for tree in drawn_trees(model) if TableName("public", "player") in tree)
+    places = [
+        drawn.index(TableName("public", n)) for n in ("player", "season", "pitching", "prize")
+    ]
+    assert places == sorted(places)
 
 
 def test_what_one_table_asks_for_counts_once_where_another_one_asks_for_more_of_it() -> None:
     season = Companion(PLAYED, ONE, (("year", "year"),), asks=True)
     stint = Companion(PLAYED, OTHER, (("year", "year"), ("stint", "stint")), asks=True)
-    years = season.asking(np.array([0, 0, 1]), {"year": pa.array([1, 2, 5])})
-    stints = stint.asking(
-        np.array([0, 0, 2]), {"year": pa.array([2, 2, None]), "stint": pa.array([1, 2, 1])}
+    years = Asking.of(season, np.array([0, 0, 1]), {"year": pa.array([1, 2, 5])})
+    stints = Asking.of(
+        stint,
+        np.array([0, 0, 2]),
+        {"year": pa.array([2, 2, None]), "stint": pa.array([1, 2, 1])},
     )
-    kept, least = standing([(stint, stints), (season, years)], np.array([True, True, True]))
+    kept, least, most = standing([(stint, stints), (season, years)], np.array([True, True, True]))
     assert kept.all()
+    assert most is None
     assert least.tolist() == [3, 1, 0]
     assert eased(least, 4).tolist() == [3, 1, 0]
     assert eased(least, 3).tolist() == [2, 1, 0]
@@ -118,15 +127,30 @@ WHERE player % 4 = 1 AND abs(hashtext(player || 'c' || year)) % 4 > 0;
 """
 
 
-def test_a_rule_is_told_whose_rows_another_table_may_have_asked_for_before(
+def test_rows_of_several_tables_choose_among_those_of_one(
     lasting_database: Callable[[], str], tmp_path: Path
 ) -> None:
-    source = lasting_database()
+    source, target = lasting_database(), lasting_database()
     query(source, SEASONS + CATCHING)
     found = learned(source, Learning(units=(TableName("public", "player"),)), tmp_path)
-    why = {
-        one.rule.table.name: words for one, words in oriented(found).unkept if one.words == WITHIN
-    }
-    asking = [c.other.name for c in companions(found)[TableName("public", "season")] if c.pairs]
-    assert sorted(asking) == ["catching", "pitching"]
-    assert why == {asking[1]: f"rows of public.{asking[0]} may ask for all that there are"}
+    assert filled(found, target, tmp_path).passed
+    assert WITHIN not in [one.words for one, _ in oriented(found).unkept]
+    for table in ("pitching", "catching"):
+        assert WITHIN in of(found, table)
+        assert query(target, ALONE.format(table, *RULES["pitching"][1:])) == [(0,)]
+
+
+def test_no_more_rows_than_an_owner_has_places_for_choose_one_and_none_in_other_years() -> None:
+    choosing = Companion(PLAYED, ONE, (("year", "year"), ("team", "team")), asks=False)
+    there = Asking.of(
+        choosing,
+        np.array([0, 0, 0, 1, 2]),
+        {"year": pa.array([1, 1, 2, 5, 7]), "team": pa.array(["a", "b", "a", "a", "a"])},
+    )
+    known, apart = [(choosing, there)], {frozenset({"year"}): 1, frozenset({"note"}): None}
+    spans = {"year": (np.array([0, 0, 8, 0]), np.array([9, 9, 9, 9]))}
+    kept, least, most = standing(known, np.ones(4, np.bool_), apart, spans)
+    assert kept.tolist() == [True, True, True, False]
+    assert least.tolist() == [0, 0, 0, 0]
+    assert most is not None
+    assert most.tolist() == [2, 1, 0, 0]
