@@ -14,7 +14,7 @@ from generators.columns import Codes
 from generators.encoding import FittedColumn, fit_column
 from generators.privacy.support import Ints, Support
 from generators.relations.beats import ticks
-from generators.relations.cells import Referring, cells, parted
+from generators.relations.cells import Referring, by_frequency, cells, parted, repeated
 from generators.relations.levels import Descent, descent
 from generators.relations.links import parent_rows
 from generators.relations.owners import Owners, ancestors, choose_owners
@@ -25,9 +25,13 @@ from generators.relations.references import (
     fit_clusters,
     unclustered,
 )
+from generators.sorting import ordered
 
 _SAME = 0.99
 """Share of rows in which two paths must lead to one row to count as the same."""
+
+_PARTED = 2
+"""Times k: the fewest copied rows of a part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,17 +164,18 @@ def _clusters(
         return unclustered(facts.support), np.zeros(len(training.rows), np.int32)
     public = facts.source.paths[name].unit is None
     referring = [_referring(facts, f) for f in incoming]
-    carried = name in facts.source.copied | facts.source.masked
-    parts = None if carried else _cells(facts, incoming)
+    parts = None if name in facts.source.masked else _cells(facts, incoming)
     return fit_clusters(training.units, referring, public, facts.support, parts)
 
 
 def _cells(facts: Facts, incoming: list[ForeignKey]) -> Ints | None:
     """Parts of the rows that some keys lead to, by what says most of the rows that they come from.
 
-    Rows that travel as they are know themselves what they are.
+    Rows that travel as they are may be parted by what they refer to as well, and have no say; each
+    part of theirs leaves room for rows that are referred to more often and less.
     """
     schema, training, name = facts.source.schema, facts.source.training, incoming[0].parent
+    incoming = [f for f in incoming if f.table not in facts.source.copied | facts.source.masked]
     below = [
         Referring(
             facts.links[f.table, f.name],
@@ -178,14 +183,46 @@ def _cells(facts: Facts, incoming: list[ForeignKey]) -> Ints | None:
         )
         for f in incoming
     ]
-    return cells(parted(schema.table(name), training[name].rows), below)
+    own = parted(schema.table(name), training[name].rows)
+    if name in facts.source.copied and incoming:
+        known, fewest = _repeated(facts, incoming), _PARTED * facts.support.k
+        own = {**own, **_by_references(facts, incoming)}
+        wide = (n for n, c in own.items() if np.unique(c, return_counts=True)[1].min() >= fewest)
+        own = {n: own[n] for n in wide if n not in known}
+    return cells(own, below)
+
+
+def _repeated(facts: Facts, incoming: list[ForeignKey]) -> frozenset[str]:
+    """Columns of copied rows whose values those that lead there have: rows are found by them."""
+    training = facts.source.training
+    above, found = training[incoming[0].parent].rows, frozenset[str]()
+    for key in incoming:
+        link = facts.links[key.table, key.name]
+        found |= repeated(above, training[key.table].rows, link)
+    return found
+
+
+def _by_references(facts: Facts, incoming: list[ForeignKey]) -> Mapping[str, Ints]:
+    """The part that each row lies in by the row that it refers to, for each key of its table.
+
+    Those that are told apart are those that enough units are led to.
+    """
+    pairs = zip(*(_referring(facts, f) for f in incoming), strict=True)
+    links, units = (np.concatenate(parts) for parts in pairs)
+    found = {}
+    for key in facts.source.schema.table(incoming[0].parent).foreign_keys:
+        above = facts.links[key.table, key.name]
+        size, led = int(above.max(initial=-1)) + 1, above[links]
+        told, known = led[led >= 0], facts.support.supported(led[led >= 0], units[led >= 0], size)
+        found[key.name] = by_frequency(above, np.bincount(told, minlength=size) * known)
+    return {name: codes for name, codes in found.items() if np.ptp(codes)}
 
 
 def popularity(facts: Facts, name: TableName) -> Codes:
     """The cluster of each row of a table that belongs to nobody, for those who may see its rows.
 
-    Rows that fewer than k units refer to take clusters in the order in which they stand, so that
-    nobody learns which of them are referred to.
+    Rows that fewer than k units refer to take the clusters of their part in the order in which
+    they stand, so that nobody learns which of them are referred to.
     """
     found = facts.clusters[name][1].copy()
     incoming = [
@@ -197,8 +234,10 @@ def popularity(facts: Facts, name: TableName) -> Codes:
     if incoming:
         links, units = zip(*(_referring(facts, f) for f in incoming), strict=True)
         together = np.concatenate(links), np.concatenate(units)
-        rare = ~facts.support.supported(*together, len(found))
-        found[rare] = np.sort(found[rare])
+        rare = np.flatnonzero(~facts.support.supported(*together, len(found)))
+        parts = _cells(facts, incoming)
+        part = np.zeros(len(rare), np.int64) if parts is None else parts[rare]
+        found[rare[ordered(part)]] = found[rare[ordered(part, found[rare])]]
     return found
 
 

@@ -29,6 +29,7 @@ from provisioner.freedom import free_columns
 from provisioner.holding import held, held_codes, held_late, numbered
 from provisioner.job import Drawn, Ints, Job, Setting, Values, features, job_of
 from provisioner.keeping import Keeper, callable_functions, keeper
+from provisioner.meeting import met
 from provisioner.mending import mended
 from provisioner.moving import move, repeats_of, uniques
 from provisioner.pinning import pardoned, pinned, pinned_codes
@@ -112,7 +113,7 @@ def _led(job: Job, values: Values, turns: Turns) -> Values:
     values = resolved(job, apportioned(job, values), turns.codes)
     if job.model.natural:
         values = resolved(job, dated(job, with_repeats(job, values, turns)), turns.codes)
-    return accompanied(job, led_in_time(job, values))
+    return met(job, accompanied(job, led_in_time(job, values)))
 
 
 def complete_table(

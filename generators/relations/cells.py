@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from connectors.datatypes import Kind
 from connectors.schema import Table
@@ -22,6 +23,8 @@ _MOST_ROWS = 20_000
 """Referring rows that are looked at."""
 _TELLS = 0.15
 """Cramer's V from which a column says something of the rows that refer to its own."""
+_SAME = 0.99
+"""Share of rows from which on one column repeats another."""
 _WORDLESS = frozenset({Kind.JSON, Kind.ARRAY, Kind.BYTES, Kind.OTHER})
 
 
@@ -70,6 +73,38 @@ def cells(own: Mapping[str, Ints], referring: Sequence[Referring]) -> Ints | Non
     return own[best] if best is not None and told[best] >= _TELLS else None
 
 
+def repeated(above: pa.Table, below: pa.Table, links: Ints) -> frozenset[str]:
+    """The columns of some rows that equal one of nearly all rows that refer to them."""
+    rows = np.flatnonzero(links >= 0)
+    rows = rows[:: 1 + len(rows) // _MOST_ROWS]
+    led = above.take(pa.array(links[rows]))
+    here = below.take(pa.array(rows))
+    return frozenset(
+        name
+        for name in led.column_names
+        for other in here.column_names
+        if here.schema.field(other).type == led.schema.field(name).type
+        and not pa.types.is_nested(led.schema.field(name).type)
+        and _share_equal(led[name], here[other]) >= _SAME
+    )
+
+
+def _share_equal(one: pa.ChunkedArray, other: pa.ChunkedArray) -> float:
+    """The share of rows with equal values, of those that have two."""
+    share = pc.mean(pc.equal(one, other).cast(pa.float64())).as_py()
+    return float(share or 0.0)
+
+
+def by_frequency(codes: Ints, counts: Ints) -> Ints:
+    """Places of codes by their falling counts from 1, the last of all others; 0 for -1."""
+    order = np.argsort(-counts, kind="stable")
+    places = np.empty(len(counts), np.int64)
+    places[order] = np.minimum(np.arange(len(counts)), np.count_nonzero(counts))
+    found, known = np.zeros(len(codes), np.int64), codes >= 0
+    found[known] = 1 + np.minimum(places[codes[known]], _PARTS - 1)
+    return found
+
+
 def _even(values: Floats | Ints, known: Bools) -> Ints:
     numbers = np.asarray(values, np.float64)
     if not known.any():
@@ -80,13 +115,7 @@ def _even(values: Floats | Ints, known: Bools) -> Ints:
 
 def _commonest(codes: Ints) -> Ints:
     """Places of values by falling frequency from 1, the last of them of all others; 0 for nulls."""
-    known = codes >= 0
-    counts = np.bincount(codes[known])
-    places = np.empty(len(counts), np.int64)
-    places[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
-    found = np.zeros(len(codes), np.int64)
-    found[known] = 1 + np.minimum(places[codes[known]], _PARTS - 1)
-    return found
+    return by_frequency(codes, np.bincount(codes[codes >= 0]))
 
 
 def _telling(own: Ints, referring: Sequence[Referring]) -> float:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from connectors.datatypes import DataType, Kind
 from connectors.schema import Column, Table, TableName, Unique
 from generators.privacy.support import Support
-from generators.relations.cells import Referring, cells, parted
+from generators.relations.cells import Referring, by_frequency, cells, parted, repeated
 from generators.relations.references import fit_clusters
 
 ROUTES = Table(
@@ -93,3 +93,18 @@ def test_the_parts_of_a_number_are_even_however_many_nulls_there_are() -> None:
     sizes = np.bincount(parted(ROUTES, rows)["miles"])
     assert sizes[0] == SOME
     assert sizes[1:].max() - sizes[1:].min() <= 1
+
+
+def test_a_column_is_repeated_that_nearly_all_rows_which_refer_to_it_have_a_column_of() -> None:
+    rng = np.random.default_rng(7)
+    rows, links = routes(rng), rng.integers(-1, SOME, 2_000)
+    miles = np.asarray(rows["miles"])[links]
+    miles[:5] += 1
+    below = pa.table({"paid": miles, "seats": rng.integers(1, 9, len(links))})
+    assert repeated(rows, below, links) == {"miles"}
+    assert repeated(rows, below.drop_columns(["paid"]), links) == frozenset()
+
+
+def test_rows_are_parted_by_those_that_are_led_to_most_and_all_others() -> None:
+    codes = np.array([0, 1, 2, 3, -1, 2])
+    assert by_frequency(codes, np.array([0, 5, 9, 0])).tolist() == [3, 2, 1, 3, 0, 1]

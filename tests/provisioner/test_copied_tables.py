@@ -114,6 +114,49 @@ def test_which_rarely_referenced_row_is_popular_does_not_show(
     assert files[0].equals(files[1])
 
 
+RATES = """
+    create table currency (code int primary key);
+    create table rate (id int primary key, day date not null, currency int not null
+        references currency, unique (day, currency));
+    create table person (id int primary key);
+    create table bought (id int primary key, person int not null references person,
+        rate int not null references rate, day date not null, region text not null);
+    insert into currency select n from generate_series(0, 5) n;
+    insert into rate select 6 * d + c, date '2020-01-01' + d, c
+        from generate_series(0, 199) d, generate_series(0, 5) c;
+    insert into person select n from generate_series(1, 400) n;
+    insert into bought select n, 1 + n % 400, 6 * d + c, date '2020-01-01' + d,
+        'region ' || c
+        from (select n, abs(hashtext('day ' || n)) % 200 as d,
+                     abs(hashtext('from ' || n)) % 6 as c
+              from generate_series(1, 1200) n) each;
+"""
+
+
+def test_rows_refer_to_the_copied_ones_of_their_day_and_of_what_goes_with_them(
+    new_database: Callable[[], str],
+) -> None:
+    source, target = new_database(), new_database()
+    with psycopg.connect(source, autocommit=True) as connection:
+        connection.execute(RATES.encode())
+    copied = frozenset(TableName("public", name) for name in ("currency", "rate"))
+    with open_source(source) as opened:
+        model = learn(opened, Learning(carrying=Carrying(copied)))
+    with open_target(target) as opened:
+        load(model, plan(model, "rates", Request()), opened)
+    quarters = "select (day - date '2020-01-01') / 50 from bought"
+    same = (
+        "select avg((r.day = b.day)::int), avg(('region ' || r.currency = b.region)::int) "
+        "from bought b join rate r on r.id = b.rate"
+    )
+    drawn = [*query(target, quarters)]
+    shares = [drawn.count((n,)) / 1_200 for n in range(4)]
+    assert max(abs(share - 1 / 4) for share in shares) < 0.05
+    [(days, regions)] = query(target, same)
+    assert days == 1
+    assert regions >= 0.9
+
+
 def test_a_copied_table_survives_its_file(model: DatabaseModel, tmp_path: Path) -> None:
     path = tmp_path / "shop.model"
     write_archive(model, path)
