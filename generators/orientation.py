@@ -24,6 +24,7 @@ from generators.lifespans import limit, overruled
 from generators.model import DatabaseModel
 from generators.relations.references import Mode
 from generators.sight import BELOW, Node, Sight, out_of_sight, out_of_turn, steps_up
+from generators.spared import is_spared
 from generators.steps import Orientation, Step, begins, in_vain, is_above, late_columns, part_of
 from generators.ties import course, leaning, near
 from generators.undone import FAR, is_scattered, undone
@@ -277,7 +278,7 @@ def _possible(sight: Sight, found: Found, number: int, placed: _Placed) -> tuple
             continue
         if len(others) == 1 and _outlasts(step, others[0], placed):
             step, others = replace(step, before=True), []
-        if (held := _held(step, others)) is not None:
+        if (held := _held(step, others, placed)) is not None:
             why = held
         elif any(target in _sources(read, placed) for read in step.reads):
             why = f"what it reads follows from {column}"
@@ -286,12 +287,13 @@ def _possible(sight: Sight, found: Found, number: int, placed: _Placed) -> tuple
     return steps, why
 
 
-def _held(step: Step, others: Sequence[Step]) -> str | None:
+def _held(step: Step, others: Sequence[Step], placed: "_Placed") -> str | None:
     """Why a column that others set cannot be set by a step as well; None where it can."""
     column = step.target[1]
     if any(s.part is Part.SETS for s in others) or (others and step.part is Part.SETS):
         return f"{column} is set to keep {others[0].found.words}"
-    if (other := _masked(step, others)) is not None:
+    meeting = [s for s in others if not is_spared(step, s, placed.of)]
+    if (other := _masked(step, meeting)) is not None:
         return f"{column} is null to keep {other.found.words}"
     if any(s.pushes * step.pushes < 0 for s in others):
         return f"{column} is moved the other way to keep {others[0].found.words}"

@@ -76,6 +76,33 @@ def test_what_begins_at_a_point_is_nulled_by_no_other_rule(
     assert {s.found.rule.kind for s in masking if s.target[1] in told} == {"onset"}
 
 
+COUNTED = """
+CREATE TABLE game (id int PRIMARY KEY, year int NOT NULL, runs int NOT NULL, hits int, walks int);
+INSERT INTO game SELECT y * 100 + t, y, abs(hashtext(y || 'r' || t)) % 90,
+    CASE WHEN y > 1930 OR h < 2 THEN abs(hashtext(y || 'a' || t)) % 90 END,
+    CASE WHEN y > 1960 OR ((h < 2 OR y > 1930) AND w = 0)
+        THEN abs(hashtext(y || 'b' || t)) % 90 END
+FROM generate_series(1880, 2020) AS y, generate_series(1, 60) AS t,
+    LATERAL (SELECT abs(hashtext(y || 'h' || t)) % 3, abs(hashtext(y || 'w' || t)) % 2) AS x (h, w);
+"""
+
+
+def test_what_is_nulled_with_another_column_is_filled_from_a_point_behind_that_ones(
+    lasting_database: Callable[[], str], database: str, tmp_path: Path
+) -> None:
+    url = lasting_database()
+    query(url, COUNTED)
+    model = learned(url, Learning(), tmp_path)
+    report = filled(model, database, tmp_path)
+    onsets = {f.words for f in model.invariants if f.rule.kind == "onset"}
+    assert onsets >= {
+        f"year > '{y}' -> {c} is not null" for y, c in ((1930, "hits"), (1960, "walks"))
+    }
+    assert "walks is not null -> hits is not null" in of(model, "game")
+    assert not {f.words for f, _ in oriented(model).unkept} & {*of(model, "game")}
+    assert not [r.rule for r in report.invariants if r.broken > r.allowed]
+
+
 JOBS = """
 CREATE TABLE job (id int PRIMARY KEY, asked date NOT NULL, done date, state text NOT NULL);
 INSERT INTO job SELECT n, d, CASE WHEN NOT o THEN d + 1 + abs(hashtext('e' || n)) % 30 END,
