@@ -113,15 +113,34 @@ def _reference_values(
     clusters = job.setting.model.tables[key.parent].clusters
     inside = np.maximum(codes.astype(np.int64) - reference.nullable, 0)
     indexes = clusters.draw(inside, max(1, parents), rng)
-    if (job.table.name, key.name) in job.setting.covering:
+    if (job.table.name, key.name) in job.setting.covering and not reference.nullable:
         more = parents - there
         own = there + scatter(number % max(1, more), more)
         indexes = np.where(number < more, own, indexes)
+    elif (job.table.name, key.name) in job.setting.covering and not attempt:
+        indexes = _covering(job, key, indexes, np.flatnonzero(~null), rng)
     if 0 < len(reachable) < parents:
         others = rng.choice(reachable, len(rows))
         indexes = np.where(np.isin(indexes, reachable), indexes, others)
     indexes = _with_partners(job, key, indexes, rng)
     return referenced(job, key, indexes, null)
+
+
+def _covering(
+    job: Job, key: ForeignKey, indexes: Ints, rows: Ints, rng: np.random.Generator
+) -> Ints:
+    """Indexes of which some rows, all that lead anywhere, share out those of this shard's.
+
+    Which rows lead nowhere is known in their own shard alone, so that each shard has some of the
+    rows that are to be led to.
+    """
+    parents, shards = job.setting.plan.layout(key.parent), job.setting.plan.layout(key.table).rows
+    there = _before(job, key)
+    share = there + np.arange(job.shard, parents.total - there, len(shards))
+    some = rng.permutation(rows)[: len(share)]
+    found = indexes.copy()
+    found[some] = rng.permutation(share)[: len(some)]
+    return found
 
 
 def _before(job: Job, key: ForeignKey) -> int:

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from keeping import filled, learned, of
 from querying import query
 
 from connectors.schema import TableName
 from generators.invariants import Part
 from generators.orientation import oriented
+from provisioner import plan
 from provisioner.contents import contents
 from provisioner.learn import Learning
 
@@ -384,3 +386,38 @@ def test_values_that_are_released_are_keys_where_they_are_said_to_lead(
     assert drawn <= codes
     others = {code for (code,) in query(url, "SELECT code FROM airport")} - flown
     assert len(codes & others) < len(others) / 2
+
+
+CUSTOMERS = """
+CREATE TABLE store (id int PRIMARY KEY, size int NOT NULL);
+CREATE TABLE person (id int PRIMARY KEY, age int NOT NULL);
+CREATE TABLE customer (
+    id int PRIMARY KEY, store int REFERENCES store, person int REFERENCES person, kind text NOT NULL
+);
+INSERT INTO store SELECT n, n % 9 FROM generate_series(1, 541) AS n;
+INSERT INTO person SELECT n, n % 71 FROM generate_series(1, 1800) AS n;
+INSERT INTO customer SELECT n, CASE WHEN n <= 740 THEN 1 + (n - 1) % 541 END,
+    CASE WHEN n > 541 THEN 1 + n * 7 % 1800 END, CASE WHEN n <= 740 THEN 'store' ELSE 'person' END
+FROM generate_series(1, 1941) AS n;
+"""
+
+
+@pytest.mark.parametrize("rows", [100_000, 500], ids=["in one shard", "in several"])
+def test_each_row_is_led_to_though_most_lead_nowhere(
+    rows: int,
+    lasting_database: Callable[[], str],
+    database: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url = lasting_database()
+    query(url, CUSTOMERS)
+    model = learned(url, Learning(), tmp_path)
+    assert "count(customer) >= 1 per customer_store_fkey" in of(model, "store")
+    monkeypatch.setattr(plan, "_SHARD_ROWS", rows)
+    filled(model, database, tmp_path)
+    [(stores, led)] = query(
+        database, "SELECT count(*), (SELECT count(store) FROM customer) FROM store"
+    )
+    assert (stores, led < 1000) == (541, True)
+    assert query(database, "SELECT count(DISTINCT store) FROM customer") == [(stores,)]
