@@ -87,9 +87,16 @@ def unopened(message: str, url: URL) -> errors.ConnectorError:
     )
 
 
+_CANCELLED = "canceling statement due to user request"
+
+
 @contextmanager
 def told(what: str) -> Iterator[None]:
-    """Turns any driver's error into ours; `what` says what was being done, without values."""
+    """Turns any driver's error into ours; `what` says what was being done, without values.
+
+    Raises:
+        KeyboardInterrupt: ADBC has cancelled the statement, which is how it answers Ctrl-C.
+    """
     try:
         yield
     except DBAPIError as error:
@@ -99,6 +106,8 @@ def told(what: str) -> Iterator[None]:
     except psycopg.Error as error:
         raise refused(error, what) from None
     except adbc_driver_manager.Error as error:
+        if _CANCELLED in str(error):  # Python has not heard of the signal
+            raise KeyboardInterrupt from None
         raise _by_state(error.sqlstate or "08000", what, "") from None
 
 
