@@ -36,6 +36,9 @@ _RATE = 0.5
 _DOUBT = 20.0
 """Histories of either kind that each leaf is given: a few that it holds are chance."""
 _HELD_OUT = 0.3
+_FEW = 3_000
+"""Owners up to which those held out are learned from: of more, they add little, and odds that are
+surer yet have each owner draw more histories before one is kept."""
 _FIELDS = ("split", "threshold", "left", "odds")
 
 
@@ -190,7 +193,7 @@ def fit_referee(
 ) -> Referee:
     """Learns to tell histories apart; without trees where owners held out do not confirm it.
 
-    Where they do, they are learned from as well.
+    Where they do and owners are few, they are learned from as well.
 
     Args:
         real: learned histories, of shape (inputs, owners).
@@ -209,7 +212,7 @@ def fit_referee(
     told = scores[0] - 0.5 > 1 / np.sqrt(max(1, int(held.sum())))
     if not told or behind < support.k:
         trees, scores = (), scores if behind >= support.k else (0.5, 0.5)
-    else:
+    elif real.shape[1] <= _FEW:
         trees = tuple(_boosted(real, pool, (widths, units), support))
     return Referee(trees, _sealed(trees, scores, max(behind, support.k), support), scores)
 
