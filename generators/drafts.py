@@ -14,7 +14,6 @@ from generators.facts import Facts, learned_column, null_rows, stored
 from generators.keyed import divided
 from generators.keys import KeyGenerator
 from generators.privacy.support import Ints
-from generators.relations.clocks import tells_when
 from generators.relations.counts import SIMPLER, count_column, differing, more_than
 from generators.relations.factors import factors
 from generators.relations.levels import branching_column
@@ -67,17 +66,15 @@ def draft(facts: Facts, table: Table, below: Mapping[TableName, Draft]) -> Draft
 
 
 def _timeless(facts: Facts, child: TableName, drafted: Draft) -> Matrix:
-    """The codes of a child table's rows, but for those of times.
+    """The codes of a child table's rows, but for those of times if rows follow one another by one.
 
-    When an owner's rows come is drawn after the owner, and all else of them given that: told
-    twice, it would not be the same.
+    When such rows come is drawn after the owner, and all else of them given that: told twice, it
+    would not be the same.
     """
-    rows = facts.source.training[child].rows
-    times = {
-        f.column.name
-        for f in drafted.columns
-        if tells_when(f.column, rows[f.column.name].combine_chunks())
-    }
+    kin = _kin(facts, child, tuple(f.column for f in drafted.columns))
+    if kin.clock is None:
+        return drafted.target
+    times = {column.name for column in kin.times}
     kept = [i for i, f in enumerate(drafted.target.features) if f.name not in times]
     features = tuple(drafted.target.features[i] for i in kept)
     return Matrix(features, drafted.target.codes[:, kept])
@@ -111,10 +108,10 @@ def _beside(facts: Facts, name: TableName) -> Mapping[TableName, Measure]:
     found: dict[TableName, Measure] = {}
     for place, (_, child) in enumerate(ranked):
         counts = _children(facts, name, facts.owners[child]).to_numpy()
-        before = (_kin(facts, other) for _, other in ranked[:place])
+        before = (_plain(facts, other) for _, other in ranked[:place])
         told = [
             (differing(counts, _measured(facts, name, measure)), number, measure)
-            for number, measure in enumerate(measures(_kin(facts, child), before, facts.support))
+            for number, measure in enumerate(measures(_plain(facts, child), before, facts.support))
             if measure.pace is not None or measure.table not in found
         ]
         best = min(told, key=lambda t: t[:2], default=None)
@@ -123,17 +120,21 @@ def _beside(facts: Facts, name: TableName) -> Mapping[TableName, Measure]:
     return found
 
 
-def _kin(facts: Facts, child: TableName) -> Kin:
+def _kin(facts: Facts, child: TableName, columns: tuple[Column, ...]) -> Kin:
     training, key = facts.source.training[child], facts.owners[child]
+    return Kin(child, training.rows, training.units, facts.links[child, key.name], columns)
+
+
+def _plain(facts: Facts, child: TableName) -> Kin:
+    """A child table's rows by the columns that refer to nothing."""
     table = facts.source.schema.table(child)
     referring = {c for f in table.foreign_keys for c in f.columns}
-    columns = tuple(c for c in table.written if c.name not in referring)
-    return Kin(child, training.rows, training.units, facts.links[child, key.name], columns)
+    return _kin(facts, child, tuple(c for c in table.written if c.name not in referring))
 
 
 def _measured(facts: Facts, name: TableName, measure: Measure) -> Ints:
     """What a measure is for each row of the owner."""
-    kin = _kin(facts, measure.table)
+    kin = _plain(facts, measure.table)
     columns = [c for c in (measure.begin, measure.end) if c]
     return measure.of(kin.values(*columns), kin.owned, len(facts.source.training[name].rows))
 

@@ -108,6 +108,16 @@ class Kin:
         """The columns that tell when something is."""
         return [c for c in self.columns if tells_when(c, self.rows[c.name].combine_chunks())]
 
+    @property
+    def clock(self) -> Candidate | None:
+        """The time by which rows of an owner follow one another; None where none does that."""
+        found = []
+        for column in self.times:
+            values, known = instants(self.values(column.name)[column.name])
+            if known.all():
+                found.append(Candidate(column, values))
+        return choose_clock(found, self.owned)
+
 
 def measures(children: Kin, others: Iterable[Kin], support: Support) -> Iterator[Measure]:
     """What the number of children may be told beside, of other child tables of their owner."""
@@ -137,12 +147,7 @@ def _pace(children: Kin, support: Support) -> tuple[bool, Pace] | None:
     None where no column orders them, or fewer than k units have a step.
     """
     owners, units = children.owned, children.units[children.parents >= 0]
-    found = []
-    for column in children.times:
-        values, known = instants(children.values(column.name)[column.name])
-        if known.all():
-            found.append(Candidate(column, values))
-    clock = choose_clock(found, owners)
+    clock = children.clock
     if clock is None:
         return None
     order = np.lexsort((clock.ticks, owners))

@@ -110,3 +110,21 @@ def test_when_children_come_is_not_what_they_have_in_common(
     )
     model = read_archive(learned_archive(url))
     assert model.tables[TableName("public", "guest")].factors == ()
+
+
+def test_times_by_which_no_row_follows_another_are_what_children_have_in_common(
+    filled_database: Callable[[str], str], learned_archive: Callable[..., Path]
+) -> None:
+    url = filled_database(
+        """
+        CREATE TABLE guest (id integer PRIMARY KEY);
+        CREATE TABLE wish (id integer PRIMARY KEY, guest integer NOT NULL REFERENCES guest,
+                           met_on date);
+        INSERT INTO guest SELECT n FROM generate_series(1, 400) n;
+        INSERT INTO wish SELECT row_number() OVER (), g,
+            CASE WHEN (g + n) % 3 > 0 THEN date '2000-01-01' + 20 * g END
+            FROM generate_series(1, 400) g, generate_series(1, 5) n;
+        """
+    )
+    model = read_archive(learned_archive(url))
+    assert model.tables[TableName("public", "guest")].factors
