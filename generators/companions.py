@@ -73,12 +73,10 @@ def chosen_columns(
     model: DatabaseModel, unkept: Iterable[Found]
 ) -> frozenset[tuple[TableName, str]]:
     """The columns that rows take over from one that they choose, by table."""
-    found = set[tuple[TableName, str]]()
+    found = list[tuple[TableName, str]]()
     for name, several in companions(model, unkept).items():
         first = next((c for c in several if not c.asks and c.pairs), None)
-        found |= (
-            set[tuple[TableName, str]]() if first is None else {(name, c) for c in first.columns}
-        )
+        found += [] if first is None else [(name, c) for c in first.columns]
     return frozenset(found)
 
 

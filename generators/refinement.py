@@ -1,6 +1,6 @@
 """Holds learned histories against drawn ones, so that drawing can prefer what looks learned."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -23,6 +23,8 @@ from generators.siblings import Seen
 from generators.tables import Matrix, TableGenerator
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Bytes = npt.NDArray[np.uint8]
 
 _FEWEST_OWNERS = 300
 _MOST_ROWS = 200_000
@@ -129,13 +131,9 @@ def _of_histories(of: Refining, starts: Ints) -> Referee:
     real = lives(history, base, told, starts)
     drawn = drawings(part, candidates(len(part.owners)), np.random.default_rng(0))
     binned = [lives(history, base, (t.told.codes, t.codes), starts).binned for t in drawn]
-    units = course.units[kept][starts]
+    units, shares = course.units[kept][starts], margins(history.features, of.histograms)
     found = fit_referee(real.binned, binned, real.widths, units, support)
-    if not found.trees:
-        return found
-    odds = np.stack([found.odds(candidate) for candidate in binned])
-    tilts = raked(odds, [t.codes for t in drawn], starts, margins(history.features, of.histograms))
-    return found.tilting(tilts, distinct(units), support)
+    return _tilting(found, binned, [t.codes for t in drawn], starts, shares, (units, support))
 
 
 def _of_rows(of: Sifting) -> Referee:
@@ -147,12 +145,23 @@ def _of_rows(of: Sifting) -> Referee:
     drawn = [of.generator.sample(context, {}, rng) for _ in times]
     binned = [single(features, (context, codes)).binned for codes in drawn]
     found = fit_referee(real.binned, binned, real.widths, units, of.support)
+    starts, shares = np.arange(len(units)), margins(of.target.features, of.histograms)
+    return _tilting(found, binned, drawn, starts, shares, (units, of.support))
+
+
+def _tilting(
+    found: Referee,
+    binned: Sequence[Bytes],
+    drawn: Sequence[Codes],
+    starts: Ints,
+    shares: Mapping[int, Floats],
+    units: tuple[Ints, Support],
+) -> Referee:
+    """A referee that keeps the margins of what it chooses from, whatever it prefers."""
     if not found.trees:
         return found
     odds = np.stack([found.odds(candidate) for candidate in binned])
-    starts = np.arange(len(units))
-    tilts = raked(odds, drawn, starts, margins(of.target.features, of.histograms))
-    return found.tilting(tilts, distinct(units), of.support)
+    return found.tilting(raked(odds, drawn, starts, shares), distinct(units[0]), units[1])
 
 
 def unrefined(of: Compared) -> None:

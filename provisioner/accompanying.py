@@ -4,7 +4,7 @@ Rows are drawn without regard to these. Those that lead elsewhere take over the 
 they come nearest to: of those that are alike in most at the same time, else at about that time.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -16,10 +16,10 @@ from generators.companions import Companion, apart
 from generators.company import Asking, choice
 from generators.determination import joint
 from generators.distinct import SPREADABLE, alike, groups, nearest, numbered, patched
-from generators.lifespans import lifespans
 from generators.pairing import matched
 from generators.relations.beats import CLOCKS, ticks
 from generators.sorting import ranks
+from provisioner.dating import spans
 from provisioner.job import Ints, Job, Values
 from provisioner.seating import Parties, Seating
 
@@ -43,7 +43,7 @@ def _choose(job: Job, known: Sequence[Companion], found: Values, free: Bools) ->
     """Gives free rows the keys of those that they choose, in place."""
     above = [(one, job.above[one.other]) for one in known]
     asking = [(c, Asking.of(c, other.parents, other.values)) for c, other in above]
-    chosen = choice(asking, _spans(job)) if asking else None
+    chosen = choice(asking, spans(job)) if asking else None
     if chosen is None:
         return
     one, there = chosen
@@ -59,14 +59,6 @@ def _choose(job: Job, known: Sequence[Companion], found: Values, free: Bools) ->
     for column in sorted(differing[0] - {*one.columns}):
         fresh = found[column].take(pa.array(like[changed]))
         found[column] = patched(found[column], rows[changed], fresh)
-
-
-def _spans(job: Job) -> Mapping[str, tuple[Ints, Ints]]:
-    """The first and the last year that each owner leaves for columns."""
-    if job.owner is None:
-        return {}
-    setting, dates = job.setting, job.above[job.owner.parent].values
-    return lifespans(setting.model, job.table.name, setting.orientation, dates)
 
 
 def _take_over(job: Job, one: Companion, found: Values, pairs: tuple[Ints, Ints]) -> None:

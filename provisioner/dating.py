@@ -50,7 +50,7 @@ def led_in_time(job: Job, values: Values) -> Values:
 
 def any_in_time(job: Job, key: ForeignKey, rows: Ints, rng: np.random.Generator) -> Ints:
     """Any row that a key may lead to, for some rows, in the years that owners leave for these."""
-    reachable, told = job.setting.reachable(key), _spans(job)
+    reachable, told = job.setting.reachable(key), spans(job)
     chosen = rng.choice(reachable, len(rows))
     for column in (c for c in key.columns if c in told):
         parent = key.parent_columns[key.columns.index(column)]
@@ -117,13 +117,13 @@ def _lead(job: Job, key: ForeignKey, found: Values, asked: tuple[str, Ints, Ints
 
 def _limits(job: Job, values: Values) -> Iterator[tuple[str, Ints, Ints]]:
     """Columns of years, with the first and the last year that each owner leaves for them."""
-    for column, (least, most) in _spans(job).items():
+    for column, (least, most) in spans(job).items():
         if column in values:
             yield column, least, most
 
 
-def _spans(job: Job) -> Mapping[str, tuple[Ints, Ints]]:
-    """The same by column, whatever the owner's dates are."""
+def spans(job: Job) -> Mapping[str, tuple[Ints, Ints]]:
+    """The first and the last year that each owner leaves for columns of years, by column."""
     if job.owner is None:
         return {}
     setting, dates = job.setting, job.above[job.owner.parent].values
