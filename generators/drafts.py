@@ -10,9 +10,10 @@ from connectors.schema import Column, ForeignKey, Table, TableName
 from generators.columns import Codes, Sample, column_generators
 from generators.contexts import joined
 from generators.encoding import FittedColumn
-from generators.facts import Facts, learned_column, null_rows, stored
+from generators.facts import Facts, null_rows, stored
 from generators.keyed import divided
 from generators.keys import KeyGenerator
+from generators.namesakes import learned_column
 from generators.privacy.support import Ints
 from generators.relations.counts import SIMPLER, count_column, differing, more_than
 from generators.relations.factors import factors

@@ -8,10 +8,9 @@ import pyarrow as pa
 
 from connectors.ddl import DdlItem
 from connectors.profile import Profile, UnitPath
-from connectors.schema import Column, ForeignKey, Schema, Table, TableName
+from connectors.schema import ForeignKey, Schema, Table, TableName
 from generators.classes import Classes
 from generators.columns import Codes
-from generators.encoding import FittedColumn, fit_column
 from generators.privacy.support import Ints, Support
 from generators.relations.beats import ticks
 from generators.relations.cells import Referring, by_frequency, cells, parted, repeated
@@ -266,15 +265,6 @@ def _reference(facts: Facts, key: ForeignKey, mode: Mode) -> Reference:
     nullable = any(nulls[c].null_frac > 0 for c in key.columns)
     count = facts.clusters[key.parent][0].count if mode is Mode.CLUSTER else 1
     return Reference(key, mode, count, nullable)
-
-
-def learned_column(facts: Facts, table: Table, column: Column) -> FittedColumn:
-    """A column with the generator that suits its class and its training values best."""
-    training, known = facts.source.training[table.name], facts.source.classes.get(table.name, {})
-    values = stored(training, column.name)
-    return fit_column(
-        table.name, column, values, training.units, facts.support, known.get(column.name)
-    )
 
 
 def stored(training: Training, column: str) -> pa.Array:

@@ -14,8 +14,9 @@ from generators import keys as key_kinds
 from generators.checked import checks_of, limits_of, scope_of
 from generators.columns import Draw, Sample
 from generators.encoding import FittedColumn
-from generators.facts import Facts, learned_column, stored
+from generators.facts import Facts, stored
 from generators.keys import KeyGenerator
+from generators.namesakes import learned_column
 from generators.natural import natural_keys
 from generators.randomness import identities, stream
 from generators.relations.owners import is_own
