@@ -14,7 +14,7 @@ import click
 from pydantic import BaseModel
 
 from generators.privacy.attacked import Limits
-from provisioner import config
+from provisioner import config, sections
 from provisioner.cli import commands
 from provisioner.gate import Thresholds
 
@@ -23,15 +23,15 @@ _MARK = re.compile(r"^<!-- (?P<what>\w+)(?:: (?P<name>.+))? -->$", re.MULTILINE)
 _ATTRIBUTE = re.compile(r"^ {4}(\w+): (.+(?:\n {5,}.+)*)", re.MULTILINE)
 SECTIONS: Mapping[str, type[BaseModel]] = {
     "The file": config.Config,
-    "tables.NAME": config.TableSection,
-    "tables.NAME.keys[]": config.Key,
-    "tables.NAME.columns.NAME": config.ColumnSection,
-    "tables.NAME.invariants": config.RulesSection,
-    "scenarios[]": config.ScenarioSection,
-    "scenarios[].having": config.HavingSection,
-    "subset": config.SubsetSection,
-    "privacy.attacks": config.AttacksSection,
-    "verify": config.VerifySection,
+    "tables.NAME": sections.TableSection,
+    "tables.NAME.keys[]": sections.Key,
+    "tables.NAME.columns.NAME": sections.ColumnSection,
+    "tables.NAME.invariants": sections.RulesSection,
+    "scenarios[]": sections.ScenarioSection,
+    "scenarios[].having": sections.HavingSection,
+    "subset": sections.SubsetSection,
+    "privacy.attacks": sections.AttacksSection,
+    "verify": sections.VerifySection,
 }
 """What may stand where in a configuration."""
 
@@ -96,14 +96,14 @@ def _section(place: str, kind: type[BaseModel]) -> Iterator[str]:
 def _default(kind: type[BaseModel], key: str, described: Mapping[str, Any]) -> str:
     """What stands for a key that is left out, where that is one value."""
     found = described.get("default")
-    found = getattr(Thresholds(), key) if kind is config.VerifySection else found
+    found = getattr(Thresholds(), key) if kind is sections.VerifySection else found
     return "" if found in (None, "", (), [], {}) or isinstance(found, dict) else f"`{found}`"
 
 
 def meanings(kind: type[BaseModel]) -> Mapping[str, str]:
     """What the docstring of a section says of each of its keys, by the key as it is written."""
-    text = inspect.getdoc(Thresholds if kind is config.VerifySection else kind) or ""
-    text += inspect.getdoc(Limits) or "" if kind is config.AttacksSection else ""
+    text = inspect.getdoc(Thresholds if kind is sections.VerifySection else kind) or ""
+    text += inspect.getdoc(Limits) or "" if kind is sections.AttacksSection else ""
     names = {name: field.alias or name for name, field in kind.model_fields.items()}
     found = _ATTRIBUTE.findall(text.partition("Attributes:")[2])
     return {names.get(name, name): " ".join(said.split()) for name, said in found}

@@ -14,7 +14,7 @@ from generators.classes import said
 from generators.masks import KEEP, masks
 from generators.privacy.kinds import Classified
 from provisioner.carrying import Carrying, Subset
-from provisioner.config import EACH_EMPTY, NOBODY, ONE, Config, Key, Mode
+from provisioner.config import EACH_EMPTY, Config
 from provisioner.differential.asking import Privacy
 from provisioner.errors import WrongRequest
 from provisioner.learn import Learning
@@ -23,6 +23,7 @@ from provisioner.masking import cipher_of
 from provisioner.naming import cold_rows, named_rows, named_table, named_tables
 from provisioner.plan import Request
 from provisioner.scenarios import Having, Scenario
+from provisioner.sections import NOBODY, ONE, Key, Mode
 from provisioner.undeclared import undeclared_key, with_key
 from provisioner.wishes import Wish, asked
 

@@ -11,12 +11,13 @@ import pyarrow as pa
 
 from connectors.datatypes import Kind, arrow_type
 from connectors.schema import Column, Schema, Table, TableName
-from provisioner.config import Config, Mode, TableSection
+from provisioner.config import Config
 from provisioner.errors import WrongConfig, WrongRequest
 from provisioner.given import Given, value_of
 from provisioner.lines import Places, resolved
 from provisioner.naming import named_table
 from provisioner.passwords import hashed
+from provisioner.sections import Mode, TableSection
 
 _NULL = r"\N"
 _MOST = 1_000

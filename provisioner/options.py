@@ -80,7 +80,7 @@ def duration(
     """How long something may take, as the configuration reads it."""
     from pydantic import TypeAdapter, ValidationError
 
-    from provisioner.config import Duration
+    from provisioner.sections import Duration
 
     if value is None:
         return None

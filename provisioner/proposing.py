@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from connectors.engines import Source
 from generators.found import Found
 from provisioner.apply import to_learning
-from provisioner.config import Config, Mode
+from provisioner.config import Config
 from provisioner.describe import Description, TableDescription, describe
 from provisioner.events import Listener, silent
 from provisioner.learn import Learning, discover
+from provisioner.sections import Mode
 
 _MOST_ROWS = 1_000
 """Rows of a table of reference data that may be small enough to copy."""

@@ -11,10 +11,10 @@ from pydantic import ValidationError
 from connectors.datatypes import Kind
 from connectors.engines import Reader
 from connectors.schema import ForeignKey, Table, TableName, Unique
-from provisioner.config import Place
 from provisioner.errors import WrongFrame
 from provisioner.frames.stored import SCHEMA, Stored
 from provisioner.frames.types import BIGINT, lossless
+from provisioner.sections import Place
 
 Columns: TypeAlias = str | Sequence[str]
 """One column, or several that are a key together."""

@@ -14,21 +14,11 @@ from connectors.engines import open_source
 from connectors.schema import TableName
 from provisioner.apply import to_learning, to_request
 from provisioner.cli import main
-from provisioner.config import (
-    EACH_EMPTY,
-    ONE,
-    Config,
-    HavingSection,
-    Key,
-    Mode,
-    Place,
-    ScenarioSection,
-    TableSection,
-    read_config,
-)
+from provisioner.config import EACH_EMPTY, Config, read_config
 from provisioner.errors import WrongConfig, WrongRequest
 from provisioner.learn import Learning
 from provisioner.plan import Request
+from provisioner.sections import ONE, HavingSection, Key, Mode, Place, ScenarioSection, TableSection
 
 WHOLE = """
 source: ${PROD_URL}          # optional, as --source

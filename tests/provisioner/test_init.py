@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from provisioner.cli import main
-from provisioner.config import Mode, read_config
+from provisioner.config import read_config
 from provisioner.drafting import drafted, updated
 from provisioner.errors import WrongRequest
 from provisioner.grammar import grammar
 from provisioner.proposing import Proposal, TableProposal
+from provisioner.sections import Mode
 
 ROOT = Path(__file__).parents[2]
 SHOP = """
