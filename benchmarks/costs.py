@@ -24,7 +24,8 @@ from connectors.engines.postgresql.ddl import SETTINGS
 from connectors.engines.postgresql.sending import send
 from generators.archive import fingerprint, read_archive
 from generators.model import DatabaseModel
-from provisioner.plan import Plan, Request, plan
+from provisioner.plan import Plan, plan
+from provisioner.request import Request
 from provisioner.synthesize import Synthesizer
 
 _KINDS = {"CONSTRAINT": "indexes", "INDEX": "indexes", "FK CONSTRAINT": "keys"}

@@ -30,7 +30,8 @@ from connectors.engines import open_source, open_target
 from generators.archive import fingerprint, read_archive, write_archive
 from provisioner.learn import Learning, learn
 from provisioner.load import load
-from provisioner.plan import Request, plan
+from provisioner.plan import plan
+from provisioner.request import Request
 from provisioner.verify import verify
 
 _JUDGE = Path(__file__).parents[2] / "shared" / "judge" / "judge.py"

@@ -31,7 +31,8 @@ from generators.privacy.accountant import Budget
 from provisioner.differential.asking import Privacy
 from provisioner.learn import Learning, learn
 from provisioner.load import load
-from provisioner.plan import Request, plan
+from provisioner.plan import plan
+from provisioner.request import Request
 
 JUDGE = Path(__file__).parents[2] / "shared" / "judge" / "judge.py"
 _SQL = {

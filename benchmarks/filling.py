@@ -21,7 +21,8 @@ from connectors.engines.postgresql.copy import binary_copy
 from generators.archive import fingerprint, read_archive, write_archive
 from generators.model import DatabaseModel
 from provisioner.learn import Learning, learn
-from provisioner.plan import Request, plan
+from provisioner.plan import plan
+from provisioner.request import Request
 from provisioner.synthesize import Synthesizer
 
 KINDS = ("trees", "network")

@@ -50,7 +50,8 @@ from generators.orientation import oriented
 from provisioner.events import Event, StageFinished
 from provisioner.learn import Discovered, Learning, discover, learn
 from provisioner.load import load
-from provisioner.plan import Request, plan
+from provisioner.plan import plan
+from provisioner.request import Request
 
 _HERE = Path(__file__).parent
 _PLANTED = "planted"

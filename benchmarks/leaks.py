@@ -39,7 +39,8 @@ from connectors.schema import Column, Table
 from generators.archive import fingerprint, read_archive, write_archive
 from provisioner.learn import Learning, learn, sampled
 from provisioner.load import load
-from provisioner.plan import Request, plan
+from provisioner.plan import plan
+from provisioner.request import Request
 
 _TEXTS = frozenset({Kind.TEXT, Kind.JSON, Kind.ARRAY})
 _IDENTIFIER = re.compile(

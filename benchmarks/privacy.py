@@ -29,7 +29,8 @@ from generators.privacy.attacked import Attacked, Limits
 from provisioner.attacking import Evidence, attacked
 from provisioner.learn import Learning, learn, sampled
 from provisioner.load import load
-from provisioner.plan import Request, plan
+from provisioner.plan import plan
+from provisioner.request import Request
 
 
 @dataclass(frozen=True, slots=True)

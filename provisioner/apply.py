@@ -21,7 +21,7 @@ from provisioner.learn import Learning
 from provisioner.lines import Path
 from provisioner.masking import cipher_of
 from provisioner.naming import cold_rows, named_rows, named_table, named_tables
-from provisioner.plan import Request
+from provisioner.request import Request
 from provisioner.scenarios import Having, Scenario
 from provisioner.sections import NOBODY, ONE, Key, Mode
 from provisioner.undeclared import undeclared_key, with_key

@@ -28,8 +28,9 @@ from generators.randomness import number
 from provisioner.errors import WrongRequest
 from provisioner.events import Advanced, Listener, StageFinished, StageStarted, silent
 from provisioner.job import features
-from provisioner.plan import Plan, Request, plan
+from provisioner.plan import Plan, plan
 from provisioner.reading import read_rows
+from provisioner.request import Request
 from provisioner.synthesize import Synthesizer
 
 _MOST_DRAWN = 300_000

@@ -18,7 +18,8 @@ from provisioner.carrying import Carrying
 from provisioner.events import Listener, StageFinished, StageStarted, Stated, silent
 from provisioner.learn import Learning, learn
 from provisioner.load import load
-from provisioner.plan import Request, plan
+from provisioner.plan import plan
+from provisioner.request import Request
 from provisioner.sides import PRODUCTION, SYNTHETIC, Compared, Shown, Stage, Tour
 from provisioner.verify import verify
 

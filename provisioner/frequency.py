@@ -14,7 +14,8 @@ from generators.errors import Unmeetable
 from generators.model import DatabaseModel
 from provisioner.errors import WrongRequest
 from provisioner.keeping import callable_functions
-from provisioner.plan import Request, plan
+from provisioner.plan import plan
+from provisioner.request import Request
 from provisioner.scenarios import Scenario, condition
 from provisioner.synthesize import Synthesizer
 

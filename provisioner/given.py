@@ -17,7 +17,8 @@ from connectors.datatypes import INFINITE, DataType, Kind, arrow_type
 from connectors.schema import Column, TableName
 from generators.model import TableModel
 from generators.shift import shifted
-from provisioner.plan import HandMade, Plan
+from provisioner.plan import Plan
+from provisioner.request import HandMade
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]

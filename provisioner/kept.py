@@ -13,7 +13,8 @@ from connectors.schema import Column, Schema, Table, TableName
 from generators.model import DatabaseModel
 from provisioner.errors import WrongRequest
 from provisioner.migrated import check_fit, referenced
-from provisioner.plan import Kept, Plan
+from provisioner.plan import Plan
+from provisioner.request import Kept
 
 Keys = Mapping[TableName, pa.RecordBatch]
 """The referenced columns of each kept table, without rows that hold a null in one."""

@@ -19,8 +19,8 @@ from provisioner.frames.keys import Columns, Keys, Parent
 from provisioner.frames.learning import learned_frames
 from provisioner.frames.sampling import drawn_frames, numbers
 from provisioner.learn import Learning
-from provisioner.plan import Request
 from provisioner.replacing import why_not_written
+from provisioner.request import Request
 
 _LARGEST_SEED = 2**63 - 1
 _MOST_ROWS = 10**12

@@ -33,8 +33,8 @@ def planned(
     from provisioner.handmade import hand_made
     from provisioner.kept import kept_in
     from provisioner.naming import named_tables
-    from provisioner.plan import Request
     from provisioner.plan import plan as made
+    from provisioner.request import Request
     from provisioner.synthesize import Synthesizer
 
     model, fingerprint = opened(file)

@@ -11,7 +11,8 @@ from provisioner.config import EACH_EMPTY
 from provisioner.errors import Infeasible, WrongRequest
 from provisioner.frames.drawn import frame
 from provisioner.naming import named_table, named_tables
-from provisioner.plan import Plan, Request, plan
+from provisioner.plan import Plan, plan
+from provisioner.request import Request
 from provisioner.synthesize import Synthesizer
 
 _NO_FILE = ""

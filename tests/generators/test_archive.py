@@ -39,7 +39,8 @@ from generators.facts import Reading, Training
 from generators.fit import fit_database
 from generators.model import DatabaseModel
 from generators.privacy.support import Support
-from provisioner.plan import Request, plan
+from provisioner.plan import plan
+from provisioner.request import Request
 from provisioner.synthesize import Synthesizer
 
 INTEGER = DataType(Kind.INTEGER, "integer", bits=32)

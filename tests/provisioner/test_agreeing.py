@@ -12,7 +12,8 @@ from querying import query
 
 from generators.model import DatabaseModel
 from provisioner.learn import Learning
-from provisioner.plan import Request, plan
+from provisioner.plan import plan
+from provisioner.request import Request
 from provisioner.synthesize import Synthesizer
 
 Floats = npt.NDArray[np.float64]

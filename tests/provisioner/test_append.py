@@ -16,7 +16,8 @@ from provisioner.appending import append, grown
 from provisioner.errors import DifferentSchema, SameDatabase, WrongRequest
 from provisioner.events import Event, StageStarted, silent
 from provisioner.load import load
-from provisioner.plan import Plan, Request, plan
+from provisioner.plan import Plan, plan
+from provisioner.request import Request
 from provisioner.verify import verify
 
 SCRIPT = """

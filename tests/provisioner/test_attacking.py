@@ -15,7 +15,8 @@ from generators.privacy.attacked import NOT_ATTACKED, Attacked, Limits, Verdict
 from provisioner.attacking import Evidence, attacked
 from provisioner.cli import main
 from provisioner.learn import Learning, learn, sampled
-from provisioner.plan import Request, plan
+from provisioner.plan import plan
+from provisioner.request import Request
 from provisioner.verify import finished_plan
 
 CLUB = """

@@ -12,7 +12,8 @@ from generators.archive import fingerprint, read_archive, write_archive
 from provisioner import refereeing
 from provisioner.learn import Learning, learn
 from provisioner.load import load
-from provisioner.plan import Request, plan
+from provisioner.plan import plan
+from provisioner.request import Request
 from provisioner.verify import verify
 
 BEATS = (Path(__file__).parent.parent / "databases" / "beats.sql").read_text("utf-8")

@@ -10,7 +10,8 @@ from connectors.engines import open_source, open_target
 from generators.archive import fingerprint, write_archive
 from provisioner.learn import Learning, learn
 from provisioner.load import load
-from provisioner.plan import Request, plan
+from provisioner.plan import plan
+from provisioner.request import Request
 
 PLAYERS, SEASONS, TEAMS = 400, 8, 18
 TABLES = """

@@ -16,7 +16,8 @@ from generators.model import DatabaseModel
 from generators.relations.histories import Clock
 from provisioner.learn import Learning, learn
 from provisioner.load import load
-from provisioner.plan import Request, plan
+from provisioner.plan import plan
+from provisioner.request import Request
 
 POSTS = (Path(__file__).parent.parent / "databases" / "posts.sql").read_text("utf-8")
 STAFF = 1200

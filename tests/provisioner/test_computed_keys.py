@@ -12,7 +12,8 @@ from generators.model import DatabaseModel
 from provisioner.errors import Infeasible
 from provisioner.learn import Learning, learn
 from provisioner.load import load
-from provisioner.plan import Request, plan
+from provisioner.plan import plan
+from provisioner.request import Request
 from provisioner.verify import verify
 
 DECLARED = """

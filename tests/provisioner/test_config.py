@@ -17,7 +17,7 @@ from provisioner.cli import main
 from provisioner.config import EACH_EMPTY, Config, read_config
 from provisioner.errors import WrongConfig, WrongRequest
 from provisioner.learn import Learning
-from provisioner.plan import Request
+from provisioner.request import Request
 from provisioner.sections import ONE, HavingSection, Key, Mode, Place, ScenarioSection, TableSection
 
 WHOLE = """

@@ -21,7 +21,8 @@ from provisioner.contents import contents
 from provisioner.errors import NotPublic, WrongRequest
 from provisioner.learn import Learning, learn
 from provisioner.load import load
-from provisioner.plan import Plan, Request, plan
+from provisioner.plan import Plan, plan
+from provisioner.request import Request
 from provisioner.verify import verify
 
 SHOP = (Path(__file__).parents[1] / "databases" / "shop.sql").read_text("utf-8")

@@ -12,8 +12,9 @@ from connectors.engines import open_source, open_target
 from generators.archive import fingerprint, read_archive, write_archive
 from provisioner.learn import Learning, learn
 from provisioner.load import load
-from provisioner.plan import Request, plan
+from provisioner.plan import plan
 from provisioner.report import Severity
+from provisioner.request import Request
 from provisioner.verify import verify
 
 DATA = Path(__file__).parent.parent.parent.parent / "shared" / "data"

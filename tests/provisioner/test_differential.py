@@ -31,7 +31,8 @@ from provisioner.errors import HopelessBudget, WrongConfig, WrongRequest
 from provisioner.events import silent
 from provisioner.learn import Learning, learn
 from provisioner.load import load
-from provisioner.plan import Request, plan
+from provisioner.plan import plan
+from provisioner.request import Request
 from provisioner.verify import verify
 
 SCHEMA = """

@@ -22,7 +22,8 @@ from provisioner.config import read_config
 from provisioner.errors import WrongConfig
 from provisioner.learn import Learning, learn
 from provisioner.load import load
-from provisioner.plan import Request, plan
+from provisioner.plan import plan
+from provisioner.request import Request
 from provisioner.verify import verify
 
 SCHEMA = """

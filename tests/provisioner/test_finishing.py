@@ -16,7 +16,8 @@ from provisioner.events import Advanced, Event, StageStarted
 from provisioner.finishing import groups
 from provisioner.learn import Learning, learn
 from provisioner.load import load
-from provisioner.plan import Plan, Request, plan
+from provisioner.plan import Plan, plan
+from provisioner.request import Request
 from provisioner.workers.crews import Workers
 
 SHOP = (Path(__file__).parent.parent / "databases" / "shop.sql").read_text("utf-8")

@@ -35,7 +35,8 @@ from provisioner.frames.stored import stored
 from provisioner.frames.types import DATE, TIMESTAMPTZ
 from provisioner.learn import Learning, learn
 from provisioner.load import load
-from provisioner.plan import Request, plan
+from provisioner.plan import plan
+from provisioner.request import Request
 from provisioner.verify import verify
 
 SHOP = (Path(__file__).parent.parent / "databases" / "shop.sql").read_text("utf-8")

@@ -31,8 +31,9 @@ from provisioner.cli import main
 from provisioner.gate import Gate, Thresholds
 from provisioner.learn import Learning, learn
 from provisioner.load import load
-from provisioner.plan import Request, plan
+from provisioner.plan import plan
 from provisioner.report import Report, Severity
+from provisioner.request import Request
 from provisioner.verify import verify
 
 QUERIES = """

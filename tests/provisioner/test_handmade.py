@@ -21,8 +21,9 @@ from provisioner.given import Given, planned_rows
 from provisioner.handmade import hand_made
 from provisioner.learn import Learning
 from provisioner.load import load
-from provisioner.plan import Plan, Request, plan
+from provisioner.plan import Plan, plan
 from provisioner.report import Report
+from provisioner.request import Request
 from provisioner.verify import verify
 
 SCHEMA = (Path(__file__).parent.parent / "databases" / "hand_made.sql").read_text("utf-8")

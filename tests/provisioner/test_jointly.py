@@ -9,7 +9,8 @@ from querying import query
 
 from connectors.schema import TableName
 from provisioner.learn import Learning
-from provisioner.plan import Request, plan
+from provisioner.plan import plan
+from provisioner.request import Request
 from provisioner.synthesize import Synthesizer
 
 HOPS = """

@@ -27,8 +27,9 @@ from provisioner.kept import kept_in
 from provisioner.learn import Learning, learn
 from provisioner.load import load
 from provisioner.migrated import take_back, target_drift
-from provisioner.plan import Plan, Request, plan
+from provisioner.plan import Plan, plan
 from provisioner.report import Severity
+from provisioner.request import Request
 from provisioner.verify import verify
 
 ROOT = Path(__file__).parent.parent.parent

@@ -22,7 +22,8 @@ from generators.archive import fingerprint, read_archive, write_archive
 from provisioner.events import Advanced, Event, Listener, silent
 from provisioner.learn import Learning, learn
 from provisioner.load import load
-from provisioner.plan import Request, plan
+from provisioner.plan import plan
+from provisioner.request import Request
 from provisioner.workers.crews import Workers
 
 ROOT = Path(__file__).parent.parent.parent

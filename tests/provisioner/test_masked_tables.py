@@ -22,7 +22,8 @@ from provisioner.errors import NotPublic, WrongRequest
 from provisioner.learn import Learning, learn
 from provisioner.load import load
 from provisioner.masking import cipher_of
-from provisioner.plan import Request, plan
+from provisioner.plan import plan
+from provisioner.request import Request
 from provisioner.verify import verify
 
 SHOP = (Path(__file__).parents[1] / "databases" / "shop.sql").read_text("utf-8")

@@ -9,7 +9,8 @@ from connectors.engines import open_source, open_target
 from generators.archive import fingerprint, read_archive, write_archive
 from provisioner.learn import Learning, learn
 from provisioner.load import load
-from provisioner.plan import Request, plan
+from provisioner.plan import plan
+from provisioner.request import Request
 
 SCHEMA = """
 CREATE TABLE unseen (id integer PRIMARY KEY, v integer NOT NULL);

@@ -21,8 +21,9 @@ from provisioner.errors import Infeasible
 from provisioner.events import Event, StageStarted
 from provisioner.learn import Learning, learn
 from provisioner.load import load
-from provisioner.plan import Request, plan
+from provisioner.plan import plan
 from provisioner.report import Finding, Severity
+from provisioner.request import Request
 from provisioner.synthesize import Synthesizer
 
 GAUGES = """

@@ -32,8 +32,9 @@ from provisioner.errors import SameDatabase, Unprovable, WrongRequest
 from provisioner.events import Advanced, Event, StageFinished, StageStarted
 from provisioner.learn import Learning, learn
 from provisioner.load import load
-from provisioner.plan import Plan, Request, plan, read_plan
+from provisioner.plan import Plan, plan, read_plan
 from provisioner.report import Report, Severity
+from provisioner.request import Request
 from provisioner.verify import verify
 
 SHOP = (Path(__file__).parent.parent / "databases" / "shop.sql").read_text("utf-8")

@@ -11,8 +11,9 @@ from connectors.schema import Table, TableName
 from generators.archive import fingerprint, read_archive, write_archive
 from generators.model import DatabaseModel, TableModel
 from provisioner.learn import Learning, learn
-from provisioner.plan import Plan, Request, is_local, plan
+from provisioner.plan import Plan, is_local, plan
 from provisioner.report import Severity
+from provisioner.request import Request
 
 MOOD = "CREATE TYPE mood AS ENUM ('a', 'b', 'c', 'd', 'e');"
 

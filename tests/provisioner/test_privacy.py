@@ -21,8 +21,9 @@ from generators.privacy.support import unit_counts
 from generators.randomness import identities
 from provisioner.airline.build import build_airline
 from provisioner.load import load
-from provisioner.plan import Request, plan
+from provisioner.plan import plan
 from provisioner.report import Severity
+from provisioner.request import Request
 from provisioner.verify import verify
 
 PASSENGERS, FLIGHTS = 2000, 5000

@@ -18,8 +18,9 @@ from generators.archive import fingerprint, read_archive, write_archive
 from generators.model import DatabaseModel
 from provisioner.learn import Learning, learn
 from provisioner.load import load
-from provisioner.plan import Request, plan
+from provisioner.plan import plan
 from provisioner.report import Finding, Severity
+from provisioner.request import Request
 from provisioner.verify import verify
 
 SOAK = os.environ.get("PROVISIONER_SOAK") == "1"

@@ -8,7 +8,8 @@ from querying import query
 from connectors.engines import open_target
 from generators.archive import fingerprint, read_archive
 from provisioner.load import load
-from provisioner.plan import Request, plan
+from provisioner.plan import plan
+from provisioner.request import Request
 
 SEATS = """
 CREATE TABLE routes (id int PRIMARY KEY, miles int NOT NULL, colour text NOT NULL);

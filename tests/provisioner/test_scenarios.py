@@ -19,8 +19,9 @@ from provisioner.errors import Infeasible, WrongRequest
 from provisioner.frequency import measured
 from provisioner.learn import Learning, learn
 from provisioner.load import load
-from provisioner.plan import Plan, Request, plan, read_plan
+from provisioner.plan import Plan, plan, read_plan
 from provisioner.report import Severity
+from provisioner.request import Request
 from provisioner.scenarios import Having, Scenario
 from provisioner.synthesize import Synthesizer
 from provisioner.verify import verify

@@ -15,7 +15,8 @@ from generators.archive import fingerprint, read_archive, write_archive
 from generators.model import DatabaseModel
 from provisioner.learn import Learning, learn
 from provisioner.load import load
-from provisioner.plan import Request, plan
+from provisioner.plan import plan
+from provisioner.request import Request
 from provisioner.resolving import _covered, _led, _most
 from provisioner.scenarios import Scenario
 

@@ -11,7 +11,8 @@ from connectors.engines import open_source, open_target
 from generators.archive import fingerprint, read_archive, write_archive
 from provisioner.learn import Learning, learn
 from provisioner.load import load
-from provisioner.plan import Request, plan
+from provisioner.plan import plan
+from provisioner.request import Request
 from provisioner.verify import verify
 
 TREES = (Path(__file__).parent.parent / "databases" / "trees.sql").read_text("utf-8")

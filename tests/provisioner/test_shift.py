@@ -20,8 +20,9 @@ from provisioner.errors import WrongRequest
 from provisioner.events import Advanced, Event
 from provisioner.learn import Learning
 from provisioner.load import load
-from provisioner.plan import Plan, Request, plan, read_plan
+from provisioner.plan import Plan, plan, read_plan
 from provisioner.report import Severity
+from provisioner.request import Request
 from provisioner.shifting import shift_to
 from provisioner.verify import verify
 

@@ -12,7 +12,8 @@ from generators.archive import fingerprint, read_archive, write_archive
 from provisioner import refereeing
 from provisioner.learn import Learning, learn
 from provisioner.load import load
-from provisioner.plan import Request, plan
+from provisioner.plan import plan
+from provisioner.request import Request
 
 SOURCE = """
 CREATE TABLE shop (id integer PRIMARY KEY, size integer NOT NULL, staff integer NOT NULL);

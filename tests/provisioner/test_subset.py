@@ -16,7 +16,8 @@ from provisioner.cli import main
 from provisioner.errors import WrongRequest
 from provisioner.learn import Learning, learn
 from provisioner.load import load
-from provisioner.plan import Request, plan
+from provisioner.plan import plan
+from provisioner.request import Request
 from provisioner.verify import verify
 
 CIPHER = Cipher(b"a key of thirty-two bytes for tests")

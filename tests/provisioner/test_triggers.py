@@ -13,7 +13,8 @@ from generators.archive import fingerprint, read_archive, write_archive
 from generators.model import DatabaseModel
 from provisioner.learn import Learning, learn
 from provisioner.load import load
-from provisioner.plan import Plan, Request, plan
+from provisioner.plan import Plan, plan
+from provisioner.request import Request
 from provisioner.verify import verify
 
 ORDERS = TableName("public", "orders")

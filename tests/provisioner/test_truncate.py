@@ -14,7 +14,8 @@ from provisioner.events import Event, StageStarted, silent
 from provisioner.learn import Learning, learn
 from provisioner.load import load
 from provisioner.migrated import start_over, target_drift
-from provisioner.plan import Plan, Request, plan
+from provisioner.plan import Plan, plan
+from provisioner.request import Request
 from provisioner.verify import verify
 
 SHOP = (Path(__file__).parent.parent / "databases" / "shop.sql").read_text("utf-8")

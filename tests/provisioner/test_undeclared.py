@@ -18,8 +18,9 @@ from provisioner.config import Config, read_config
 from provisioner.errors import WrongConfig, WrongRequest
 from provisioner.learn import Learning, learn
 from provisioner.load import load
-from provisioner.plan import Plan, Request, plan
+from provisioner.plan import Plan, plan
 from provisioner.report import Aspect, Report, Severity
+from provisioner.request import Request
 from provisioner.undeclared import undeclared_key
 from provisioner.verify import verify
 

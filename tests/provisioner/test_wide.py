@@ -24,7 +24,8 @@ from generators.viewing import LearnedView, Library
 from provisioner.events import Event, StageFinished
 from provisioner.learn import Learning, learn, sampled
 from provisioner.load import load
-from provisioner.plan import Plan, Request, plan
+from provisioner.plan import Plan, plan
+from provisioner.request import Request
 from provisioner.synthesize import Synthesizer
 from provisioner.verify import verify
 

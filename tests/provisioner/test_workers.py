@@ -29,8 +29,9 @@ from provisioner import plan as plans
 from provisioner.errors import BrokenWorker, DeadWorker, Infeasible, MissingRay
 from provisioner.events import Advanced, Event, Listener, StageFinished, StageStarted, silent
 from provisioner.load import load
-from provisioner.plan import Plan, Request, plan
+from provisioner.plan import Plan, plan
 from provisioner.report import Finding, Severity
+from provisioner.request import Request
 from provisioner.workers.crews import Workers, headcount
 from provisioner.workers.shards import portable
 
