@@ -6,44 +6,35 @@ bounds, then what is to differ, for which nearly any column will do. A rule that
 left, or would close a circle, is not kept, and says why.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from graphlib import TopologicalSorter
-from itertools import pairwise
 from math import prod
-
-import numpy as np
 
 from connectors.invariants import Invariant, Term, foreign_key, key_named
 from connectors.schema import TableName
 from generators.companions import chosen_columns, differs_by_choice, paired
+from generators.conflicts import close, held, outlasts
 from generators.contested import contested
 from generators.found import Found
 from generators.invariants import Part
 from generators.lifespans import limit, overruled
 from generators.model import DatabaseModel
-from generators.relations.references import Mode
+from generators.placed import Placed, sources
 from generators.sight import BELOW, Node, Sight, out_of_sight, out_of_turn, steps_up
-from generators.spared import is_spared
 from generators.steps import Orientation, Step, begins, in_vain, is_above, late_columns, part_of
-from generators.ties import course, leaning, near
+from generators.targets import best_first, chosen_keys
+from generators.ties import leaning, near
 from generators.undone import FAR, is_scattered, undone
 
 _MOST_TELLING = ("equality", "ranges", "computed", "arithmetic", "aggregate", "running")
 _TELLING = frozenset({"dependency", "equality", "computed", "arithmetic"})
 """Kinds whose steps make their target a function of what they read."""
-_CHOOSE_KEYS = frozenset({"dependency", "equality", "unique"})
-"""Kinds that give a foreign key no other values than keys."""
-_HANDED_DOWN = frozenset({"latest"})
-"""Aggregates that a child can take over from its parent, so that the parent waits for none."""
-_COURSES = frozenset({"rising", "falling"})
 _FIRM = "none of its columns may be set: they are keys, or other rows lean on them"
 _ONE_AT_MOST = ("at most one", "exactly one")
 _PAIR = 2
 _CROWDED = 0.5
 """Share of pairs that have a row, from which on an owner may be dealt more rows than are left."""
-_FEW_KEYS = 8
-"""Keys that tell whether they ascend with the rows."""
 
 
 def oriented(model: DatabaseModel, whole: frozenset[TableName] = frozenset()) -> Orientation:
@@ -65,7 +56,7 @@ def oriented(model: DatabaseModel, whole: frozenset[TableName] = frozenset()) ->
         sight = replace(sight, waiting=sight.waiting | waiting)
 
 
-def _all_placed(sight: "Sight") -> "_Placed":
+def _all_placed(sight: Sight) -> Placed:
     """Every rule with the column that is set to keep it, or why there is none."""
     model = sight.model
     depths = _depths(model)
@@ -79,7 +70,7 @@ def _all_placed(sight: "Sight") -> "_Placed":
             n[0],
         ),
     )
-    placed = _Placed()
+    placed = Placed()
     bounds: dict[TableName, list[tuple[int, Found]]] = {}
     apart: list[tuple[int, Found]] = []
     far: list[tuple[int, Found]] = []
@@ -104,7 +95,7 @@ def _reach(rule: Invariant) -> int:
     return max((len(term.keys) for term in rule.terms if term.keys != BELOW), default=0)
 
 
-def _in_order(sight: "Sight", placed: "_Placed", vain: list[Step]) -> Orientation:
+def _in_order(sight: Sight, placed: Placed, vain: list[Step]) -> Orientation:
     """The steps, each behind those that set what it reads."""
     accepted, unkept = placed.accepted, placed.unkept
     unkept += [(s.found, "it reads a total of rows that are drawn after its own") for s in vain]
@@ -185,25 +176,7 @@ def _rank(rule: Invariant) -> tuple[Part, int, bool]:
     return part_of(rule), order, rule.kind == "running" and rule.key is not None
 
 
-@dataclass(frozen=True, slots=True)
-class _Placed:
-    """What is placed so far: steps in order, the same by the column that they set, what is not."""
-
-    accepted: list[Step] = field(default_factory=list)
-    by_target: dict[Node, list[Step]] = field(default_factory=dict)
-    unkept: list[tuple[Found, str]] = field(default_factory=list)
-
-    def accept(self, step: Step) -> None:
-        """Adds a step."""
-        self.accepted.append(step)
-        self.by_target.setdefault(step.target, []).append(step)
-
-    def of(self, node: Node) -> list[Step]:
-        """The steps that set a column."""
-        return self.by_target.get(node, [])
-
-
-def _place_bounds(sight: Sight, waiting: list[tuple[int, Found]], placed: _Placed) -> None:
+def _place_bounds(sight: Sight, waiting: list[tuple[int, Found]], placed: Placed) -> None:
     """Places the rules first that have the fewest columns left, so that all find one."""
     while waiting:
         left = [len(_possible(sight, f, n, placed)[0]) for n, f in waiting]
@@ -211,7 +184,7 @@ def _place_bounds(sight: Sight, waiting: list[tuple[int, Found]], placed: _Place
         _place(sight, found, number, placed)
 
 
-def _place(sight: Sight, found: Found, number: int, placed: _Placed) -> None:
+def _place(sight: Sight, found: Found, number: int, placed: Placed) -> None:
     """Adds the step of a rule to those accepted before, or the rule to those that are not kept."""
     rule = found.rule
     counted = rule.kind == "cardinality" and not rule.terms
@@ -231,7 +204,7 @@ def _place(sight: Sight, found: Found, number: int, placed: _Placed) -> None:
         placed.unkept.append((found, why))
 
 
-def _follows_key(model: DatabaseModel, rule: Invariant, placed: _Placed) -> bool:
+def _follows_key(model: DatabaseModel, rule: Invariant, placed: Placed) -> bool:
     """Whether rows that differ in a declared key differ in what is computed from it, too.
 
     Those of the source do. Were another column of the key moved, rows would repeat the key.
@@ -261,240 +234,30 @@ def _is_crowded(model: DatabaseModel, rule: Invariant) -> bool:
     return model.rows[rule.table] > _CROWDED * pairs
 
 
-def _possible(sight: Sight, found: Found, number: int, placed: _Placed) -> tuple[list[Step], str]:
+def _possible(sight: Sight, found: Found, number: int, placed: Placed) -> tuple[list[Step], str]:
     """The steps that may keep a rule beside those accepted, the best first, or why none may."""
     model, rule = sight.model, found.rule
     if (far := out_of_sight(sight, rule)) is not None:
         return [], far
-    moved = out_of_turn(model, rule) or _close(sight, rule, placed)
+    moved = out_of_turn(model, rule) or close(sight, rule, placed)
     nodes, steps = frozenset(_nodes(model, rule)), list[Step]()
     why = moved or _FIRM
-    for target in _best_first(sight, found, number, placed):
+    for target in best_first(sight, found, number, placed):
         column = target[1]
-        told = {n for n in leaning(found) if target not in _sources(n, placed)}
+        told = {n for n in leaning(found) if target not in sources(n, placed)}
         step = Step(found, number, target, nodes - {target} | told)
         others = placed.of(target)
         if moved is not None and not step.numbers:
             continue
-        if len(others) == 1 and _outlasts(step, others[0], placed):
+        if len(others) == 1 and outlasts(step, others[0], placed):
             step, others = replace(step, before=True), []
-        if (held := _held(step, others, placed)) is not None:
-            why = held
-        elif any(target in _sources(read, placed) for read in step.reads):
+        if (reason := held(step, others, placed)) is not None:
+            why = reason
+        elif any(target in sources(read, placed) for read in step.reads):
             why = f"what it reads follows from {column}"
         else:
             steps.append(step)
     return steps, why
-
-
-def _held(step: Step, others: Sequence[Step], placed: "_Placed") -> str | None:
-    """Why a column that others set cannot be set by a step as well; None where it can."""
-    column = step.target[1]
-    if any(s.part is Part.SETS for s in others) or (others and step.part is Part.SETS):
-        return f"{column} is set to keep {others[0].found.words}"
-    meeting = [s for s in others if not is_spared(step, s, placed.of)]
-    if (other := _masked(step, meeting)) is not None:
-        return f"{column} is null to keep {other.found.words}"
-    if any(s.pushes * step.pushes < 0 for s in others):
-        return f"{column} is moved the other way to keep {others[0].found.words}"
-    return None
-
-
-def _masked(step: Step, others: Iterable[Step]) -> Step | None:
-    """A step that says where its column is null, and that another one would undo.
-
-    One says so of all rows, or fills what the other nulls.
-    """
-    masks = [s for s in others if s.part is Part.MASKS] if step.part is Part.MASKS else []
-    for other in masks:
-        filled = _fills(other) * _fills(step) < 0
-        if filled or _is_exact(other) or _is_exact(step) or _is_emptied(step, other):
-            return other
-    return None
-
-
-def _is_emptied(step: Step, other: Step) -> bool:
-    """Whether one puts a value where the other may put null: what tells them is not the same."""
-    pair = (step, other) if _puts(step) else (other, step)
-    if not _puts(pair[0]) or not _nulls(pair[1]):
-        return False
-    told, empty = (s.found.rule.terms for s in pair)
-    return told[0] not in empty
-
-
-def _puts(step: Step) -> bool:
-    """Whether a step puts a constant in rows that another column tells."""
-    terms = step.found.rule.terms
-    told = len(terms) == _PAIR and terms[1] == Term(step.target[1])
-    return step.found.rule.kind == "constant" and told
-
-
-def _nulls(step: Step) -> bool:
-    """Whether a step puts nulls in rows that another column tells."""
-    rule = step.found.rule
-    if rule.kind == "onset":
-        return rule.form.startswith("null")
-    first = rule.kind == "presence" and rule.terms[0] == Term(step.target[1])
-    return first and rule.form in ("only with", "-> null", "iff value")
-
-
-def _fills(step: Step) -> int:
-    """Whether a step fills a column that another goes with (1), or nulls it where that is (-1)."""
-    rule = step.found.rule
-    if (rule.kind, rule.form) != ("presence", "only with"):
-        return 0
-    return 1 if rule.terms[1].column == step.target[1] else -1
-
-
-def _is_exact(step: Step) -> bool:
-    """Whether a column is filled from a point on, or up to it: no other mask may null it there."""
-    rule = step.found.rule
-    return rule.kind == "onset" and rule.form.startswith(("iff", "filled"))
-
-
-def _outlasts(step: Step, sets: Step, placed: _Placed) -> bool:
-    """Whether an order goes on to hold once a column is set as a step says.
-
-    What the last row of a course takes over, the others do not go beyond.
-
-    Rows that take after the first one like them hold what holds of that row, where all that the
-    order speaks of is alike in them. Two columns whose values are sorted in the same way are as
-    much apart as before, least beside least, and no two are further apart than any were.
-    """
-    rule, other = step.found.rule, sets.found.rule
-    if sets.descends:
-        ordered = (rule.key, rule.columns) == (other.key, tuple(t.column for t in other.terms[1:]))
-        return rule.kind == "running" and rule.form in _COURSES and ordered
-    if rule.kind not in ("order", "lag"):
-        return False
-    if other.kind == "dependency" and not any(len(v) for v in sets.found.known.values()):
-        given = {(other.table, term.column) for term in other.terms[:-1]}
-        own = {node for node in step.reads if node[0] == rule.table}
-        return bool(own) and own <= given
-    before = (s.found.rule for read in step.reads for s in placed.of(read))
-    courses = [rule for rule in before if rule.kind == "running"]
-    return other.kind == "running" and any(course(c) == course(other) for c in courses)
-
-
-def _close(sight: "Sight", rule: Invariant, placed: "_Placed") -> str | None:
-    """Why a course would tear two times of a row apart; None where it would not."""
-    if rule.kind != "running":
-        return None
-    mine = rule.terms[0].column
-    near_by = sight.near.get((rule.table, mine), frozenset())
-    clock, owner = _clock(sight.model, rule.table), sight.model.owners.get(rule.table)
-    if clock in near_by and (owner is None or rule.key != (rule.table, owner.name)):
-        return f"{mine} stays close to {clock}, which says when siblings follow each other"
-    for other in (step.found for step in placed.accepted if step.found.rule.kind == "running"):
-        column, same = other.rule.terms[0].column, other.rule.table == rule.table
-        if same and column in near_by and course(other.rule) != course(rule):
-            return f"{mine} stays close to {column}, which is set to keep {other.words}"
-    return None
-
-
-def _best_first(sight: Sight, found: Found, number: int, placed: _Placed) -> list[Node]:
-    """The targets that may be set; what orders siblings is computed only where nothing else can be.
-
-    Bounds keep their order, so that most of them push the same way; lags push no way.
-    """
-    model, rule = sight.model, found.rule
-    settable = _settable(model, rule, rule.table)
-    bound = found.kind.part is Part.BOUNDS and rule.kind != "lag"
-    last = None if bound else _clock(model, rule.table)
-    own = sorted((t for t in found.kind.targets(rule) if t in settable), key=lambda t: t == last)
-    below = () if number in sight.waiting else _taking_over(model, rule)
-    listed = ((rule.table, column) for column in (*own, *_choosing(model, rule, placed)))
-    return [*below, *_numbering(model, rule), *listed]
-
-
-def _settable(model: DatabaseModel, rule: Invariant, name: TableName) -> set[str]:
-    """The columns of a table that may be set to keep a rule."""
-    # Contacts stay inside the space reserved for invented ones: they are drawn again, not set.
-    again, columns = rule.kind == "unique", model.tables[name].columns
-    learned = {f.column.name for f in columns if again or f.generator.reserved is None}
-    if rule.kind in _CHOOSE_KEYS:
-        learned |= chosen_keys(model, name)
-    learned -= {c for r in model.tables[name].natural for c in r.key.columns}
-    return learned - model.schema.referenced(name) - model.schema.table(name).typed_columns
-
-
-def _clock(model: DatabaseModel, name: TableName) -> str | None:
-    """The column that says when rows of a table follow each other."""
-    history = model.tables[name].history
-    return history.clock.column if history and history.clock else None
-
-
-def _taking_over(model: DatabaseModel, rule: Invariant) -> Iterator[Node]:
-    """The column of the rows below that may take over what their owner says of one of them."""
-    if rule.kind != "aggregate" or rule.form not in _HANDED_DOWN or rule.key is None:
-        return
-    name, column = rule.key[0], rule.terms[1].column
-    owner = model.owners.get(name)
-    if owner is None or owner.name != rule.key[1] or column == _clock(model, name):
-        return
-    told = any(_tells(f, name, column) for f in model.invariants)
-    if column in _settable(model, rule, name) and not told:
-        yield name, column
-
-
-def _choosing(model: DatabaseModel, rule: Invariant, placed: _Placed) -> Iterator[str]:
-    """The references of which another row may be chosen, where nothing else can be set.
-
-    Where all that tells a value may be lent as well, rows that break the rule borrow.
-    """
-    chosen = chosen_keys(model, rule.table) & _settable(model, rule, rule.table)
-    if rule.kind == "equality" and rule.form != "is":
-        for path in (term.keys for term in rule.terms if len(term.keys) == 1):
-            columns = key_named(model.schema.table(rule.table), path[0]).columns
-            yield from (c for c in columns if c in chosen)
-    elif rule.kind == "dependency" and len(rule.terms) == 2:
-        *given, last = ((rule.table, term.column) for term in rule.terms)
-        lent = {(rule.table, column) for column in _settable(model, rule, rule.table)}
-        if not _sources(last, placed) <= lent:
-            yield from (column for _, column in given if column in chosen)
-    elif rule.kind == "presence":
-        held = chosen_keys(model, rule.table) - model.schema.referenced(rule.table)
-        held -= model.schema.table(rule.table).typed_columns
-        yield from (column for column in rule.columns[::-1] if column in held)
-
-
-def _numbering(model: DatabaseModel, rule: Invariant) -> Iterator[Node]:
-    """The key that may be given out in the order of all rows of a table, as it says.
-
-    Where references are drawn by the numbers of rows, all else of them goes with those.
-    """
-    if rule.kind != "running" or rule.key is not None or rule.form not in _COURSES:
-        return
-    name, column = rule.table, rule.terms[1].column
-    key = model.tables[name].keys.get(column)
-    drawn = (r for table in model.tables.values() for r in table.references)
-    told = any(r.key.parent == name and r.mode is not Mode.ANCESTOR for r in drawn)
-    told |= any(key.parent == name for t in model.schema.tables for key in t.polymorphic)
-    if key is not None and not told:
-        first = key.at(np.arange(_FEW_KEYS)).to_pylist()
-        if all(one < other for one, other in pairwise(first)):
-            yield name, column
-
-
-def _tells(found: Found, name: TableName, column: str) -> bool:
-    """Whether a rule says what a column is, and not only in which order its values come."""
-    rule = found.rule
-    if rule.table != name or part_of(rule) is not Part.SETS or rule.form in _COURSES:
-        return False
-    return column in found.kind.targets(rule)
-
-
-def chosen_keys(model: DatabaseModel, name: TableName) -> frozenset[str]:
-    """The columns of references for which any row of the parent will do."""
-    table = model.schema.table(name)
-    shared = [c for key in table.foreign_keys for c in key.columns]
-    return frozenset(
-        r.key.columns[0]
-        for r in model.tables[name].references
-        if r.mode is Mode.CLUSTER
-        and len(r.key.columns) == 1
-        and shared.count(r.key.columns[0]) == 1
-    )
 
 
 def single_keys(model: DatabaseModel) -> frozenset[tuple[TableName, str]]:
@@ -554,17 +317,6 @@ def _home(model: DatabaseModel, rule: Invariant, term: Term) -> TableName:
     if term.keys == BELOW and rule.key is not None:
         return rule.key[0]
     return foreign_key(model.schema, rule.table, term.keys).parent
-
-
-def _sources(node: Node, placed: _Placed) -> set[Node]:
-    """All that a column is computed from, by any number of steps; itself included."""
-    found, left = set[Node](), [node]
-    while left:
-        at = left.pop()
-        if at not in found:
-            found.add(at)
-            left += [read for step in placed.of(at) for read in step.reads]
-    return found
 
 
 def _ranks(steps: Iterable[Step]) -> Mapping[Node, int]:

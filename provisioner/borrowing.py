@@ -13,8 +13,8 @@ from generators.determination import joint
 from generators.distinct import groups, patched
 from generators.found import Found
 from generators.invariants import Part
-from generators.orientation import chosen_keys
 from generators.sorting import ordered
+from generators.targets import chosen_keys
 from provisioner.job import Drawn, Ints, Job, Values
 from provisioner.scene import DrawnScene
 

@@ -15,8 +15,8 @@ from connectors.invariants import Term, key_named
 from connectors.schema import ForeignKey
 from generators.distinct import groups, patched
 from generators.magnitudes import Scale, magnitudes, scale_of
-from generators.orientation import chosen_keys
 from generators.sorting import ordered
+from generators.targets import chosen_keys
 from provisioner.job import Floats, Ints, Job, Values
 
 

@@ -1,0 +1,128 @@
+"""Why a column that is set to keep some rules cannot be set to keep another one, too."""
+
+from collections.abc import Iterable, Sequence
+
+from connectors.invariants import Invariant, Term
+from connectors.schema import TableName
+from generators.invariants import Part
+from generators.model import DatabaseModel
+from generators.placed import Placed
+from generators.sight import Sight
+from generators.spared import is_spared
+from generators.steps import Step
+from generators.ties import course
+
+COURSES = frozenset({"rising", "falling"})
+"""Forms of rules that say which way values go from row to row."""
+_PAIR = 2
+
+
+def held(step: Step, others: Sequence[Step], placed: Placed) -> str | None:
+    """Why a column that others set cannot be set by a step as well; None where it can."""
+    column = step.target[1]
+    if any(s.part is Part.SETS for s in others) or (others and step.part is Part.SETS):
+        return f"{column} is set to keep {others[0].found.words}"
+    meeting = [s for s in others if not is_spared(step, s, placed.of)]
+    if (other := _masked(step, meeting)) is not None:
+        return f"{column} is null to keep {other.found.words}"
+    if any(s.pushes * step.pushes < 0 for s in others):
+        return f"{column} is moved the other way to keep {others[0].found.words}"
+    return None
+
+
+def _masked(step: Step, others: Iterable[Step]) -> Step | None:
+    """A step that says where its column is null, and that another one would undo.
+
+    One says so of all rows, or fills what the other nulls.
+    """
+    masks = [s for s in others if s.part is Part.MASKS] if step.part is Part.MASKS else []
+    for other in masks:
+        filled = _fills(other) * _fills(step) < 0
+        if filled or _is_exact(other) or _is_exact(step) or _is_emptied(step, other):
+            return other
+    return None
+
+
+def _is_emptied(step: Step, other: Step) -> bool:
+    """Whether one puts a value where the other may put null: what tells them is not the same."""
+    pair = (step, other) if _puts(step) else (other, step)
+    if not _puts(pair[0]) or not _nulls(pair[1]):
+        return False
+    told, empty = (s.found.rule.terms for s in pair)
+    return told[0] not in empty
+
+
+def _puts(step: Step) -> bool:
+    """Whether a step puts a constant in rows that another column tells."""
+    terms = step.found.rule.terms
+    told = len(terms) == _PAIR and terms[1] == Term(step.target[1])
+    return step.found.rule.kind == "constant" and told
+
+
+def _nulls(step: Step) -> bool:
+    """Whether a step puts nulls in rows that another column tells."""
+    rule = step.found.rule
+    if rule.kind == "onset":
+        return rule.form.startswith("null")
+    first = rule.kind == "presence" and rule.terms[0] == Term(step.target[1])
+    return first and rule.form in ("only with", "-> null", "iff value")
+
+
+def _fills(step: Step) -> int:
+    """Whether a step fills a column that another goes with (1), or nulls it where that is (-1)."""
+    rule = step.found.rule
+    if (rule.kind, rule.form) != ("presence", "only with"):
+        return 0
+    return 1 if rule.terms[1].column == step.target[1] else -1
+
+
+def _is_exact(step: Step) -> bool:
+    """Whether a column is filled from a point on, or up to it: no other mask may null it there."""
+    rule = step.found.rule
+    return rule.kind == "onset" and rule.form.startswith(("iff", "filled"))
+
+
+def outlasts(step: Step, sets: Step, placed: Placed) -> bool:
+    """Whether an order goes on to hold once a column is set as a step says.
+
+    What the last row of a course takes over, the others do not go beyond.
+
+    Rows that take after the first one like them hold what holds of that row, where all that the
+    order speaks of is alike in them. Two columns whose values are sorted in the same way are as
+    much apart as before, least beside least, and no two are further apart than any were.
+    """
+    rule, other = step.found.rule, sets.found.rule
+    if sets.descends:
+        ordered = (rule.key, rule.columns) == (other.key, tuple(t.column for t in other.terms[1:]))
+        return rule.kind == "running" and rule.form in COURSES and ordered
+    if rule.kind not in ("order", "lag"):
+        return False
+    if other.kind == "dependency" and not any(len(v) for v in sets.found.known.values()):
+        given = {(other.table, term.column) for term in other.terms[:-1]}
+        own = {node for node in step.reads if node[0] == rule.table}
+        return bool(own) and own <= given
+    before = (s.found.rule for read in step.reads for s in placed.of(read))
+    courses = [rule for rule in before if rule.kind == "running"]
+    return other.kind == "running" and any(course(c) == course(other) for c in courses)
+
+
+def close(sight: Sight, rule: Invariant, placed: Placed) -> str | None:
+    """Why a course would tear two times of a row apart; None where it would not."""
+    if rule.kind != "running":
+        return None
+    mine = rule.terms[0].column
+    near_by = sight.near.get((rule.table, mine), frozenset())
+    clock, owner = clock_of(sight.model, rule.table), sight.model.owners.get(rule.table)
+    if clock in near_by and (owner is None or rule.key != (rule.table, owner.name)):
+        return f"{mine} stays close to {clock}, which says when siblings follow each other"
+    for other in (step.found for step in placed.accepted if step.found.rule.kind == "running"):
+        column, same = other.rule.terms[0].column, other.rule.table == rule.table
+        if same and column in near_by and course(other.rule) != course(rule):
+            return f"{mine} stays close to {column}, which is set to keep {other.words}"
+    return None
+
+
+def clock_of(model: DatabaseModel, name: TableName) -> str | None:
+    """The column that says when rows of a table follow each other."""
+    history = model.tables[name].history
+    return history.clock.column if history and history.clock else None

@@ -1,0 +1,123 @@
+"""The columns that may be set to keep a rule, the best first."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+
+from connectors.invariants import Invariant, key_named
+from connectors.schema import TableName
+from generators.conflicts import COURSES, clock_of
+from generators.found import Found
+from generators.invariants import Part
+from generators.model import DatabaseModel
+from generators.placed import Placed, sources
+from generators.relations.references import Mode
+from generators.sight import Node, Sight
+from generators.steps import part_of
+
+_CHOOSE_KEYS = frozenset({"dependency", "equality", "unique"})
+"""Kinds that give a foreign key no other values than keys."""
+_HANDED_DOWN = frozenset({"latest"})
+"""Aggregates that a child can take over from its parent, so that the parent waits for none."""
+_FEW_KEYS = 8
+"""Keys that tell whether they ascend with the rows."""
+
+
+def best_first(sight: Sight, found: Found, number: int, placed: Placed) -> list[Node]:
+    """The targets that may be set; what orders siblings is computed only where nothing else can be.
+
+    Bounds keep their order, so that most of them push the same way; lags push no way.
+    """
+    model, rule = sight.model, found.rule
+    settable = _settable(model, rule, rule.table)
+    bound = found.kind.part is Part.BOUNDS and rule.kind != "lag"
+    last = None if bound else clock_of(model, rule.table)
+    own = sorted((t for t in found.kind.targets(rule) if t in settable), key=lambda t: t == last)
+    below = () if number in sight.waiting else _taking_over(model, rule)
+    listed = ((rule.table, column) for column in (*own, *_choosing(model, rule, placed)))
+    return [*below, *_numbering(model, rule), *listed]
+
+
+def _settable(model: DatabaseModel, rule: Invariant, name: TableName) -> set[str]:
+    """The columns of a table that may be set to keep a rule."""
+    # Contacts stay inside the space reserved for invented ones: they are drawn again, not set.
+    again, columns = rule.kind == "unique", model.tables[name].columns
+    learned = {f.column.name for f in columns if again or f.generator.reserved is None}
+    if rule.kind in _CHOOSE_KEYS:
+        learned |= chosen_keys(model, name)
+    learned -= {c for r in model.tables[name].natural for c in r.key.columns}
+    return learned - model.schema.referenced(name) - model.schema.table(name).typed_columns
+
+
+def _taking_over(model: DatabaseModel, rule: Invariant) -> Iterator[Node]:
+    """The column of the rows below that may take over what their owner says of one of them."""
+    if rule.kind != "aggregate" or rule.form not in _HANDED_DOWN or rule.key is None:
+        return
+    name, column = rule.key[0], rule.terms[1].column
+    owner = model.owners.get(name)
+    if owner is None or owner.name != rule.key[1] or column == clock_of(model, name):
+        return
+    told = any(_tells(f, name, column) for f in model.invariants)
+    if column in _settable(model, rule, name) and not told:
+        yield name, column
+
+
+def _choosing(model: DatabaseModel, rule: Invariant, placed: Placed) -> Iterator[str]:
+    """The references of which another row may be chosen, where nothing else can be set.
+
+    Where all that tells a value may be lent as well, rows that break the rule borrow.
+    """
+    chosen = chosen_keys(model, rule.table) & _settable(model, rule, rule.table)
+    if rule.kind == "equality" and rule.form != "is":
+        for path in (term.keys for term in rule.terms if len(term.keys) == 1):
+            columns = key_named(model.schema.table(rule.table), path[0]).columns
+            yield from (c for c in columns if c in chosen)
+    elif rule.kind == "dependency" and len(rule.terms) == 2:
+        *given, last = ((rule.table, term.column) for term in rule.terms)
+        lent = {(rule.table, column) for column in _settable(model, rule, rule.table)}
+        if not sources(last, placed) <= lent:
+            yield from (column for _, column in given if column in chosen)
+    elif rule.kind == "presence":
+        held = chosen_keys(model, rule.table) - model.schema.referenced(rule.table)
+        held -= model.schema.table(rule.table).typed_columns
+        yield from (column for column in rule.columns[::-1] if column in held)
+
+
+def _numbering(model: DatabaseModel, rule: Invariant) -> Iterator[Node]:
+    """The key that may be given out in the order of all rows of a table, as it says.
+
+    Where references are drawn by the numbers of rows, all else of them goes with those.
+    """
+    if rule.kind != "running" or rule.key is not None or rule.form not in COURSES:
+        return
+    name, column = rule.table, rule.terms[1].column
+    key = model.tables[name].keys.get(column)
+    drawn = (r for table in model.tables.values() for r in table.references)
+    told = any(r.key.parent == name and r.mode is not Mode.ANCESTOR for r in drawn)
+    told |= any(key.parent == name for t in model.schema.tables for key in t.polymorphic)
+    if key is not None and not told:
+        first = key.at(np.arange(_FEW_KEYS)).to_pylist()
+        if all(one < other for one, other in pairwise(first)):
+            yield name, column
+
+
+def _tells(found: Found, name: TableName, column: str) -> bool:
+    """Whether a rule says what a column is, and not only in which order its values come."""
+    rule = found.rule
+    if rule.table != name or part_of(rule) is not Part.SETS or rule.form in COURSES:
+        return False
+    return column in found.kind.targets(rule)
+
+
+def chosen_keys(model: DatabaseModel, name: TableName) -> frozenset[str]:
+    """The columns of references for which any row of the parent will do."""
+    table = model.schema.table(name)
+    shared = [c for key in table.foreign_keys for c in key.columns]
+    return frozenset(
+        r.key.columns[0]
+        for r in model.tables[name].references
+        if r.mode is Mode.CLUSTER
+        and len(r.key.columns) == 1
+        and shared.count(r.key.columns[0]) == 1
+    )
