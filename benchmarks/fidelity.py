@@ -29,7 +29,8 @@ from connectors.schema import TableName
 from generators.archive import fingerprint, read_archive, write_archive
 from generators.privacy.accountant import Budget
 from provisioner.differential.asking import Privacy
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.load import load
 from provisioner.plan import plan
 from provisioner.request import Request

@@ -20,7 +20,8 @@ from connectors.engines import open_source
 from connectors.engines.postgresql.copy import binary_copy
 from generators.archive import fingerprint, read_archive, write_archive
 from generators.model import DatabaseModel
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.plan import plan
 from provisioner.request import Request
 from provisioner.synthesize import Synthesizer

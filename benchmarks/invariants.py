@@ -48,7 +48,8 @@ from generators.found import Found
 from generators.model import DatabaseModel
 from generators.orientation import oriented
 from provisioner.events import Event, StageFinished
-from provisioner.learn import Discovered, Learning, discover, learn
+from provisioner.learn import Discovered, discover, learn
+from provisioner.learning import Learning
 from provisioner.load import load
 from provisioner.plan import plan
 from provisioner.request import Request

@@ -37,10 +37,12 @@ from connectors.engines import Source, open_source, open_target
 from connectors.profile import Split
 from connectors.schema import Column, Table
 from generators.archive import fingerprint, read_archive, write_archive
-from provisioner.learn import Learning, learn, sampled
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.load import load
 from provisioner.plan import plan
 from provisioner.request import Request
+from provisioner.sampling import sampled
 
 _TEXTS = frozenset({Kind.TEXT, Kind.JSON, Kind.ARRAY})
 _IDENTIFIER = re.compile(

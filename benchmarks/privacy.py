@@ -27,10 +27,12 @@ from connectors.engines import Source, open_source, open_target
 from generators.archive import fingerprint, read_archive, write_archive
 from generators.privacy.attacked import Attacked, Limits
 from provisioner.attacking import Evidence, attacked
-from provisioner.learn import Learning, learn, sampled
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.load import load
 from provisioner.plan import plan
 from provisioner.request import Request
+from provisioner.sampling import sampled
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from benchmarks.memory import watched
 from benchmarks.servers import database, server
 from connectors.engines import open_source
 from generators.archive import read_archive, write_archive
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.terminal import DONE, FOUND
 
 _SCHEMA = Path(__file__).parent / "trade.sql"

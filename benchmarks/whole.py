@@ -35,7 +35,7 @@ from connectors.schema import TableName
 from provisioner.apply import to_learning
 from provisioner.config import read_config
 from provisioner.errors import NotPublic
-from provisioner.learn import Learning
+from provisioner.learning import Learning
 
 # Employees serve customers and vendors of both halves; vendors own most of what is purchased.
 _CUTS = {

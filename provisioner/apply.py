@@ -17,7 +17,7 @@ from provisioner.carrying import Carrying, Subset
 from provisioner.config import EACH_EMPTY, Config
 from provisioner.differential.asking import Privacy
 from provisioner.errors import WrongRequest
-from provisioner.learn import Learning
+from provisioner.learning import Learning
 from provisioner.lines import Path
 from provisioner.masking import cipher_of
 from provisioner.naming import cold_rows, named_rows, named_table, named_tables

@@ -8,7 +8,8 @@ from generators.privacy.audit import Recount, audit
 from generators.privacy.support import Support
 from generators.viewing import Library
 from provisioner.events import Listener, silent
-from provisioner.learn import Learning, sampled
+from provisioner.learning import Learning
+from provisioner.sampling import sampled
 
 
 def audited(

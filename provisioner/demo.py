@@ -16,7 +16,8 @@ from generators.model import DatabaseModel
 from provisioner.airline.build import build_airline
 from provisioner.carrying import Carrying
 from provisioner.events import Listener, StageFinished, StageStarted, Stated, silent
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.load import load
 from provisioner.plan import plan
 from provisioner.request import Request

@@ -18,7 +18,7 @@ from provisioner.errors import WrongRequest
 from provisioner.frames.keys import Columns, Keys, Parent
 from provisioner.frames.learning import learned_frames
 from provisioner.frames.sampling import drawn_frames, numbers
-from provisioner.learn import Learning
+from provisioner.learning import Learning
 from provisioner.replacing import why_not_written
 from provisioner.request import Request
 

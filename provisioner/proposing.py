@@ -10,7 +10,8 @@ from provisioner.apply import to_learning
 from provisioner.config import Config
 from provisioner.describe import Description, TableDescription, describe
 from provisioner.events import Listener, silent
-from provisioner.learn import Learning, discover
+from provisioner.learn import discover
+from provisioner.learning import Learning
 from provisioner.sections import Mode
 
 _MOST_ROWS = 1_000

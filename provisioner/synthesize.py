@@ -15,15 +15,14 @@ from generators.columns import Draw
 from generators.companions import Companion, companions
 from generators.distinct import SPREADABLE, alike, beyond, numbered
 from generators.errors import Unmeetable
-from generators.layout import KeyLayout
 from generators.model import DatabaseModel
 from generators.orientation import oriented, single_keys
 from generators.randomness import identities, stream
-from generators.relations.owners import Owners
 from generators.shift import shifted
 from generators.steps import Orientation
 from provisioner.adopting import adopted
 from provisioner.arranging import arranged, with_ordered_keys
+from provisioner.cutting import cut, without_counts
 from provisioner.drawing import complete_table, draw_keys, draw_table
 from provisioner.given import Given, as_drawn
 from provisioner.job import Drawn, Setting
@@ -31,16 +30,14 @@ from provisioner.keeping import Keeper, callable_functions, keeper
 from provisioner.kept import Keys
 from provisioner.lookups import computed, stored
 from provisioner.placing import Placing
-from provisioner.plan import Plan, TreePlan, most_children
+from provisioner.plan import Plan, most_children
 from provisioner.rings import covering_keys, late_references, wanted_keys
-from provisioner.scenarios import Quota, with_roles
+from provisioner.scenarios import with_roles
 from provisioner.succession import carried_rows, kept_rows
 from provisioner.values import key_values
 from provisioner.witnessed import all_witnessed
 
 Ints = npt.NDArray[np.int64]
-_SPARE = 4
-"""Children in a sample for each one that scenarios speak of."""
 
 
 class Synthesizer:
@@ -70,7 +67,7 @@ class Synthesizer:
             name: None if name in plan.stands else most_children(model, name, rows)
             for name in model.owners
         }
-        ruled = _without_counts(model, plan)
+        ruled = without_counts(model, plan)
         orientation = oriented(ruled, plan.whole)
         self._setting = Setting(
             model,
@@ -158,7 +155,7 @@ class Synthesizer:
         first shard were that small. What stands below a table that cannot be drawn is left out.
         """
         owners = self._setting.model.owners
-        setting = replace(self._setting, plan=_cut(self._setting.plan, tree, most, owners))
+        setting = replace(self._setting, plan=cut(self._setting.plan, tree, most, owners))
         tables = setting.plan.trees[tree].tables
         needed = {step for name in tables if name in wanted for step in self._needed(name)}
         drawn: dict[TableName, Drawn] = {}
@@ -374,48 +371,3 @@ def _drawn_beside(
     known = companions(model, [found for found, _ in orientation.unkept]).items()
     found = {name: tuple(c for c in of if c.other not in plan.keeps) for name, of in known}
     return {name: of for name, of in found.items() if of and name not in plan.keeps}
-
-
-def _cut(plan: Plan, tree: int, most: int, owners: Owners) -> Plan:
-    """The plan with two shards for a tree: one of few rows per table, and all the rest.
-
-    As many rows as planned stay in all, so that keys and references mean what they mean there.
-    """
-    found = plan.trees[tree]
-    layouts: dict[TableName, KeyLayout] = {}
-    for name, layout in zip(found.tables, found.layouts, strict=True):
-        above = owners.get(name)
-        first = min(layout.total, most)
-        if above is not None and not layouts[above.parent].rows[0]:
-            first = 0
-        layouts[name] = KeyLayout((first, layout.total - first))
-    cut = TreePlan(found.tables, tuple(layouts.values()))
-    fewer = tuple(_fewer(quota, layouts) for quota in plan.scenarios)
-    trees = (*plan.trees[:tree], cut, *plan.trees[tree + 1 :])
-    return replace(plan, trees=trees, scenarios=fewer)
-
-
-def _fewer(quota: Quota, layouts: Mapping[TableName, KeyLayout]) -> Quota:
-    """No more owners than the few children in a first shard are more than enough for.
-
-    Owners there have fewer children than planned, some of whom other scenarios may need.
-    """
-    having = quota.scenario.having
-    if having is None or having.table not in layouts:
-        return quota
-    owners = layouts[quota.scenario.table]
-    most = layouts[having.table].rows[0] // (_SPARE * having.at_least)
-    return replace(quota, rows=min(quota.rows, most * owners.total // max(1, owners.rows[0])))
-
-
-def _without_counts(model: DatabaseModel, plan: Plan) -> DatabaseModel:
-    """The model without rules of how many rows owners have, where a scenario says how many."""
-    judged = {quota.scenario.judged for quota in plan.scenarios}
-    kept = tuple(
-        found
-        for found in model.invariants
-        if found.rule.kind != "cardinality"
-        or found.rule.key is None
-        or not judged & {found.rule.key[0], found.rule.table}
-    )
-    return replace(model, invariants=kept)

@@ -17,8 +17,10 @@ from provisioner.drift import Difference, class_drift, new_classes, schema_drift
 from provisioner.errors import Drifted, Unlearned, WrongRequest
 from provisioner.estimating import estimated
 from provisioner.events import Listener, Stated, silent
-from provisioner.learn import Learning, Sample, modelled, sampled
+from provisioner.learn import modelled
+from provisioner.learning import Learning
 from provisioner.report import Finding, acknowledged
+from provisioner.sampling import Sample, sampled
 
 _GROWN = 0.1
 """Part by which the number of rows may differ before a table is learned anew."""

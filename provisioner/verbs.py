@@ -27,7 +27,8 @@ from provisioner.errors import Infeasible, WrongRequest
 from provisioner.estimating import COUNTED, counted_queries, given_queries
 from provisioner.events import Listener, Stated, silent
 from provisioner.gate import to_gate
-from provisioner.learn import Learning, models
+from provisioner.learn import models
+from provisioner.learning import Learning
 from provisioner.load import load
 from provisioner.migrated import start_over
 from provisioner.notebook import File

@@ -9,7 +9,8 @@ import pytest
 from connectors.engines import open_source
 from generators.archive import read_archive, write_archive
 from generators.model import DatabaseModel
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from provisioner.events import Listener
 if TYPE_CHECKING:
     from generators.model import DatabaseModel
     from provisioner.config import Config
-    from provisioner.learn import Learning
+    from provisioner.learning import Learning
     from provisioner.report import Finding
 
 SOURCE, TARGET = "source", "target"
@@ -47,7 +47,7 @@ def drift(
     """
     from provisioner import documents, rendering
     from provisioner.carrying import Carrying
-    from provisioner.learn import Learning
+    from provisioner.learning import Learning
     from provisioner.report import acknowledged
 
     if source is None and target is None and config.source is not None:

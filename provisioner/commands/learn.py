@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from generators.model import DatabaseModel
     from generators.privacy.audit import Recount
     from provisioner.config import Config
-    from provisioner.learn import Learning
+    from provisioner.learning import Learning
 
 
 @click.command()
@@ -85,7 +85,7 @@ def learn(
     from provisioner.apply import to_learning
     from provisioner.carrying import Carrying
     from provisioner.estimating import COUNTED, counted_queries, given_queries
-    from provisioner.learn import Learning
+    from provisioner.learning import Learning
 
     units, queries = learning.pop("unit"), learning.pop("queries")
     counted = queries == COUNTED

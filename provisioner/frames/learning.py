@@ -10,7 +10,8 @@ from generators.model import DatabaseModel
 from provisioner.errors import WrongFrame
 from provisioner.frames.keys import Keys, broken_keys, keyed
 from provisioner.frames.stored import stored
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.naming import named_tables
 
 

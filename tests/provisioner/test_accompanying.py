@@ -14,7 +14,7 @@ from generators.companions import Companion, companions, drawn_trees
 from generators.company import Asking, eased, standing
 from generators.model import DatabaseModel
 from generators.orientation import oriented
-from provisioner.learn import Learning
+from provisioner.learning import Learning
 
 PLAYED, ONE, OTHER = (TableName("public", name) for name in ("played", "one", "other"))
 SEASONS = """

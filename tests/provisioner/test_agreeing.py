@@ -11,7 +11,7 @@ from keeping import filled, learned, of
 from querying import query
 
 from generators.model import DatabaseModel
-from provisioner.learn import Learning
+from provisioner.learning import Learning
 from provisioner.plan import plan
 from provisioner.request import Request
 from provisioner.synthesize import Synthesizer

@@ -14,9 +14,11 @@ from generators.model import DatabaseModel
 from generators.privacy.attacked import NOT_ATTACKED, Attacked, Limits, Verdict
 from provisioner.attacking import Evidence, attacked
 from provisioner.cli import main
-from provisioner.learn import Learning, learn, sampled
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.plan import plan
 from provisioner.request import Request
+from provisioner.sampling import sampled
 from provisioner.verify import finished_plan
 
 CLUB = """

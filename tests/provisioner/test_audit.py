@@ -22,7 +22,8 @@ from generators.states import table_states
 from provisioner import auditing
 from provisioner.auditing import audited
 from provisioner.cli import main
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 
 ROOT = Path(__file__).parents[2]
 LIBRARY = """

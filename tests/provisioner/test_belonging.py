@@ -8,7 +8,8 @@ import psycopg
 
 from connectors.engines import open_source, open_target
 from generators.archive import fingerprint, write_archive
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.load import load
 from provisioner.plan import plan
 from provisioner.request import Request

@@ -14,7 +14,8 @@ from connectors.schema import TableName
 from generators.archive import fingerprint, read_archive, write_archive
 from provisioner.cli import main
 from provisioner.events import EpochFinished, Event, Stated
-from provisioner.learn import Learning, learn, models
+from provisioner.learn import learn, models
+from provisioner.learning import Learning
 
 RACES = """
 CREATE TABLE runners (

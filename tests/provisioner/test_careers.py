@@ -14,7 +14,8 @@ from connectors.schema import TableName
 from generators.archive import fingerprint, read_archive, write_archive
 from generators.model import DatabaseModel
 from generators.relations.histories import Clock
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.load import load
 from provisioner.plan import plan
 from provisioner.request import Request

@@ -10,7 +10,8 @@ from connectors.engines import open_source, open_target
 from generators.archive import fingerprint, read_archive, write_archive
 from generators.model import DatabaseModel
 from provisioner.errors import Infeasible
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.load import load
 from provisioner.plan import plan
 from provisioner.request import Request

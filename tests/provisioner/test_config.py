@@ -16,7 +16,7 @@ from provisioner.apply import to_learning, to_request
 from provisioner.cli import main
 from provisioner.config import EACH_EMPTY, Config, read_config
 from provisioner.errors import WrongConfig, WrongRequest
-from provisioner.learn import Learning
+from provisioner.learning import Learning
 from provisioner.request import Request
 from provisioner.sections import ONE, HavingSection, Key, Mode, Place, ScenarioSection, TableSection
 

@@ -12,7 +12,7 @@ from generators.invariants import Part
 from generators.orientation import oriented
 from provisioner import plan
 from provisioner.contents import contents
-from provisioner.learn import Learning
+from provisioner.learning import Learning
 
 TRANSLATED = """
 CREATE TABLE culture (id int PRIMARY KEY, name text);

@@ -19,7 +19,8 @@ from provisioner.carrying import Carrying
 from provisioner.cli import main
 from provisioner.contents import contents
 from provisioner.errors import NotPublic, WrongRequest
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.load import load
 from provisioner.plan import Plan, plan
 from provisioner.request import Request

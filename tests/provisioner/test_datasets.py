@@ -10,7 +10,8 @@ import pytest
 from connectors.embedded import binaries
 from connectors.engines import open_source, open_target
 from generators.archive import fingerprint, read_archive, write_archive
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.load import load
 from provisioner.plan import plan
 from provisioner.report import Severity

@@ -8,7 +8,7 @@ from querying import query
 
 from connectors.schema import TableName
 from generators.orientation import oriented
-from provisioner.learn import Learning
+from provisioner.learning import Learning
 
 CAREERS = """
 CREATE TABLE club (year int, team text, won int NOT NULL, PRIMARY KEY (year, team));

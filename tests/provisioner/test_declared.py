@@ -8,7 +8,8 @@ from connectors.engines import open_source
 from provisioner.complaints import FOUND, complaint
 from provisioner.declared import check_declared, check_trusted, told
 from provisioner.errors import Telling, Untrusted
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 
 KEY = "sk_live_" + "4eC39HqLyjWDarjtT1zd" + "p7dc"
 

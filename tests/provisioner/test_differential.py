@@ -29,7 +29,8 @@ from provisioner.differential.contributions import limited
 from provisioner.differential.standing import standing_in
 from provisioner.errors import HopelessBudget, WrongConfig, WrongRequest
 from provisioner.events import silent
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.load import load
 from provisioner.plan import plan
 from provisioner.request import Request

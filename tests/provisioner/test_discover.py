@@ -5,7 +5,8 @@ from collections.abc import Callable
 import psycopg
 
 from connectors.engines import open_source
-from provisioner.learn import Learning, discover, learn
+from provisioner.learn import discover, learn
+from provisioner.learning import Learning
 
 STAYS = """
 CREATE TABLE stay (id int PRIMARY KEY, arrived date NOT NULL, departed date NOT NULL);

@@ -17,7 +17,7 @@ from provisioner.cli import main
 from provisioner.drift import schema_drift
 from provisioner.errors import WrongRequest
 from provisioner.events import Event, Stated
-from provisioner.learn import Learning
+from provisioner.learning import Learning
 from provisioner.report import Severity
 from provisioner.updating import updated
 

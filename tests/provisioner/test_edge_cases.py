@@ -20,7 +20,8 @@ from generators.edges import edges
 from provisioner.cli import commands
 from provisioner.config import read_config
 from provisioner.errors import WrongConfig
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.load import load
 from provisioner.plan import plan
 from provisioner.request import Request

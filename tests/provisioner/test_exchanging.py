@@ -6,7 +6,7 @@ from pathlib import Path
 from keeping import filled, learned, of
 from querying import query
 
-from provisioner.learn import Learning
+from provisioner.learning import Learning
 
 RULE = "hour = extract(hour from at)"
 WARMER = """

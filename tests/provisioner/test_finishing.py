@@ -14,7 +14,8 @@ from generators.archive import fingerprint, read_archive, write_archive
 from generators.model import DatabaseModel
 from provisioner.events import Advanced, Event, StageStarted
 from provisioner.finishing import groups
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.load import load
 from provisioner.plan import Plan, plan
 from provisioner.request import Request

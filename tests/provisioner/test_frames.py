@@ -33,7 +33,8 @@ from provisioner.errors import Infeasible, WrongFrame, WrongRequest
 from provisioner.frames.drawn import frame
 from provisioner.frames.stored import stored
 from provisioner.frames.types import DATE, TIMESTAMPTZ
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.load import load
 from provisioner.plan import plan
 from provisioner.request import Request

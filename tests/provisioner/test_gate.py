@@ -29,7 +29,8 @@ from generators.privacy.support import Support
 from provisioner.arranging import arranged, with_ordered_keys
 from provisioner.cli import main
 from provisioner.gate import Gate, Thresholds
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.load import load
 from provisioner.plan import plan
 from provisioner.report import Report, Severity

@@ -19,7 +19,7 @@ from provisioner.errors import Infeasible, WrongConfig
 from provisioner.events import Advanced, Event
 from provisioner.given import Given, planned_rows
 from provisioner.handmade import hand_made
-from provisioner.learn import Learning
+from provisioner.learning import Learning
 from provisioner.load import load
 from provisioner.plan import Plan, plan
 from provisioner.report import Report

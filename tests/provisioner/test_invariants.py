@@ -19,7 +19,7 @@ from generators.orientation import oriented
 from provisioner.carrying import Carrying
 from provisioner.contents import contents
 from provisioner.errors import WrongRequest
-from provisioner.learn import Learning
+from provisioner.learning import Learning
 from provisioner.report import Report, Severity
 from provisioner.verify import verify
 from provisioner.wishes import Wish, asked

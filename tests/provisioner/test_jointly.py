@@ -8,7 +8,7 @@ from keeping import learned, of
 from querying import query
 
 from connectors.schema import TableName
-from provisioner.learn import Learning
+from provisioner.learning import Learning
 from provisioner.plan import plan
 from provisioner.request import Request
 from provisioner.synthesize import Synthesizer

@@ -24,7 +24,8 @@ from provisioner.cli import main
 from provisioner.errors import DifferentSchema, WrongRequest
 from provisioner.events import Advanced, Event, Stated
 from provisioner.kept import kept_in
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.load import load
 from provisioner.migrated import take_back, target_drift
 from provisioner.plan import Plan, plan

@@ -17,7 +17,8 @@ from generators.errors import GeneratorError
 from generators.model import DatabaseModel
 from provisioner.errors import BrokenWorker, DeadWorker
 from provisioner.events import Advanced, EpochFinished, Event
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.workers.learners import headcount, hired
 
 ROOT = Path(__file__).parent.parent.parent

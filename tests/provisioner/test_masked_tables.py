@@ -19,7 +19,8 @@ from provisioner.carrying import Carrying, Subset
 from provisioner.cli import main
 from provisioner.contents import contents
 from provisioner.errors import NotPublic, WrongRequest
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.load import load
 from provisioner.masking import cipher_of
 from provisioner.plan import plan

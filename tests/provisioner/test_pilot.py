@@ -19,7 +19,8 @@ from generators.model import DatabaseModel
 from provisioner.cli import main
 from provisioner.errors import Infeasible
 from provisioner.events import Event, StageStarted
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.load import load
 from provisioner.plan import plan
 from provisioner.report import Finding, Severity

@@ -30,7 +30,8 @@ from generators.archive import fingerprint, read_archive, write_archive
 from generators.model import DatabaseModel
 from provisioner.errors import SameDatabase, Unprovable, WrongRequest
 from provisioner.events import Advanced, Event, StageFinished, StageStarted
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.load import load
 from provisioner.plan import Plan, plan, read_plan
 from provisioner.report import Report, Severity

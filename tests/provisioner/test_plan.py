@@ -10,7 +10,8 @@ from connectors.engines import open_source
 from connectors.schema import Table, TableName
 from generators.archive import fingerprint, read_archive, write_archive
 from generators.model import DatabaseModel, TableModel
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.plan import Plan, is_local, plan
 from provisioner.report import Severity
 from provisioner.request import Request

@@ -9,7 +9,8 @@ import pytest
 
 from connectors.engines import open_source
 from generators.traits import Binning, Ints, Sort
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 
 SOURCE = """
 CREATE TABLE towns (id int PRIMARY KEY, size int, region text, climate text);

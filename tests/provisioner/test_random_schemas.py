@@ -16,7 +16,8 @@ from benchmarks.servers import database
 from connectors.engines import open_source, open_target
 from generators.archive import fingerprint, read_archive, write_archive
 from generators.model import DatabaseModel
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.load import load
 from provisioner.plan import plan
 from provisioner.report import Finding, Severity

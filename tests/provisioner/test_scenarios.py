@@ -17,7 +17,8 @@ from generators.model import DatabaseModel
 from provisioner.cli import main
 from provisioner.errors import Infeasible, WrongRequest
 from provisioner.frequency import measured
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.load import load
 from provisioner.plan import Plan, plan, read_plan
 from provisioner.report import Severity

@@ -18,7 +18,7 @@ from generators.shift import shifted
 from provisioner.cli import main
 from provisioner.errors import WrongRequest
 from provisioner.events import Advanced, Event
-from provisioner.learn import Learning
+from provisioner.learning import Learning
 from provisioner.load import load
 from provisioner.plan import Plan, plan, read_plan
 from provisioner.report import Severity

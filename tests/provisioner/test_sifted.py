@@ -10,7 +10,8 @@ from connectors.engines import open_source, open_target
 from connectors.schema import TableName
 from generators.archive import fingerprint, read_archive, write_archive
 from provisioner import refereeing
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.load import load
 from provisioner.plan import plan
 from provisioner.request import Request

@@ -11,7 +11,8 @@ from connectors.engines import open_source
 from connectors.schema import TableName
 from generators.archive import write_archive
 from provisioner.cli import main
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 
 SCRIPT = """
 CREATE TABLE people (id serial PRIMARY KEY, first_name text NOT NULL, age int NOT NULL);

@@ -14,7 +14,8 @@ from generators.model import DatabaseModel
 from provisioner.carrying import Carrying, Subset
 from provisioner.cli import main
 from provisioner.errors import WrongRequest
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.load import load
 from provisioner.plan import plan
 from provisioner.request import Request

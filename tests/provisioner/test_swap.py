@@ -14,7 +14,8 @@ from connectors.errors import BusyTarget, MissingDatabase, MissingPrivilege, Not
 from generators.archive import write_archive
 from provisioner.cli import main
 from provisioner.errors import SameDatabase
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.migrated import aside
 
 SHOP = (Path(__file__).parent.parent / "databases" / "trees.sql").read_text("utf-8")

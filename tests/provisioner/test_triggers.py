@@ -11,7 +11,8 @@ from connectors.errors import RefusedStatement
 from connectors.schema import TableName
 from generators.archive import fingerprint, read_archive, write_archive
 from generators.model import DatabaseModel
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.load import load
 from provisioner.plan import Plan, plan
 from provisioner.request import Request

@@ -11,7 +11,8 @@ from connectors.errors import ForeignLoad
 from generators.model import DatabaseModel
 from provisioner.errors import Drifted, SameDatabase, WrongRequest
 from provisioner.events import Event, StageStarted, silent
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.load import load
 from provisioner.migrated import start_over, target_drift
 from provisioner.plan import Plan, plan

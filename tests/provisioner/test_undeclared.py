@@ -16,7 +16,8 @@ from generators.model import DatabaseModel
 from provisioner.apply import to_learning, to_request
 from provisioner.config import Config, read_config
 from provisioner.errors import WrongConfig, WrongRequest
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.load import load
 from provisioner.plan import Plan, plan
 from provisioner.report import Aspect, Report, Severity

@@ -13,7 +13,8 @@ from provisioner.apply import to_learning
 from provisioner.config import read_config
 from provisioner.errors import WrongConfig, WrongRequest
 from provisioner.events import Event, Stated
-from provisioner.learn import Learning, learn
+from provisioner.learn import learn
+from provisioner.learning import Learning
 
 DATABASE = """
 create table clerk (id int primary key, first_name text, last_name text, email text);

@@ -22,10 +22,12 @@ from generators.privacy.support import Support
 from generators.traits import Sort
 from generators.viewing import LearnedView, Library
 from provisioner.events import Event, StageFinished
-from provisioner.learn import Learning, learn, sampled
+from provisioner.learn import learn
+from provisioner.learning import Learning
 from provisioner.load import load
 from provisioner.plan import Plan, plan
 from provisioner.request import Request
+from provisioner.sampling import sampled
 from provisioner.synthesize import Synthesizer
 from provisioner.verify import verify
 

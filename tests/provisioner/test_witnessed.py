@@ -12,7 +12,7 @@ from connectors.datatypes import DataType, Kind
 from connectors.schema import Column, ForeignKey, Table, TableName
 from generators.privacy.support import Support
 from generators.relations.witnesses import witnesses
-from provisioner.learn import Learning
+from provisioner.learning import Learning
 from provisioner.witnessed import Run, _runs, _seated
 
 # Thirty holdings, each with a club of its own for its own years, which no other has.

@@ -10,15 +10,11 @@ from psycopg import sql
 
 from connectors.ddl import DdlItem
 from connectors.engines.postgresql.arrays import array
+from connectors.engines.postgresql.casting import columns_as_arrow
 from connectors.engines.postgresql.connection import connected, told
 from connectors.engines.postgresql.ddl import read_ddl
 from connectors.engines.postgresql.planner import counted_statements
-from connectors.engines.postgresql.reader import (
-    PostgresqlReader,
-    columns_as_arrow,
-    leads_nowhere,
-    spoken_of,
-)
+from connectors.engines.postgresql.reader import PostgresqlReader, leads_nowhere, spoken_of
 from connectors.engines.postgresql.units import compared, held_out, rows_with_units, training
 from connectors.profile import (
     ColumnProfile,
