@@ -27,7 +27,7 @@ from provisioner.enacting import enacted
 from provisioner.exchanging import exchanged
 from provisioner.freedom import free_columns
 from provisioner.holding import held, held_codes, held_late, numbered
-from provisioner.job import Drawn, Ints, Job, Setting, Values, features, job_of
+from provisioner.job import Drawn, Ints, Job, Values, features, job_of
 from provisioner.keeping import Keeper, callable_functions, keeper
 from provisioner.meeting import met
 from provisioner.mending import mended
@@ -37,6 +37,7 @@ from provisioner.report import Finding, Severity
 from provisioner.resolving import resolved
 from provisioner.scenarios import with_roles
 from provisioner.selves import reference_selves
+from provisioner.setting import Setting
 from provisioner.straying import drawn_values, strayed
 from provisioner.succession import draw_codes, draw_codes_again, with_repeats
 from provisioner.values import late_values

@@ -1,6 +1,6 @@
 """What drawing one table in one shard depends on: its owners, and how many rows each has."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
 
@@ -11,83 +11,24 @@ import pyarrow as pa
 from connectors.rules import Rule
 from connectors.schema import ForeignKey, Table, TableName
 from generators.columns import Codes, Draw
-from generators.companions import Companion, apart
+from generators.companions import apart
 from generators.company import Asking, eased, standing
 from generators.contexts import Rows, context
 from generators.encoding import FittedColumn
 from generators.errors import Unmeetable
 from generators.lifespans import lifespans
-from generators.model import DatabaseModel, TableModel
+from generators.model import TableModel
 from generators.randomness import stream
 from generators.relations.counts import beside, to_quota, with_enough
-from generators.relations.references import Mode, Reference
-from generators.sight import Node
-from generators.steps import Orientation
+from generators.relations.references import Reference
 from generators.tables import Feature, Matrix
-from provisioner.adopting import Adopted
-from provisioner.keeping import Keeper
-from provisioner.placing import Placing, seated, with_at_least
-from provisioner.plan import Plan
+from provisioner.placing import seated, with_at_least
+from provisioner.setting import Setting, partnered, sharing
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Values = dict[str, pa.Array]
-Keys = Callable[[TableName, tuple[str, ...], Ints], list[pa.Array]]
-Matching = Callable[[TableName, Mapping[str, pa.Array], np.random.Generator], Ints]
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What drawing any table needs.
-
-    Attributes:
-        most: the most rows under one owner that a table's unique keys allow.
-        late: names of the references of a table that are drawn once its keys are known.
-        covering: foreign keys, by table and name, that lead to every row of their parent.
-        keys: values of key columns of any rows of a table, by index.
-        matching: index of some row of a table that holds given values in some key columns.
-        keeper: the rules of a table.
-        lost: values of key columns that no row of a table has, by number; equal for equal ones.
-        reachable: indexes of the rows that a key may lead to: no null is in what it references.
-        placing: the places of hand-made rows.
-        orientation: how rules that nobody declared are kept.
-        single: foreign keys, by table and name, no two rows of which lead to one row.
-        adopted: keys that are values of other tables' columns.
-        companions: what rows of earlier tables have to say of each table's.
-        witnessed: keys of tables that the rows which lead there tell of, by table and column.
-        heeded: tables by the codes of whose rows others are drawn.
-        pools: usual values of columns that were asked for, by table and name; every shard's.
-        joint: values of columns that were asked for together, likewise.
-    """
-
-    model: DatabaseModel
-    plan: Plan
-    most: Mapping[TableName, int | None]
-    late: Mapping[TableName, frozenset[str]]
-    covering: frozenset[tuple[TableName, str]]
-    keys: Keys
-    matching: Matching
-    keeper: Callable[[TableName], Keeper]
-    lost: Keys
-    reachable: Callable[[ForeignKey], Ints]
-    placing: Placing
-    orientation: Orientation
-    single: frozenset[tuple[TableName, str]]
-    adopted: Mapping[Node, Adopted]
-    companions: Mapping[TableName, tuple[Companion, ...]] = field(default_factory=dict)
-    witnessed: Mapping[TableName, Mapping[str, pa.Array]] = field(default_factory=dict)
-    heeded: frozenset[TableName] = field(init=False, repr=False)
-    pools: dict[tuple[TableName, str], pa.Array] = field(default_factory=dict, repr=False)
-    joint: dict[tuple[TableName, tuple[str, ...]], tuple[pa.Array, ...]] = field(
-        default_factory=dict, repr=False
-    )
-
-    def __post_init__(self) -> None:
-        histories = (table.history for table in self.model.tables.values())
-        beats = {h.beat for h in histories if h is not None and h.beat is not None}
-        heeded = frozenset(key.parent for key in self.model.owners.values()) | beats
-        object.__setattr__(self, "heeded", heeded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,33 +328,3 @@ def features(model: TableModel) -> tuple[Feature, ...]:
 def _of_reference(model: TableModel, reference: Reference) -> list[Feature]:
     branching = model.branching.get(reference.key.name)
     return [reference.feature, *([] if branching is None else [branching.feature])]
-
-
-def partnered(
-    setting: Setting, key: ForeignKey, values: Sequence[pa.Array], rng: np.random.Generator
-) -> npt.NDArray[np.bool_]:
-    """Whether each other key that shares columns with these values of a key finds a row for them.
-
-    A key that may be null where it finds none is not asked.
-    """
-    given = dict(zip(key.columns, values, strict=True))
-    kept = np.ones(len(values[0]), np.bool_)
-    for other in sharing(setting, key):
-        targets = zip(other.columns, other.parent_columns, strict=True)
-        wanted = {parent: given[c] for c, parent in targets if c in given}
-        kept &= setting.matching(other.parent, wanted, rng) >= 0
-    return kept
-
-
-def sharing(setting: Setting, key: ForeignKey) -> list[ForeignKey]:
-    """The other keys of the table that share a column and cannot be null in the rest of theirs."""
-    table = setting.model.schema.table(key.table)
-    return [
-        r.key
-        for r in setting.model.tables[key.table].references
-        if set(r.key.columns) & set(key.columns)
-        and r.key != key
-        and r.mode is not Mode.SELF
-        and r.key.name not in setting.late[key.table]
-        and not any(table.column(c).nullable for c in set(r.key.columns) - set(key.columns))
-    ]

@@ -22,8 +22,9 @@ from generators.siblings import BEAT, ONGOING, ongoing, origin_ticks
 from generators.sorting import ordered
 from generators.tables import Matrix
 from provisioner.calibration import calibrated
-from provisioner.job import Drawn, Floats, Ints, Job, Setting, Values, features, job_of
+from provisioner.job import Drawn, Floats, Ints, Job, Values, features, job_of
 from provisioner.refereeing import refereed, sifted
+from provisioner.setting import Setting
 from provisioner.witnessed import evidence, seated, seats
 
 Bools = npt.NDArray[np.bool_]

@@ -25,7 +25,7 @@ from provisioner.arranging import arranged, with_ordered_keys
 from provisioner.cutting import cut, without_counts
 from provisioner.drawing import complete_table, draw_keys, draw_table
 from provisioner.given import Given, as_drawn
-from provisioner.job import Drawn, Setting
+from provisioner.job import Drawn
 from provisioner.keeping import Keeper, callable_functions, keeper
 from provisioner.kept import Keys
 from provisioner.lookups import computed, stored
@@ -33,6 +33,7 @@ from provisioner.placing import Placing
 from provisioner.plan import Plan, most_children
 from provisioner.rings import covering_keys, late_references, wanted_keys
 from provisioner.scenarios import with_roles
+from provisioner.setting import Setting
 from provisioner.succession import carried_rows, kept_rows
 from provisioner.values import key_values
 from provisioner.witnessed import all_witnessed

@@ -15,7 +15,8 @@ from generators.keys import KeyGenerator
 from generators.layout import scatter
 from generators.randomness import identities
 from generators.relations.references import Mode, Reference
-from provisioner.job import Drawn, Ints, Job, Values, features, partnered, sharing
+from provisioner.job import Drawn, Ints, Job, Values, features
+from provisioner.setting import partnered, sharing
 
 
 def row_values(job: Job, codes: Codes, rows: Ints, attempt: int) -> Values:

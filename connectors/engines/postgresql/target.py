@@ -17,6 +17,7 @@ from connectors.engines.postgresql.ddl import SETTINGS
 from connectors.engines.postgresql.pilot import refusals
 from connectors.engines.postgresql.portable import as_understood
 from connectors.engines.postgresql.reader import PostgresqlReader
+from connectors.engines.postgresql.remembering import DROPPED, LEDGER
 from connectors.engines.postgresql.sending import send
 from connectors.engines.postgresql.sequences import advance, put_back, record
 from connectors.engines.postgresql.suspension import locked, restored, suspended
@@ -27,22 +28,6 @@ from connectors.schema import Schema, Table, TableName
 _LOCK, _WRITERS = 0x70726F76, 0x70726F77
 _ATTEMPTS = 10
 _PAUSE = 0.1
-_LEDGER = """
-CREATE SCHEMA provisioner;
-CREATE TABLE provisioner.plan (
-    fingerprint text PRIMARY KEY, plan text NOT NULL,
-    begun_at timestamptz NOT NULL DEFAULT now(), finished_at timestamptz);
-CREATE TABLE provisioner.shard (
-    tree integer, shard integer, rows bigint NOT NULL,
-    loaded_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (tree, shard));
-CREATE TABLE provisioner.step (
-    number integer PRIMARY KEY, done_at timestamptz NOT NULL DEFAULT now());
-"""
-_DROPPED = """
-CREATE TABLE provisioner.dropped (
-    number integer PRIMARY KEY, kind text NOT NULL, schema text NOT NULL, name text NOT NULL,
-    statement text NOT NULL);
-"""
 _DEADLOCKS = 10
 # Sorts of indexes and joins of keys are done in memory where that is enough; a session's own
 # setting, which any role may change, and which stays where it is larger.
@@ -243,7 +228,7 @@ class PostgresqlTarget(PostgresqlReader):
 
     def _note_dropped(self, items: Sequence[DdlItem]) -> None:
         """Writes what comes back after the rows into the ledger."""
-        self.session.execute(_DROPPED.encode())
+        self.session.execute(DROPPED.encode())
         with self.session.cursor() as cursor:
             cursor.executemany(
                 "INSERT INTO provisioner.dropped VALUES (%s, %s, %s, %s, %s)",
@@ -282,7 +267,7 @@ class PostgresqlTarget(PostgresqlReader):
 
     def _open_ledger(self, fingerprint: str, plan: str) -> None:
         with told("creating the ledger"):
-            self.session.execute(_LEDGER.encode())
+            self.session.execute(LEDGER.encode())
             self.session.execute(
                 "INSERT INTO provisioner.plan (fingerprint, plan) VALUES (%s, %s)",
                 (fingerprint, plan),
