@@ -1,6 +1,6 @@
 """Searches a table's quantities for one that is computed from others."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations, product
 
@@ -8,19 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from connectors.datatypes import NUMBERS, Kind
-from generators.formulas import SHAPES, Formula, interval
-from generators.magnitudes import DAY, GRIDS
+from generators.formulas import Formula, interval
+from generators.magnitudes import GRIDS
+from generators.novelty import Candidate, Known, Stands, novel
 from generators.quantities import Quantity
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-
-Stands = Callable[[Formula, Sequence[Quantity]], bool]
-"""Judges a formula over all rows."""
-
-Candidate = tuple[Formula, tuple[Quantity, ...]]
-"""A formula with its terms, the left side first."""
 
 _SAMPLE = 96
 _MISSES = 2
@@ -37,8 +32,6 @@ _DIGITS = 6
 """Digits of a constant."""
 _STEPS, _FITTED_STEPS = 8, 100
 """Steps that the bulk of rounded values must span, or rounding alone explains them."""
-_DEPENDENT = 1e-4
-"""What a sum of found rules and a new one may differ by, constants being rounded."""
 _UNITS = ("86400", "3600", "60", "1")
 """Seconds in which a span may be counted."""
 _KINDS = 6
@@ -101,12 +94,12 @@ def equations(found: Sequence[Quantity], few: Ints, stands: Stands) -> Iterator[
         few: positions of a sample of rows.
         stands: the judge.
     """
-    known, numbers = _Known(), _sampled([q for q in found if q.kind in NUMBERS], few)
+    known, numbers = Known(), _sampled([q for q in found if q.kind in NUMBERS], few)
     spans = _sampled([q for q in found if q.kind is Kind.INTERVAL], few)
     for kinds in ({Kind.DATE, Kind.TIMESTAMP}, {Kind.TIMESTAMPTZ}):
         moments = _sampled([q for q in found if q.kind in kinds], few)
         for search in (_shifts(moments), _lasting(moments, spans), _counted(moments, numbers)):
-            yield from _kept(search, known, stands)
+            yield from novel(search, known, stands)
     for search in (
         _shifts(numbers),
         *(_sums(numbers, size) for size in _MOST),
@@ -115,65 +108,7 @@ def equations(found: Sequence[Quantity], few: Ints, stands: Stands) -> Iterator[
         _ratios(numbers),
         _multiples(numbers),
     ):
-        yield from _kept(search, known, stands)
-
-
-class _Known:
-    """What was found: sums as rows of a matrix, whose rank tells what follows; all else as sets."""
-
-    def __init__(self) -> None:
-        self.places: dict[str, int] = {}
-        self.rows: list[dict[int, float]] = []
-        self.sets: set[frozenset[str]] = set()
-        self.lefts: set[str] = set()
-
-    def follows(self, formula: Formula, terms: Sequence[Quantity]) -> bool:
-        names = frozenset(str(q.term) for q in terms)
-        if formula.shape != "multiple" and names in self.sets:
-            return True
-        row = self._row(formula, terms)
-        if formula.shape == "multiple":
-            return str(terms[0].term) in self.lefts
-        return row is not None and self._rank([*self.rows, row]) == len(self.rows)
-
-    def add(self, formula: Formula, terms: Sequence[Quantity]) -> None:
-        self.lefts.add(str(terms[0].term))
-        row = self._row(formula, terms)
-        if row is not None:
-            self.rows.append(row)
-        if formula.shape != "multiple":
-            self.sets.add(frozenset(str(q.term) for q in terms))
-
-    def _row(self, formula: Formula, terms: Sequence[Quantity]) -> dict[int, float] | None:
-        signs = SHAPES[formula.shape].signs
-        names = [str(q.term) for q in terms]
-        if formula.shape == "scale":
-            return dict(zip(map(self._place, names), (1.0, -formula.numbers[0]), strict=True))
-        if signs is None:
-            return None
-        row: dict[int, float] = {}
-        for name, sign in zip(names, signs(len(names)), strict=True):
-            row[self._place(name)] = float(sign)
-        if formula.constants:
-            unit = DAY if " " in formula.constants[0] else 1
-            row[self._place("")] = -formula.numbers[0] / unit
-        return row
-
-    def _place(self, name: str) -> int:
-        return self.places.setdefault(name, len(self.places))
-
-    def _rank(self, rows: Sequence[dict[int, float]]) -> int:
-        matrix = np.zeros((len(rows), len(self.places)))
-        for n, row in enumerate(rows):
-            matrix[n, list(row)] = list(row.values())
-        return int(np.linalg.matrix_rank(matrix, tol=_DEPENDENT))
-
-
-def _kept(candidates: Iterable[Candidate], known: _Known, stands: Stands) -> Iterator[Candidate]:
-    for formula, terms in candidates:
-        if not known.follows(formula, terms) and stands(formula, terms):
-            known.add(formula, terms)
-            yield formula, terms
+        yield from novel(search, known, stands)
 
 
 def _sampled(members: Sequence[Quantity], few: Ints) -> Sample:

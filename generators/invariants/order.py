@@ -10,13 +10,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.datatypes import DataType, Kind
 from connectors.invariants import Claim, Invariant, Term, row_claim
 from connectors.schema import Schema, TableName
 from generators.distinct import crowded, patched
 from generators.evidence import ENOUGH, MOST_BROKEN, holds, shuffled, ways
 from generators.gaps import brought, drawn, learned
 from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
+from generators.leeway import beyond, grid_of, least_gap, room
 from generators.lending import lenders, of_several
 from generators.magnitudes import (
     DAY,
@@ -24,10 +24,8 @@ from generators.magnitudes import (
     Magnitudes,
     Scale,
     finite,
-    later,
     magnitudes,
     scale_of,
-    step_of,
     stored,
 )
 from generators.privacy.support import distinct
@@ -50,6 +48,10 @@ _NEAR = 1 / 64
 """Part of the time that rows come in, within which they follow the row that they lead to."""
 _REST = 0.05
 """Share of rows at either end that may be further off."""
+_FREQUENT = 0.05
+"""Share of rows from which on a moment is none like others."""
+_FIXED = 0.5
+"""Share of gaps from which on one length is what gaps are."""
 _TOLERATED = 0.02
 """Share of a few rows that may break what is then counted in all of them."""
 
@@ -162,10 +164,10 @@ def _moved(
     known = known if len(known) else state["gaps"]
     gaps = np.zeros(len(wrong)) if drawing.tight else drawn(known, len(wrong), drawing.rng)
     if rule.form == "<":
-        gaps = np.maximum(gaps, _least(anchor, datatype))
+        gaps = np.maximum(gaps, least_gap(anchor, datatype))
     if number:
-        gaps = np.minimum(gaps, _room(drawing, anchor, upwards=upwards))
-    moved = _beyond(anchor, gaps, _step(drawing, datatype), upwards=upwards)
+        gaps = np.minimum(gaps, room(drawing, anchor, upwards=upwards))
+    moved = beyond(anchor, gaps, grid_of(drawing, datatype), upwards=upwards)
     fresh = stored(moved, np.ones(len(wrong), np.bool_), datatype)
     bound = drawing.scene.values(rule.terms[0 if upwards else 1]).take(pa.array(wrong))
     if rule.form == "<=" and number and bound.type == fresh.type:
@@ -186,9 +188,9 @@ def _apart(
     anchor, own = (np.asarray(m.values, np.int64) for m in (pair if upwards else pair[::-1]))
     rows = np.flatnonzero(_plain(*pair) & finite(values))
     gaps = brought((pair[1].values - pair[0].values)[rows].astype(np.float64), wanted, drawing.rng)
-    step = _step(drawing, datatype)
+    step = grid_of(drawing, datatype)
     gaps = np.where(gaps < step, gaps, np.rint(gaps / step) * step)
-    moved = _beyond(anchor[rows], gaps, step, upwards=upwards).astype(np.int64)
+    moved = beyond(anchor[rows], gaps, step, upwards=upwards).astype(np.int64)
     limits = own[rows].min(initial=LAST_DAY * DAY), own[rows].max(initial=-LAST_DAY * DAY)
     kept = (moved >= limits[0]) & (moved <= limits[1])
     fresh = stored(moved[kept], np.ones(int(kept.sum()), np.bool_), datatype)
@@ -233,66 +235,6 @@ def broken(low: Magnitudes, high: Magnitudes, form: str) -> Bools:
     """Rows in which both are known and stand the wrong way round."""
     wrong = low.values >= high.values if form == "<" else low.values > high.values
     return np.asarray(wrong & low.known & high.known)
-
-
-def _step(drawing: Drawing, datatype: DataType) -> float:
-    """The smallest difference of two values of the target: of moments, as its own are rounded.
-
-    Flights arrive at whole minutes, and their delays are whole numbers of them.
-    """
-    finest = step_of(datatype)
-    if scale_of(datatype) is not Scale.MOMENT:
-        return finest
-    pool = drawing.pool(drawing.target)
-    there = np.asarray(magnitudes(pool, Scale.MOMENT).values, np.int64)[finite(pool)]
-    common = int(np.gcd.reduce(there)) if len(there) else 0
-    return max((float(s) for s in _USUAL if common and common % s == 0), default=finest)
-
-
-def _room(drawing: Drawing, anchor: Floats | Ints, *, upwards: bool) -> Floats:
-    """How far numbers may move from others without lying beyond all that are drawn."""
-    values = drawing.scene.values(Term(drawing.target))
-    every = pa.concat_arrays([values, drawing.pool(drawing.target).cast(values.type)])
-    numbers = magnitudes(every, Scale.NUMBER)
-    there = np.asarray(numbers.values[numbers.known], np.float64)
-    end = there.max(initial=-np.inf) if upwards else there.min(initial=np.inf)
-    return np.asarray(np.maximum(end - anchor if upwards else anchor - end, 0))
-
-
-def _least(anchor: Floats | Ints, datatype: DataType) -> Floats:
-    """How far a value has to lie from another to differ from it."""
-    step = np.full(len(anchor), step_of(datatype))
-    if anchor.dtype == np.int64:
-        return step
-    narrow = datatype.kind is Kind.FLOAT and datatype.bits == _NARROW
-    spacing = np.spacing(np.abs(anchor).astype(np.float32 if narrow else np.float64))
-    return np.asarray(np.maximum(step, 2 * spacing))
-
-
-_NARROW = 32
-_USUAL = (1_000, 1_000_000, 60_000_000, 3_600_000_000, DAY)
-"""Microseconds that moments are rounded to."""
-_FREQUENT = 0.05
-"""Share of rows from which on a moment is none like others."""
-_FIXED = 0.5
-"""Share of gaps from which on one length is what gaps are."""
-
-
-def _beyond(anchor: Floats | Ints, gaps: Floats, step: float, *, upwards: bool) -> Floats | Ints:
-    """Values of a grid at least so far above (or below) others."""
-    if anchor.dtype == np.int64:
-        whole, grid = np.rint(gaps).astype(np.int64), max(1, int(step))
-        moments = anchor.astype(np.int64)
-        if upwards:
-            return -(-later(moments, whole) // grid) * grid
-        return later(moments, -whole) // grid * grid
-    moved = anchor + gaps if upwards else anchor - gaps
-    if not step:
-        return np.asarray(moved)
-    near = np.rint(moved / step)
-    exact = np.abs(moved / step - near) < 1e-6
-    rounded = np.ceil(moved / step) if upwards else np.floor(moved / step)
-    return np.asarray(np.where(exact, near, rounded) * step)
 
 
 def _candidates(view: View) -> Iterator[tuple[Term, Term]]:
