@@ -27,7 +27,7 @@ def learned_column(facts: Facts, table: Table, column: Column) -> FittedColumn:
         return fitted
     for name in _others(facts, table, column):
         other = _own(facts, facts.source.schema.table(name), column)
-        if can_be_like(column) and other.generator.size > 1 and not other.generator.personal:
+        if other.generator.size > 1 and not other.generator.personal:
             like = Namesake.fit(column, _sample(facts, name, column), facts.support)
             return FittedColumn(column, like, fitted.nullable)
     return fitted
