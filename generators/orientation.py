@@ -9,6 +9,7 @@ left, or would close a circle, is not kept, and says why.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from graphlib import TopologicalSorter
+from itertools import chain
 from math import prod
 
 from connectors.invariants import Invariant, Term, foreign_key, key_named
@@ -21,6 +22,7 @@ from generators.invariants import Part
 from generators.lifespans import limit, overruled
 from generators.model import DatabaseModel
 from generators.placed import Placed, sources
+from generators.postponing import postponed, too_late, without_implied
 from generators.sight import BELOW, Node, Sight, out_of_sight, out_of_turn, steps_up
 from generators.steps import Orientation, Step, begins, in_vain, is_above, late_columns, part_of
 from generators.targets import best_first, chosen_keys
@@ -50,7 +52,7 @@ def oriented(model: DatabaseModel, whole: frozenset[TableName] = frozenset()) ->
     sight = Sight(model, whole, single_columns(model), steps_up(model), near(model), beside)
     while True:
         placed = _all_placed(sight)
-        vain = in_vain(placed.accepted)
+        vain = in_vain([s for s in placed.accepted if s.postponed is None])
         if not (waiting := {s.number for s in vain if s.descends}):
             return _in_order(sight, placed, vain)
         sight = replace(sight, waiting=sight.waiting | waiting)
@@ -87,7 +89,18 @@ def _all_placed(sight: Sight) -> Placed:
         _place_bounds(sight, waiting, placed)
     for number, found in (*far, *apart):
         _place(sight, found, number, placed)
+    _place_last(replace(sight, ending=True), placed)
     return placed
+
+
+def _place_last(sight: Sight, placed: Placed) -> None:
+    """Has bounds kept once all rows are there that read what is set then."""
+    numbers = {id(found): number for number, found in enumerate(sight.model.invariants)}
+    for found in [f for f, _ in placed.unkept if part_of(f.rule) is Part.BOUNDS]:
+        steps, _ = _possible(sight, found, numbers[id(found)], placed)
+        if steps and steps[0].postponed is not None:
+            placed.unkept[:] = [pair for pair in placed.unkept if pair[0] is not found]
+            placed.accept(steps[0])
 
 
 def _reach(rule: Invariant) -> int:
@@ -97,7 +110,8 @@ def _reach(rule: Invariant) -> int:
 
 def _in_order(sight: Sight, placed: Placed, vain: list[Step]) -> Orientation:
     """The steps, each behind those that set what it reads."""
-    accepted, unkept = placed.accepted, placed.unkept
+    accepted, unkept = [s for s in placed.accepted if s.postponed is None], placed.unkept
+    last = tuple(s for s in placed.accepted if s.postponed is not None)
     unkept += [(s.found, "it reads a total of rows that are drawn after its own") for s in vain]
     accepted = [s for s in accepted if s not in vain]
     late, half = late_columns(accepted), {s.number: why for s, why in undone(sight, accepted)}
@@ -108,12 +122,13 @@ def _in_order(sight: Sight, placed: Placed, vain: list[Step]) -> Orientation:
     told = {s.target: s.found.words for s in accepted if s.part in (Part.SETS, Part.PARTS)}
     unkept += contested(sight.model, told)
     unkept += overruled(sight.model, told, chosen_columns(sight.model, (f for f, _ in unkept)))
+    unkept = [*without_implied(unkept, sight.model.invariants, last)]
     order = _ranks(accepted)
     accepted.sort(key=lambda s: (order[s.target], not s.before, s.part, s.number))
     soon = [s for s in accepted if s.target not in late]
     rest = (_rest(s) for s in accepted if s.descends)
     waits = (*rest, *(s for s in accepted if s.target in late))
-    return Orientation(_by_table(soon), _by_table(waits), tuple(unkept))
+    return Orientation(_by_table(soon), _by_table(waits), tuple(unkept), last)
 
 
 def _rest(step: Step) -> Step:
@@ -238,7 +253,9 @@ def _possible(sight: Sight, found: Found, number: int, placed: Placed) -> tuple[
     """The steps that may keep a rule beside those accepted, the best first, or why none may."""
     model, rule = sight.model, found.rule
     if (far := out_of_sight(sight, rule)) is not None:
-        return [], far
+        own = ((rule.table, column) for column in found.kind.targets(rule))
+        last = (postponed(sight, found, number, placed, target) for target in own)
+        return [*chain.from_iterable(last)], far
     moved = out_of_turn(model, rule) or close(sight, rule, placed)
     nodes, steps = frozenset(_nodes(model, rule)), list[Step]()
     why = moved or _FIRM
@@ -253,11 +270,14 @@ def _possible(sight: Sight, found: Found, number: int, placed: Placed) -> tuple[
             step, others = replace(step, before=True), []
         if (reason := held(step, others, placed)) is not None:
             why = reason
+        elif (late := too_late((target, *sorted(step.reads, key=str)), placed)) is not None:
+            why = late
+            steps += postponed(sight, found, number, placed, target) if sight.ending else ()
         elif any(target in sources(read, placed) for read in step.reads):
             why = f"what it reads follows from {column}"
         else:
             steps.append(step)
-    return steps, why
+    return sorted(steps, key=lambda step: step.postponed is not None), why
 
 
 def single_keys(model: DatabaseModel) -> frozenset[tuple[TableName, str]]:

@@ -1,4 +1,4 @@
-"""Tells sums of children from training rows alone, where some of the children are held out."""
+"""Tells what children come to from training rows alone, where some of the children are held out."""
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,8 @@ _HELD_OUT = 0.25
 """Share of all sums that held out children may take away."""
 _WHOLE = 0.02
 """Share of parents none of whose children may be held out, or none that adds anything."""
+_SINGLE = 0.5
+"""Share of parents from which on a value is any child's, and so no end of theirs."""
 _ALIGNED = 0.95
 """Correlation of sums with what is held, from which the source's rows are asked."""
 
@@ -25,8 +27,29 @@ def is_part(sums: Floats | Ints, held: Floats | Ints, spoken: Bools) -> bool:
     if len(rows) < _TOLD:
         return False
     some, whole = sums[rows].astype(np.float64), held[rows].astype(np.float64)
-    if (some > whole).mean() > _ABOVE or not whole.std() or not some.std():
+    equal = np.isclose(some, whole)
+    if ((some > whole) & ~equal).mean() > _ABOVE or not whole.std() or not some.std():
         return False
     missing = 1 - some.sum() / whole.sum()
     near = float(np.corrcoef(some, whole)[0, 1]) >= _ALIGNED
-    return bool(near and 0 < missing <= _HELD_OUT and (some == whole).mean() >= _WHOLE)
+    return bool(near and 0 < missing <= _HELD_OUT and equal.mean() >= _WHOLE)
+
+
+def is_end(ends: Floats | Ints, held: Floats | Ints, any_child: Floats | Ints, form: str) -> bool:
+    """Whether what is held is the least or greatest of children, some of whom are unseen.
+
+    Args:
+        ends: per parent the least or greatest of the children that are seen.
+        held: what the parent holds.
+        any_child: a value of one of these children, by chance.
+        form: "min" or "max".
+    """
+    if len(held) < _TOLD:
+        return False
+    beyond = ends < held if form == "min" else ends > held
+    equal = float((ends == held).mean())
+    return bool(
+        beyond.mean() <= _ABOVE
+        and 1 - _HELD_OUT <= equal < 1
+        and (any_child == held).mean() <= _SINGLE * equal
+    )

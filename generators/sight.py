@@ -27,6 +27,7 @@ class Sight:
         near: the other times of a row that each time stays close to.
         beside: how rules of whose rows stand beside whose are kept, by the rules' identity.
         waiting: rules, by number, that rows below cannot take over.
+        ending: whether all else is placed, so that bounds may move what nothing else reads.
     """
 
     model: DatabaseModel
@@ -36,6 +37,7 @@ class Sight:
     near: Mapping[Node, frozenset[str]]
     beside: Mapping[int, Companion]
     waiting: frozenset[int] = frozenset()
+    ending: bool = False
 
 
 def out_of_sight(sight: Sight, rule: Invariant) -> str | None:

@@ -21,6 +21,7 @@ class Step:
         reads: the others that it looks at.
         before: whether it is a bound that comes before the column is set, and outlasts that.
         rest: whether it is what a row below has not taken over: rows with none below.
+        postponed: the statement by which the target keeps it once all rows are there.
     """
 
     found: Found
@@ -29,6 +30,7 @@ class Step:
     reads: frozenset[Node]
     before: bool = False
     rest: bool = False
+    postponed: str | None = None
 
     @property
     def part(self) -> Part:
@@ -64,11 +66,13 @@ class Orientation:
         steps: those that rows take as they are drawn.
         late: those that wait for the rows that keys lead here from.
         unkept: rules that no step keeps, or none but in part, and why.
+        postponed: those that the target takes once all rows are there, in their order.
     """
 
     steps: Mapping[TableName, tuple[Step, ...]] = field(default_factory=dict)
     late: Mapping[TableName, tuple[Step, ...]] = field(default_factory=dict)
     unkept: tuple[tuple[Found, str], ...] = ()
+    postponed: tuple[Step, ...] = ()
     _read: Mapping[TableName, frozenset[str]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

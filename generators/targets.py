@@ -30,16 +30,16 @@ def best_first(sight: Sight, found: Found, number: int, placed: Placed) -> list[
     Bounds keep their order, so that most of them push the same way; lags push no way.
     """
     model, rule = sight.model, found.rule
-    settable = _settable(model, rule, rule.table)
+    free = settable(model, rule, rule.table)
     bound = found.kind.part is Part.BOUNDS and rule.kind != "lag"
     last = None if bound else clock_of(model, rule.table)
-    own = sorted((t for t in found.kind.targets(rule) if t in settable), key=lambda t: t == last)
+    own = sorted((t for t in found.kind.targets(rule) if t in free), key=lambda t: t == last)
     below = () if number in sight.waiting else _taking_over(model, rule)
     listed = ((rule.table, column) for column in (*own, *_choosing(model, rule, placed)))
     return [*below, *_numbering(model, rule), *listed]
 
 
-def _settable(model: DatabaseModel, rule: Invariant, name: TableName) -> set[str]:
+def settable(model: DatabaseModel, rule: Invariant, name: TableName) -> set[str]:
     """The columns of a table that may be set to keep a rule."""
     # Contacts stay inside the space reserved for invented ones: they are drawn again, not set.
     again, columns = rule.kind == "unique", model.tables[name].columns
@@ -59,7 +59,7 @@ def _taking_over(model: DatabaseModel, rule: Invariant) -> Iterator[Node]:
     if owner is None or owner.name != rule.key[1] or column == clock_of(model, name):
         return
     told = any(_tells(f, name, column) for f in model.invariants)
-    if column in _settable(model, rule, name) and not told:
+    if column in settable(model, rule, name) and not told:
         yield name, column
 
 
@@ -68,14 +68,14 @@ def _choosing(model: DatabaseModel, rule: Invariant, placed: Placed) -> Iterator
 
     Where all that tells a value may be lent as well, rows that break the rule borrow.
     """
-    chosen = chosen_keys(model, rule.table) & _settable(model, rule, rule.table)
+    chosen = chosen_keys(model, rule.table) & settable(model, rule, rule.table)
     if rule.kind == "equality" and rule.form != "is":
         for path in (term.keys for term in rule.terms if len(term.keys) == 1):
             columns = key_named(model.schema.table(rule.table), path[0]).columns
             yield from (c for c in columns if c in chosen)
     elif rule.kind == "dependency" and len(rule.terms) == 2:
         *given, last = ((rule.table, term.column) for term in rule.terms)
-        lent = {(rule.table, column) for column in _settable(model, rule, rule.table)}
+        lent = {(rule.table, column) for column in settable(model, rule, rule.table)}
         if not sources(last, placed) <= lent:
             yield from (column for _, column in given if column in chosen)
     elif rule.kind == "presence":

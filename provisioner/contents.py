@@ -235,6 +235,9 @@ def _rules(model: DatabaseModel) -> Iterator[RuleContents]:
     unkept = {found.rule: f"not kept: {why}" for found, why in orientation.unkept}
     every = (*orientation.steps.values(), *orientation.late.values())
     targets = {step.found.rule: step.target[1] for steps in every for step in steps}
+    targets |= {
+        s.found.rule: f"{s.target[1]}, once all rows are there" for s in orientation.postponed
+    }
     for found in model.invariants:
         kept = unkept.get(found.rule, targets.get(found.rule, _BY_KEYS))
         sql = found.kind.claim(found.rule, model.schema).sql

@@ -1,26 +1,32 @@
-"""What follows the rows: indexes, keys, statistics and sequences, several sessions at a time."""
+"""What follows the rows: rules on all of them, then indexes, keys, statistics and sequences."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from queue import SimpleQueue
 from typing import TypeVar
 
 from connectors.ddl import DdlItem
 from connectors.engines import Target, Writer, open_writer
+from connectors.errors import RefusedRow
 from connectors.schema import TableName
 from generators.model import DatabaseModel
 from provisioner.events import Advanced, Listener, StageFinished, StageStarted, Stated
 from provisioner.ledger import remaining_steps
 from provisioner.migrated import settled
 from provisioner.plan import Plan
+from provisioner.postponing import remaining_rules
 from provisioner.workers.crews import Workers
 
 _WORTH_A_SESSION = 100_000
 """Rows whose indexes are worth opening a second session for."""
 _TOGETHER = (frozenset({"CONSTRAINT", "INDEX"}), frozenset({"FK CONSTRAINT"}))
 """Kinds of steps that can run beside others of the same set; the server sorts out their locks."""
+
+_NOTHING = "SELECT;"
+"""The statement of a step that is given up, so that its mark is written."""
 
 Work = TypeVar("Work")
 
@@ -39,11 +45,13 @@ def finish(
     """
     began = time.monotonic()
     ledger = target.ledger()
-    steps = list(remaining_steps(model, plan, ledger))
+    rules = list(remaining_rules(model, plan, ledger))
+    steps = [*rules, *remaining_steps(model, plan, ledger)]
     listen(StageStarted("finish", len(steps) + 1, "steps"))
     if ledger is None or not ledger.finished:
         with _sessions(plan, target, workers) as sessions:
-            _build(sessions, steps, listen)
+            _keep(target, rules, listen)
+            _build(sessions, steps[len(rules) :], listen)
             collected = _collect(sessions, plan)
         own = ledger is not None and ledger.dropped is not None
         schema = settled(plan, model, target.schema()) if own else model.schema
@@ -148,6 +156,19 @@ def _in_turn(free: SimpleQueue[Writer], run: Callable[[Writer, Work], None], wor
         run(writer, work)
     finally:
         free.put(writer)
+
+
+def _keep(target: Target, rules: Sequence[DdlItem], listen: Listener) -> None:
+    """Has rules kept that speak of all rows; what the target's own constraints forbid is left."""
+    for item in rules:
+        try:
+            target.finish_step(item)
+        except RefusedRow:
+            listen(
+                Stated(f"{item.name} is left as it was drawn: the target refuses what it should be")
+            )
+            target.finish_step(replace(item, statement=_NOTHING))
+        listen(Advanced("finish", 1, f"rule on {item.name}"))
 
 
 def _build(sessions: _Sessions, steps: Sequence[DdlItem], listen: Listener) -> None:

@@ -49,6 +49,7 @@ class Sight:
     Attributes:
         stored: the target's rows.
         drawn: rows drawn anew, as they would be there; asked where others differ much.
+        postponed: columns that the target has set once all rows were there.
     """
 
     model: DatabaseModel
@@ -56,6 +57,7 @@ class Sight:
     thresholds: Thresholds
     stored: Stored
     drawn: Drawn
+    postponed: frozenset[tuple[TableName, str]] = frozenset()
 
     @property
     def strict(self) -> bool:
@@ -92,12 +94,22 @@ def judged(sight: Sight, found: Likeness) -> Iterator[Finding]:
         mild = Severity.WARNING if found.aspect is Aspect.MARGINAL else Severity.NOTE
         yield Finding(found.aspect, mild, found.place, text)
         return
+    if _is_postponed(sight, found):
+        text = f"{text}; it is set once all rows are there, to what those come to"
+        yield Finding(found.aspect, Severity.NOTE, found.place, text)
+        return
     again = _again(sight, found)
     if again is None or again >= found.least - noise or not sight.strict:
         own = "" if again is None else "; rows drawn anew are like these, so it is the model's loss"
         yield Finding(found.aspect, Severity.WARNING, found.place, f"{text}{own}")
         return
     yield Finding(found.aspect, Severity.ERROR, found.place, text)
+
+
+def _is_postponed(sight: Sight, found: Likeness) -> bool:
+    """Whether any column of a likeness is one that rows do not have as they are drawn."""
+    own = ((str(table) == found.table, column) for table, column in sight.postponed)
+    return any((here or found.key) and column in found.columns for here, column in own)
 
 
 def _held(thresholds: Thresholds, trait: Trait, found: Floats) -> Likeness:

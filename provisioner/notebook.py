@@ -84,6 +84,8 @@ def sample(
 ) -> dict[str, pd.DataFrame]:
     """Draws a whole database in memory; the rows are those that `provision` would load.
 
+    Columns that a target sets once it holds all rows are as they were drawn.
+
     Keys lead from frame to frame as they would in a database. Generated columns are absent, since
     only a server computes them as it does. See `provisioner.frames.drawn` for dtypes.
 

@@ -20,6 +20,7 @@ from provisioner.gate import Gate
 from provisioner.keeping import keeper
 from provisioner.likeness import Sight, judged, likenesses, marginals
 from provisioner.plan import Plan, read_plan
+from provisioner.postponing import not_postponed, postponed_columns
 from provisioner.report import (
     Finding,
     Kept,
@@ -68,9 +69,7 @@ def verify(
     tallied = tuple(_rules(model, target, plan, found))
     rules = tuple(one for one in tallied if isinstance(one, Kept))
     findings.extend(one for one in tallied if isinstance(one, Finding))
-    unkept = {f"{f.rule.table}: {f.words}": why for f, why in oriented(model, plan.whole).unkept}
-    unkept |= {f"{f.rule.table}: {f.words}": _APART for f in _apart(model, plan)}
-    findings.extend(_broken_rules(rules, unkept))
+    findings.extend(_broken_rules(rules, _unkept(model, plan)))
     sight = _sight(model, plan, gate, target)
     alike: list[Likeness] = []
     for table in model.schema.tables:
@@ -132,6 +131,13 @@ def _rules(
         yield Kept(name, one.words, tally.spoken, tally.broken, int(share * tally.spoken))
 
 
+def _unkept(model: DatabaseModel, plan: Plan) -> Mapping[str, str]:
+    """The rules of which it is known before that they are not kept, by their place, and why."""
+    alone = ((found, _APART) for found in _apart(model, plan))
+    told = (*oriented(model, plan.whole).unkept, *not_postponed(model, plan), *alone)
+    return {f"{found.rule.table}: {found.words}": why for found, why in told}
+
+
 def _apart(model: DatabaseModel, plan: Plan) -> Iterator[Found]:
     """Rules that each shard keeps by itself, of rows that lie in several."""
     single = single_columns(model)
@@ -158,7 +164,8 @@ def _broken_rules(rules: tuple[Kept, ...], unkept: Mapping[str, str]) -> Iterato
 
 def _sight(model: DatabaseModel, plan: Plan, gate: Gate, target: Reader) -> Sight:
     stored = Stored(target, model, plan.shift)
-    return Sight(model, plan, gate.thresholds, stored, Drawn(model, plan))
+    last = postponed_columns(model, plan)
+    return Sight(model, plan, gate.thresholds, stored, Drawn(model, plan), last)
 
 
 def _played(

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -247,6 +247,31 @@ class InvariantKind(Protocol):
     def breaks(cls, rule: Invariant, scene: Scene, /) -> Bools | None:
         """Which rows break it, alone or beside those alike; None where siblings or others do."""
         ...
+
+
+@runtime_checkable
+class Postponable(Protocol):
+    """A kind some of whose rules the target can be made to keep once it holds all rows."""
+
+    @classmethod
+    def postponed(
+        cls, rule: Invariant, column: str, state: Mapping[str, Any], schema: Schema, /
+    ) -> "Postponement | None":
+        """How one of its targets is set then; None where that could break what is declared."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Postponement:
+    """How a column is set once all rows are there.
+
+    Attributes:
+        sql: the statement that sets it.
+        reads: columns that the statement takes values from.
+    """
+
+    sql: str
+    reads: tuple[tuple[TableName, str], ...]
 
 
 class Together:

@@ -10,12 +10,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.invariants import Claim, Invariant, Term, row_claim
+from connectors.invariants import Claim, Invariant, Term, row_claim, sight
 from connectors.schema import Schema, TableName
 from generators.distinct import crowded, patched
 from generators.evidence import ENOUGH, MOST_BROKEN, holds, shuffled, ways
 from generators.gaps import brought, drawn, learned
-from generators.invariants import Drawing, InvariantKind, Part, Scene, State, View
+from generators.invariants import Drawing, InvariantKind, Part, Postponement, Scene, State, View
 from generators.leeway import beyond, grid_of, least_gap, room
 from generators.lending import lenders, of_several
 from generators.magnitudes import (
@@ -31,6 +31,7 @@ from generators.magnitudes import (
 from generators.privacy.support import distinct
 from generators.quantities import home, names
 from generators.relations.clocks import usual_share
+from generators.updates import Values, updated
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -81,6 +82,26 @@ class Order:
     def claim(cls, rule: Invariant, schema: Schema) -> Claim:
         """See `InvariantKind`."""
         return row_claim(schema, rule, f"{{0}} {rule.form} {{1}}")
+
+    @classmethod
+    def postponed(
+        cls,
+        rule: Invariant,
+        column: str,
+        state: Mapping[str, Any],  # noqa: ARG003 # the protocol's
+        schema: Schema,
+    ) -> Postponement | None:
+        """See `Postponable`; what lies beyond the other value becomes equal to it."""
+        own, other = sorted(rule.terms, key=lambda term: term != Term(column))
+        table, seen = schema.table(rule.table), sight(schema, rule.table, rule.terms)
+        homes = (home(schema, rule.table, term).column(term.column) for term in (own, other))
+        if rule.form != "<=" or len({one.datatype.plain for one in homes}) > 1:
+            return None
+        low, high = (seen.column(term) for term in rule.terms)
+        values = Values(seen.column(other), seen.source, "r", f"{low} > {high}")
+        sql = updated(table, column, values)
+        reads = ((home(schema, rule.table, other).name, other.column),)
+        return None if sql is None else Postponement(sql, reads)
 
     @classmethod
     def targets(cls, rule: Invariant) -> tuple[str, ...]:

@@ -13,7 +13,16 @@ from connectors.invariants import Claim, Invariant, Term, quoted, relation
 from connectors.schema import Schema
 from generators.distinct import patched, spread
 from generators.evidence import MOST_BROKEN
-from generators.invariants import Drawing, InvariantKind, Part, Plain, Scene, Together, View
+from generators.invariants import (
+    Drawing,
+    InvariantKind,
+    Part,
+    Plain,
+    Postponement,
+    Scene,
+    Together,
+    View,
+)
 from generators.magnitudes import Magnitudes, Scale, magnitudes, scale_of, step_of, stored
 from generators.nearness import near
 from generators.runners import Family, gathered_by, measured, numbered_from, orders_of, runs
@@ -31,11 +40,13 @@ from generators.succession import (
     siblings_of,
     succession,
 )
+from generators.updates import Values, identity_of, updated
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 _COURSES = ("rising", "falling")
+_PLACE = "provisioner_place"
 
 
 class Running(Plain, Together):
@@ -96,6 +107,28 @@ class Running(Plain, Together):
         else:
             test = _step_test(rule.form, own, order[0], window)
         return Claim(f"SELECT ({test}) AS holds FROM {relation(rule.table)} WHERE {known}")  # noqa: S608
+
+    @classmethod
+    def postponed(
+        cls,
+        rule: Invariant,
+        column: str,
+        state: Mapping[str, Any],  # noqa: ARG003 # the protocol's
+        schema: Schema,
+    ) -> Postponement | None:
+        """See `Postponable`; numbers alone, in the order of those drawn."""
+        if rule.form != "number":
+            return None
+        table, alike = schema.table(rule.table), siblings_of(rule, schema) if rule.key else ()
+        named = [term.column for term in rule.terms]
+        order = parted((*named[1:], column, *(identity_of(table) or ())))
+        partition = f"PARTITION BY {parted(alike)} " if alike else ""
+        number = f"row_number() OVER ({partition}ORDER BY {order}) - {1 - int(rule.constants[0])}"
+        rows = f"SELECT *, {number} AS {_PLACE} FROM {relation(rule.table)}"  # noqa: S608 # all quoted
+        source = f"({rows} WHERE {owned((*alike, *named))}) AS p"
+        sql = updated(table, column, Values(_PLACE, source, "p"))
+        reads = tuple((rule.table, name) for name in (*alike, *named[1:]))
+        return None if sql is None else Postponement(sql, reads)
 
     @classmethod
     def targets(cls, rule: Invariant) -> tuple[str, ...]:

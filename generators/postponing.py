@@ -1,0 +1,96 @@
+"""Rules that no shard can keep by itself, and that the target keeps once it holds all rows."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from connectors.invariants import Invariant, Term
+from connectors.schema import TableName
+from generators.found import Found
+from generators.invariants import Postponable
+from generators.placed import Placed, sources
+from generators.sight import Node, Sight
+from generators.steps import Step
+from generators.targets import settable
+
+_AT_EDGES = frozenset({"min", "max"})
+
+
+def postponed(
+    sight: Sight, found: Found, number: int, placed: Placed, target: Node
+) -> Iterator[Step]:
+    """The step by which the database sets a column of a rule's own table, where it may.
+
+    It undoes none of those placed before: these neither set the column nor read it, or bound it on
+    the side from which it moves away.
+    """
+    kind, rule, schema = found.kind, found.rule, sight.model.schema
+    own = target[0] == rule.table and target[1] in settable(sight.model, rule, rule.table)
+    if not own or rule.relaxed or not isinstance(kind, Postponable):
+        return
+    how = kind.postponed(rule, target[1], found.known, schema)
+    if how is None or any(target in sources(one, placed) for one in how.reads):
+        return
+    step = Step(found, number, target, frozenset(how.reads), postponed=how.sql)
+    touched = (s for s in placed.accepted if s.target == target or target in s.reads)
+    if all(_outlasts(one, step) for one in touched):
+        yield step
+
+
+def _outlasts(one: Step, last: Step) -> bool:
+    """Whether a step's rule goes on to hold once a bound has moved a column that it speaks of."""
+    rule, column = one.found.rule, Term(last.target[1])
+    if rule.kind != "order" or not last.pushes or rule.table != last.target[0]:
+        return False
+    return rule.terms[1 if last.pushes > 0 else 0] == column
+
+
+def too_late(reads: Iterable[Node], placed: Placed) -> str | None:
+    """Why a row cannot keep to what it would read; None where all of that is there."""
+    waiting = (column for table, column in reads if _is_postponed((table, column), placed))
+    column = next(waiting, None)
+    return None if column is None else f"{column} is set once all rows are there"
+
+
+def _is_postponed(node: Node, placed: Placed) -> bool:
+    return any(step.postponed is not None for step in placed.of(node))
+
+
+def without_implied(
+    unkept: Sequence[tuple[Found, str]], rules: Iterable[Found], steps: Sequence[Step]
+) -> Iterator[tuple[Found, str]]:
+    """What is not kept, but for orders that hold since the least or greatest child is above."""
+    lost = {id(found) for found, _ in unkept}
+    kept = [found.rule for found in rules if id(found) not in lost]
+    edges = [s.found.rule for s in steps if s.found.rule.form in _AT_EDGES]
+    implied = {pair for edge in edges for pair in _implied(edge, edges, kept)}
+    for found, why in unkept:
+        if (found.rule.table, found.rule.form, *found.rule.terms) not in implied:
+            yield found, why
+
+
+def _implied(
+    edge: Invariant, edges: Iterable[Invariant], kept: Sequence[Invariant]
+) -> Iterator[tuple[TableName, str, Term, Term]]:
+    """Orders that hold since a parent's value is its children's least or greatest.
+
+    They are those between that value and a child's, or another end; and where either the parent or
+    its children keep to another value of the parent's, those of the others.
+    """
+    if edge.key is None:
+        return
+    (below, key), (own, value), least = edge.key, edge.terms, edge.form == "min"
+    child, above = Term(value.column), Term(own.column, (key,))
+    yield below, "<=", *_turned(least, above, child)
+    for one in edges:
+        if (one.key, one.terms[1]) == (edge.key, value) and one.form != edge.form:
+            yield edge.table, "<=", *_turned(least, own, one.terms[0])
+    for table, terms in ((r.table, r.terms) for r in kept if (r.kind, r.form) == ("order", "<=")):
+        bound, held = _turned(least, *terms)
+        if table == edge.table and held == own and not bound.keys:
+            yield below, "<=", *_turned(least, Term(bound.column, (key,)), child)
+        elif table == below and held == child and bound.keys == (key,):
+            yield edge.table, "<=", *_turned(least, Term(bound.column), own)
+
+
+def _turned(least: bool, one: Term, other: Term) -> tuple[Term, Term]:
+    """Two terms as they are, or the other way round for the greatest."""
+    return (one, other) if least else (other, one)

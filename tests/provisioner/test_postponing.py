@@ -1,0 +1,200 @@
+"""Rules of rows that lie in several shards are kept by the target, once it holds all of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from keeping import filled, learned
+from querying import query
+
+from connectors.engines import open_target
+from connectors.invariants import Invariant, Term
+from connectors.schema import TableName
+from generators.archive import fingerprint, write_archive
+from generators.invariants import Postponable, invariant_kinds
+from generators.model import DatabaseModel
+from generators.orientation import oriented
+from provisioner.contents import contents
+from provisioner.events import Advanced, Event, Stated
+from provisioner.learning import Learning
+from provisioner.load import load
+from provisioner.plan import Plan, plan
+from provisioner.report import Report
+from provisioner.request import Request
+from provisioner.scenarios import Scenario
+from provisioner.verify import verify
+
+SHOP = """
+CREATE TABLE customer (id int PRIMARY KEY, name text NOT NULL, joined date NOT NULL);
+CREATE TABLE product (
+    id int PRIMARY KEY, listed date NOT NULL, first_sold date, last_sold date, sold int NOT NULL,
+    lines int NOT NULL CHECK (lines >= 0), weight float8 NOT NULL, reviewed date
+);
+CREATE TABLE sale (
+    id int PRIMARY KEY, customer int NOT NULL REFERENCES customer,
+    product int NOT NULL REFERENCES product, quantity int NOT NULL,
+    kilos float8 NOT NULL, sold_on date NOT NULL
+);
+INSERT INTO customer
+SELECT n, 'N' || n, date '2019-01-01' + abs(hashtext('j' || n)) % 300
+FROM generate_series(1, 1500) AS n;
+INSERT INTO product
+SELECT n, date '2018-01-01' + abs(hashtext('p' || n)) % 300, NULL, NULL, 0, 0, 0, NULL
+FROM generate_series(1, 300) AS n;
+INSERT INTO sale
+SELECT row_number() OVER (), c.id, p.id, 1 + abs(hashtext(c.id || 'q' || s)) % 9,
+    50 + abs(hashtext(c.id || 'k' || s)) % 97 / 8.0,
+    c.joined + 1 + abs(hashtext(c.id || 'd' || s)) % 900
+FROM customer AS c CROSS JOIN generate_series(1, 5) AS s
+JOIN product AS p ON p.id = 1 + abs(hashtext(c.id || 'o' || s)) % 260
+WHERE abs(hashtext(c.id || 's' || s)) % 4 <> 0;
+UPDATE product SET first_sold = least, last_sold = most, sold = s, lines = n, weight = k
+FROM (
+    SELECT product, min(sold_on) AS least, max(sold_on) AS most, sum(quantity) AS s,
+        count(*) AS n, sum(kilos) AS k FROM sale GROUP BY 1
+) AS told WHERE product = product.id;
+UPDATE product SET reviewed = last_sold + abs(hashtext('r' || id)) % 60;
+"""
+POSTPONED = {
+    "first_sold = min(sale.sold_on) per sale_product_fkey",
+    "last_sold = max(sale.sold_on) per sale_product_fkey",
+    "sold = coalesce(sum(sale.quantity), 0) per sale_product_fkey",
+    "lines = count(sale) per sale_product_fkey",
+    "weight = coalesce(sum(sale.kilos), 0) per sale_product_fkey",
+}
+
+
+@pytest.fixture(scope="module")
+def model(
+    lasting_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+) -> DatabaseModel:
+    url = lasting_database()
+    query(url, SHOP)
+    return learned(url, Learning(), tmp_path_factory.mktemp("postponed"))
+
+
+def planned(model: DatabaseModel, folder: Path, request: Request) -> Plan:
+    """A plan whose model has an archive in a folder."""
+    write_archive(model, folder / "shop.model")
+    return plan(model, fingerprint(folder / "shop.model"), request)
+
+
+def broken(report: Report) -> dict[str, int]:
+    """How many rows break each rule, by its words."""
+    return {rule.rule: rule.broken for rule in report.invariants}
+
+
+def test_what_rows_of_several_shards_come_to_is_kept_and_told(
+    model: DatabaseModel, database: str, tmp_path: Path
+) -> None:
+    told = {rule.rule: rule.kept_by for rule in contents(model, "").invariants}
+    assert {rule for rule in told if told[rule].endswith(", once all rows are there")} >= POSTPONED
+    report = filled(model, database, tmp_path, scale=20.0)
+    found = broken(report)
+    assert {rule: found[rule] for rule in POSTPONED} == dict.fromkeys(POSTPONED, 0)
+
+
+def test_orders_hold_that_follow_from_the_least_and_the_greatest_child(
+    model: DatabaseModel, database: str, tmp_path: Path
+) -> None:
+    report = filled(model, database, tmp_path)
+    unkept = {found.words for found, _ in oriented(model).unkept}
+    orders = {f.words for f in model.invariants if f.rule.kind == "order"} - unkept
+    assert orders >= {
+        "listed <= first_sold",
+        "first_sold <= last_sold",
+        "sold_on <= sale_product_fkey.last_sold",
+        "sale_product_fkey.first_sold <= sold_on",
+    }
+    found = broken(report)
+    assert {rule: found[rule] for rule in orders} == dict.fromkeys(orders, 0)
+
+
+def test_a_load_that_ends_between_its_rows_and_its_rules_is_completed(
+    model: DatabaseModel, database: str, tmp_path: Path
+) -> None:
+    asked = planned(model, tmp_path, Request())
+
+    def stop(event: Event) -> None:
+        if isinstance(event, Advanced) and event.place.startswith("rule on"):
+            raise KeyboardInterrupt
+
+    with open_target(database) as target:
+        with pytest.raises(KeyboardInterrupt):
+            load(model, asked, target, stop)
+        load(model, asked, target)
+        found = broken(verify(model, target))
+    assert {rule: found[rule] for rule in POSTPONED} == dict.fromkeys(POSTPONED, 0)
+
+
+def test_values_that_a_check_forbids_stay_as_they_were_drawn(
+    lasting_database: Callable[[], str], database: str, tmp_path: Path
+) -> None:
+    url = lasting_database()
+    query(url, SHOP)
+    query(url, "ALTER TABLE product ADD CHECK (lines < 1000 AND sold + lines < 5000)")
+    strict = learned(url, Learning(), tmp_path)
+    report = filled(strict, database, tmp_path, scale=20.0)
+    assert not [f for f in report.findings if f.stops]
+    counts = "SELECT product, count(*) AS n FROM sale GROUP BY 1"
+    joined = f"FROM product JOIN ({counts}) AS c ON c.product = product.id"
+    [(most,)] = query(database, f"SELECT max(n) {joined}")
+    [(wrong,)] = query(database, f"SELECT count(*) {joined} WHERE lines <> n AND n < 500")
+    assert (most >= 0, wrong) == (True, 0)
+
+
+def test_what_a_target_of_its_own_schema_refuses_is_left_and_told(
+    model: DatabaseModel, new_database: Callable[[], str], tmp_path: Path
+) -> None:
+    filled(model, free := new_database(), tmp_path)
+    [(one,)] = query(free, "SELECT weight FROM product ORDER BY 1 OFFSET 200 LIMIT 1")
+    query(strict := new_database(), SHOP[: SHOP.index("INSERT INTO customer")])
+    query(strict, f"ALTER TABLE product ADD CHECK (weight <> {one})")
+    told = list[str]()
+
+    def listen(event: Event) -> None:
+        told.extend([event.text] if isinstance(event, Stated) else [])
+
+    asked = planned(model, tmp_path, Request())
+    with open_target(strict) as target:
+        load(model, asked, target, listen)
+        assert sum("product.weight is left as it was drawn" in line for line in told) == 1
+        found = broken(verify(model, target))
+    kept = {rule for rule in POSTPONED if found[rule] == 0}
+    assert {rule.split(" = ")[0] for rule in POSTPONED - kept} == {"weight"}
+
+
+def test_a_scenario_says_what_rows_hold_before_their_children_do(
+    model: DatabaseModel, database: str, tmp_path: Path
+) -> None:
+    table = TableName("public", "product")
+    unsold = Scenario(table, where="sold > 400", count=7)
+    asked = planned(model, tmp_path, Request(scenarios=(unsold,)))
+    with open_target(database) as target:
+        load(model, asked, target)
+        report = verify(model, target)
+    assert [(one.planned, one.found) for one in report.scenarios] == [(7, 7)]
+    [total] = [f for f in report.findings if f.place.startswith("public.product: sold = ")]
+    assert "a scenario says what rows of public.product hold" in total.text
+
+
+def test_numbers_along_siblings_and_orders_are_set_by_the_target(database: str) -> None:
+    query(database, SHOP)
+    query(database, "ALTER TABLE sale ADD nth int; UPDATE sale SET nth = id % 7")
+    name, key = TableName("public", "sale"), (TableName("public", "sale"), "sale_product_fkey")
+    order = (Term("listed", ("sale_product_fkey",)), Term("sold_on"))
+    rules = {
+        "nth": Invariant("running", "number", name, (Term("nth"), Term("sold_on")), key, ("1",)),
+        "sold_on": Invariant("order", "<=", name, order),
+    }
+    query(database, "UPDATE sale SET sold_on = '2017-01-01' WHERE id % 10 = 0")
+    with open_target(database) as target:
+        schema = target.schema()
+        for column, rule in reversed(rules.items()):
+            kind = invariant_kinds()[rule.kind]
+            assert target.tally(kind.claim(rule, schema)).broken
+            assert isinstance(kind, Postponable)
+            how = kind.postponed(rule, column, {}, schema)
+            assert how is not None
+            query(database, how.sql)
+            assert not target.tally(kind.claim(rule, schema)).broken
