@@ -7,7 +7,7 @@ from connectors.schema import TableName
 from generators.invariants import Part
 from generators.model import DatabaseModel
 from generators.placed import Placed
-from generators.sight import Sight
+from generators.sight import Node, Sight
 from generators.spared import is_spared
 from generators.steps import Step
 from generators.ties import course
@@ -15,6 +15,8 @@ from generators.ties import course
 COURSES = frozenset({"rising", "falling"})
 """Forms of rules that say which way values go from row to row."""
 _PAIR = 2
+_COMPUTED = frozenset({"arithmetic", "equality", "computed"})
+"""Kinds that say what a value is where it is not null."""
 
 
 def held(step: Step, others: Sequence[Step], placed: Placed) -> str | None:
@@ -80,6 +82,29 @@ def _is_exact(step: Step) -> bool:
     """Whether a column is filled from a point on, or up to it: no other mask may null it there."""
     rule = step.found.rule
     return rule.kind == "onset" and rule.form.startswith(("iff", "filled"))
+
+
+def completes(model: DatabaseModel, step: Step, others: Sequence[Step], placed: Placed) -> bool:
+    """Whether a dependency lists values that others compute from all that determines them.
+
+    They agree where both say something. Of what is computed from nulls, and of which row has one,
+    only the dependency says what it is.
+    """
+    rule = step.found.rule
+    if rule.kind != "dependency" or not len(step.found.known.get("held", ())):
+        return False
+    if any(s.part is not Part.SETS or s.found.rule.kind not in _COMPUTED for s in others):
+        return False
+    gaps = {(rule.table, f.column.name) for f in model.tables[rule.table].columns if f.nullable}
+    given = {(rule.table, term.column) for term in rule.terms[:-1]}
+    found, left = set[Node](), {step.target}
+    while left:
+        found |= left
+        read = [placed.of(node) for node in left]
+        if not all(read):
+            return False
+        left = {n for steps in read for s in steps for n in s.reads} - given - found
+    return not gaps.isdisjoint(found) and gaps.isdisjoint(given)
 
 
 def outlasts(step: Step, sets: Step, placed: Placed) -> bool:

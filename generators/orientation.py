@@ -15,7 +15,7 @@ from math import prod
 from connectors.invariants import Invariant, Term, foreign_key, key_named
 from connectors.schema import TableName
 from generators.companions import chosen_columns, differs_by_choice, paired
-from generators.conflicts import close, held, outlasts
+from generators.conflicts import close, completes, held, outlasts
 from generators.contested import contested
 from generators.found import Found
 from generators.invariants import Part
@@ -266,8 +266,7 @@ def _possible(sight: Sight, found: Found, number: int, placed: Placed) -> tuple[
         others = placed.of(target)
         if moved is not None and not step.numbers:
             continue
-        if len(others) == 1 and outlasts(step, others[0], placed):
-            step, others = replace(step, before=True), []
+        step, others = _beside(model, step, others, placed)
         if (reason := held(step, others, placed)) is not None:
             why = reason
         elif (late := too_late((target, *sorted(step.reads, key=str)), placed)) is not None:
@@ -278,6 +277,17 @@ def _possible(sight: Sight, found: Found, number: int, placed: Placed) -> tuple[
         else:
             steps.append(step)
     return sorted(steps, key=lambda step: step.postponed is not None), why
+
+
+def _beside(
+    model: DatabaseModel, step: Step, others: list[Step], placed: Placed
+) -> tuple[Step, list[Step]]:
+    """A step as it is to be taken beside others of its column, and those that it has to mind."""
+    if len(others) == 1 and outlasts(step, others[0], placed):
+        return replace(step, before=True), []
+    if others and completes(model, step, others, placed):
+        return replace(step, agrees=True), []
+    return step, others
 
 
 def single_keys(model: DatabaseModel) -> frozenset[tuple[TableName, str]]:

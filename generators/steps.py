@@ -21,6 +21,8 @@ class Step:
         reads: the others that it looks at.
         before: whether it is a bound that comes before the column is set, and outlasts that.
         rest: whether it is what a row below has not taken over: rows with none below.
+        agrees: whether it is a dependency in a column that others compute from the same: what was
+            released of it comes first.
         postponed: the statement by which the target keeps it once all rows are there.
     """
 
@@ -30,12 +32,13 @@ class Step:
     reads: frozenset[Node]
     before: bool = False
     rest: bool = False
+    agrees: bool = False
     postponed: str | None = None
 
     @property
     def part(self) -> Part:
         """What the rule does to its target."""
-        return part_of(self.found.rule)
+        return Part.MASKS if self.agrees else part_of(self.found.rule)
 
     @property
     def descends(self) -> bool:

@@ -55,7 +55,7 @@ def _is_taken_over(sight: Sight, step: Step) -> bool:
     listed = any(len(step.found.known.get(name, ())) for name in ("held", "steps"))
     chosen = step.target[1] != rule.terms[-1].column
     given = (term.column for term in rule.terms[:-1] if not term.keys)
-    return (chosen or not listed) and is_scattered(sight, rule.table, given)
+    return (chosen or step.agrees or not listed) and is_scattered(sight, rule.table, given)
 
 
 def _is_constant(step: Step) -> bool:

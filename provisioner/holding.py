@@ -142,6 +142,7 @@ def realised(job: Job, scene: DrawnScene, step: Step, *, turn: int, tight: bool)
         turn > 0 or _is_settled(job, step),
         step.found.source_share,
         partial(jointly, job),
+        step.agrees,
     )
     with np.errstate(all="ignore"):  # what is no number keeps no rule
         found = step.found.kind.realise(step.found.rule, step.found.known, drawing)

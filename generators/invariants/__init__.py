@@ -155,6 +155,7 @@ class Drawing:
         broken: the share of all rows of the source that break the rule; training rows tell less,
             since what they lead to may be held out.
         jointly: draws columns together.
+        agrees: whether values of no entry are computed by others from the same.
     """
 
     scene: Scene
@@ -169,6 +170,7 @@ class Drawing:
     settled: bool = False
     broken: float = 0.0
     jointly: "Jointly | None" = None
+    agrees: bool = False
 
 
 class Redraw(Protocol):

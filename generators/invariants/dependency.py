@@ -112,7 +112,8 @@ class Dependency:
         rows then take after the first one of the shard that equals them, so that they stay as
         likely as they were drawn. So do rows of no entry where there is no other shard; where there
         are others, they take after an entry in which all but the keys are theirs, since keys are
-        invented: the one whose value is most often drawn with their combination. Of a key
+        invented: the one whose value is most often drawn with their combination. Where others
+        compute the rest, rows of no entry take after the first one, too. Of a key
         that determines, another row is chosen, that leads to the same or nowhere yet.
         """
         if drawing.target != rule.terms[-1].column:
@@ -122,6 +123,10 @@ class Dependency:
             return last.values.take(pa.array(_first_alike([part.values for part in given])))
         drawn, pool = last.values, drawing.pool(drawing.target)
         held = last.sure(last.read(state["held"]), pool, with_entries(given, last, state))
+        if drawing.agrees:
+            entry, alone = entries_of(given, state), _first_alike([part.values for part in given])
+            places = np.where(entry >= 0, entry, len(held) + alone)
+            return pa.concat_arrays([held, drawn]).take(pa.array(places))
         steps = last.sure(last.read(state.get("steps", _NONE)), pool)
         known = np.all([part.known for part in given], axis=0)
         first = len(held) + len(steps)

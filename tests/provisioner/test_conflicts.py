@@ -13,6 +13,7 @@ from generators.orientation import oriented
 from provisioner import plan
 from provisioner.contents import contents
 from provisioner.learning import Learning
+from provisioner.plan import whole_as_learned
 
 TRANSLATED = """
 CREATE TABLE culture (id int PRIMARY KEY, name text);
@@ -421,3 +422,36 @@ def test_each_row_is_led_to_though_most_lead_nowhere(
     )
     assert (stores, led < 1000) == (541, True)
     assert query(database, "SELECT count(DISTINCT store) FROM customer") == [(stores,)]
+
+
+PRICES = """
+CREATE TABLE item (id int PRIMARY KEY, name text NOT NULL);
+CREATE TABLE price (
+    item int NOT NULL REFERENCES item, begun date NOT NULL, ended date, changed date NOT NULL,
+    amount numeric(8, 2) NOT NULL, PRIMARY KEY (item, begun)
+);
+INSERT INTO item SELECT n, 'I' || n FROM generate_series(1, 300) AS n;
+INSERT INTO price
+SELECT n, begun, CASE WHEN begun < '2013-01-01' THEN begun + 364 END,
+    CASE WHEN begun < '2013-01-01' THEN begun + 364 ELSE '2013-06-16' END,
+    5 + abs(hashtext(n || 'a' || begun)) % 900
+FROM generate_series(1, 300) AS n,
+    unnest(ARRAY[date '2011-05-31', '2012-05-30', '2013-05-30']) AS begun
+WHERE abs(hashtext(n || 'p' || begun)) % 3 > 0;
+"""
+
+
+def test_where_a_computed_date_is_null_follows_what_determines_it(
+    lasting_database: Callable[[], str], new_database: Callable[[], str], tmp_path: Path
+) -> None:
+    url = lasting_database()
+    query(url, PRICES)
+    model = learned(url, Learning(), tmp_path)
+    wanted = {"begun -> ended", "begun -> changed", "ended = begun + interval '364 days'"}
+    assert set(of(model, "price")) >= wanted
+    unkept = oriented(model, whole_as_learned(model)).unkept
+    assert not wanted & {found.words for found, _ in unkept}
+    for seed in range(3):
+        report = filled(model, new_database(), tmp_path, seed=seed)
+        broken = {rule.rule: rule.broken for rule in report.invariants}
+        assert {rule: broken[rule] for rule in wanted} == dict.fromkeys(wanted, 0)
