@@ -107,6 +107,17 @@ def completes(model: DatabaseModel, step: Step, others: Sequence[Step], placed: 
     return not gaps.isdisjoint(found) and gaps.isdisjoint(given)
 
 
+def is_coupled(rule: Invariant, along: Invariant) -> bool:
+    """Whether two times of a row are in order, or as close, once one is sorted as the other is.
+
+    The least is then beside the least; what ends when the next one begins ends after its own start.
+    """
+    kinds = {"running": ("order", "lag"), "periods": ("order",)}.get(along.kind, ())
+    ordered = along.kind == "periods" or along.form in COURSES
+    pair = {along.terms[0], along.terms[-1]}
+    return rule.table == along.table and rule.kind in kinds and ordered and {*rule.terms} == pair
+
+
 def outlasts(step: Step, sets: Step, placed: Placed) -> bool:
     """Whether an order goes on to hold once a column is set as a step says.
 
@@ -117,6 +128,8 @@ def outlasts(step: Step, sets: Step, placed: Placed) -> bool:
     much apart as before, least beside least, and no two are further apart than any were.
     """
     rule, other = step.found.rule, sets.found.rule
+    if sets.postponed is not None:
+        return is_coupled(rule, other)
     if sets.descends:
         ordered = (rule.key, rule.columns) == (other.key, tuple(t.column for t in other.terms[1:]))
         return rule.kind == "running" and rule.form in COURSES and ordered

@@ -252,11 +252,12 @@ def _is_crowded(model: DatabaseModel, rule: Invariant) -> bool:
 def _possible(sight: Sight, found: Found, number: int, placed: Placed) -> tuple[list[Step], str]:
     """The steps that may keep a rule beside those accepted, the best first, or why none may."""
     model, rule = sight.model, found.rule
+    moved = out_of_turn(model, rule) or close(sight, rule, placed)
     if (far := out_of_sight(sight, rule)) is not None:
-        own = ((rule.table, column) for column in found.kind.targets(rule))
+        early = moved is not None or (part_of(rule) is Part.BOUNDS and not sight.ending)
+        own = ((rule.table, column) for column in found.kind.targets(rule) if not early)
         last = (postponed(sight, found, number, placed, target) for target in own)
         return [*chain.from_iterable(last)], far
-    moved = out_of_turn(model, rule) or close(sight, rule, placed)
     nodes, steps = frozenset(_nodes(model, rule)), list[Step]()
     why = moved or _FIRM
     for target in best_first(sight, found, number, placed):

@@ -1,9 +1,11 @@
 """Rules that no shard can keep by itself, and that the target keeps once it holds all rows."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from connectors.invariants import Invariant, Term
 from connectors.schema import TableName
+from generators.conflicts import is_coupled
 from generators.found import Found
 from generators.invariants import Postponable
 from generators.placed import Placed, sources
@@ -31,13 +33,21 @@ def postponed(
         return
     step = Step(found, number, target, frozenset(how.reads), postponed=how.sql)
     touched = (s for s in placed.accepted if s.target == target or target in s.reads)
-    if all(_outlasts(one, step) for one in touched):
+    if all(_outlasts(one, step, placed) for one in touched):
         yield step
 
 
-def _outlasts(one: Step, last: Step) -> bool:
-    """Whether a step's rule goes on to hold once a bound has moved a column that it speaks of."""
+def _outlasts(one: Step, last: Step, placed: Placed) -> bool:
+    """Whether a step's rule goes on to hold once a bound has moved a column that it speaks of.
+
+    A period ends after its start, and so after all that comes before that.
+    """
     rule, column = one.found.rule, Term(last.target[1])
+    if is_coupled(rule, last.found.rule):
+        return True
+    if last.found.rule.kind == "periods" and (rule.kind, rule.terms[-1]) == ("order", column):
+        start = replace(rule, terms=(rule.terms[0], last.found.rule.terms[0]))
+        return any(step.found.rule == start for step in placed.accepted)
     if rule.kind != "order" or not last.pushes or rule.table != last.target[0]:
         return False
     return rule.terms[1 if last.pushes > 0 else 0] == column

@@ -178,9 +178,11 @@ def test_a_package_re_exports_nothing() -> None:
     assert not wrong
 
 
-def test_no_module_passes_six_hundred_lines() -> None:
-    long = {p: n for p in TREES if (n := len((ROOT / p).read_text("utf-8").splitlines())) > 600}
-    assert not long
+def test_no_module_passes_four_hundred_lines_nor_a_test_or_benchmark_six_hundred() -> None:
+    lines = {place: len((ROOT / place).read_text("utf-8").splitlines()) for place in TREES}
+    product = ("connectors/", "generators/", "provisioner/")
+    most = {place: 400 if place.startswith(product) else 600 for place in TREES}
+    assert not {place: n for place, n in lines.items() if n > most[place]}
 
 
 def test_no_function_passes_fifty_lines_and_most_are_short() -> None:

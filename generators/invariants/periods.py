@@ -12,21 +12,35 @@ import pyarrow as pa
 from connectors.datatypes import INFINITE, DataType, Kind
 from connectors.invariants import Claim, Invariant, Term, literal, quoted, relation
 from connectors.schema import Schema
-from generators.distinct import patched
+from generators.closings import (
+    ONE_OPEN,
+    end_of,
+    ends_of,
+    followed,
+    in_turn,
+    moved,
+    one_open,
+    steps_of,
+)
 from generators.evidence import MOST_BROKEN, holds, shuffled
-from generators.gaps import drawn, learned
-from generators.invariants import Drawing, InvariantKind, Part, Scene, State, Together, View
+from generators.gaps import learned
+from generators.invariants import (
+    Drawing,
+    InvariantKind,
+    Part,
+    Postponement,
+    State,
+    Together,
+    View,
+)
 from generators.magnitudes import (
     DAY,
     LAST_DAY,
     Magnitudes,
     Scale,
     finite,
-    magnitudes,
-    scale_of,
-    stored,
 )
-from generators.marking import corrected, marking
+from generators.marking import marking
 from generators.privacy.support import distinct
 from generators.quantities import names
 from generators.succession import (
@@ -44,6 +58,7 @@ from generators.succession import (
     siblings_of,
     succession,
 )
+from generators.updates import updated
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -55,15 +70,6 @@ _FAR = np.datetime64("2100-01-01", "us").astype(np.int64)
 """A date beyond it is none."""
 _ABOVE = 10
 """How much more often than the last date but one a date stands that means `not yet`."""
-_TRIES = 3
-"""Draws of an end that is not open, before it is computed."""
-_STEPS = {
-    Kind.DATE: {"0": 0, "1 day": DAY},
-    Kind.TIMESTAMP: {"0": 0, "1 day": DAY, "1 second": 1_000_000, "1 microsecond": 1},
-    Kind.INTEGER: {"0": 0, "1": 1},
-}
-_STEPS[Kind.TIMESTAMPTZ] = _STEPS[Kind.TIMESTAMP]
-_NO_STEP = {"0": 0}
 
 
 class Periods(Together):
@@ -104,7 +110,7 @@ class Periods(Together):
     def claim(cls, rule: Invariant, schema: Schema) -> Claim:
         """See `InvariantKind`; one row per sibling that another follows, or per owner."""
         columns, table = siblings_of(rule, schema), relation(rule.table)
-        if rule.form in _OPEN:
+        if rule.form in ONE_OPEN:
             most = "<= 1" if rule.form == "one open" else "= 1"
             return Claim(
                 f"SELECT count(*) FILTER (WHERE {_openness(rule)}) {most} AS holds "  # noqa: S608
@@ -115,25 +121,40 @@ class Periods(Together):
         compared = "<=" if rule.form == "disjoint" else "="
         return Claim(
             f"SELECT CASE WHEN later IS NOT NULL THEN "  # noqa: S608 # all quoted
-            f"coalesce({_moved('e', rule, kind)} {compared} later, false) END AS holds FROM "
+            f"coalesce({moved('e', rule, kind)} {compared} later, false) END AS holds FROM "
             f"(SELECT {end} AS e, lead({start}) OVER (PARTITION BY {parted(columns)} "
             f"ORDER BY {start}, {end}) AS later FROM {table} "
             f"WHERE {owned(columns)} AND {start} IS NOT NULL) AS s"
         )
 
     @classmethod
+    def postponed(
+        cls,
+        rule: Invariant,
+        column: str,
+        state: Mapping[str, Any],  # noqa: ARG003 # the protocol's
+        schema: Schema,
+    ) -> Postponement | None:
+        """See `Postponable`; what ends too late, or a contiguous one too soon, ends in time."""
+        table, columns = schema.table(rule.table), siblings_of(rule, schema)
+        values = None if rule.form in ONE_OPEN else followed(rule, table, columns)
+        sql = None if values is None else updated(table, column, values)
+        reads = tuple((rule.table, name) for name in (*columns, rule.terms[0].column))
+        return None if sql is None else Postponement(sql, reads)
+
+    @classmethod
     def targets(cls, rule: Invariant) -> tuple[str, ...]:
         """See `InvariantKind`; the end, or the flag."""
-        return (rule.terms[0 if rule.form in _OPEN else 1].column,)
+        return (rule.terms[0 if rule.form in ONE_OPEN else 1].column,)
 
     @classmethod
     def fit(cls, rule: Invariant, view: View) -> State:
         """See `InvariantKind`; how long a closed period lasts, and how many last ones are open."""
-        start, end = _ends(rule, view)
+        start, end = ends_of(rule, view)
         if start is None or end is None:
             return {}
-        closed = end.known & start.known & finite(view.values(_end(rule)))
-        last = _sentinel(view, _end(rule))
+        closed = end.known & start.known & finite(view.values(end_of(rule)))
+        last = _sentinel(view, end_of(rule))
         if last is not None:
             closed &= end.values != last
         gaps = end.values[closed] - start.values[closed]
@@ -153,18 +174,15 @@ class Periods(Together):
     @classmethod
     def realise(cls, rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:
         """See `InvariantKind`; a closed end is never before its start."""
-        if rule.form in _OPEN:
-            return _one_open(rule, state, drawing)
-        return _in_turn(rule, state, drawing)
-
-
-_OPEN = ("one open", "exactly one open")
+        if rule.form in ONE_OPEN:
+            return one_open(rule, state, drawing)
+        return in_turn(rule, state, drawing)
 
 
 def _said(rule: Invariant) -> str:
     per = f"per {said_of(rule)}" if rule.key else ""
     first = rule.terms[0]
-    if rule.form in _OPEN:
+    if rule.form in ONE_OPEN:
         sign = "<=" if rule.form == "one open" else "="
         what = {"null": "is null", "true": ""}.get(rule.constants[0], f"= '{rule.constants[0]}'")
         return f"count({f'{first} {what}'.strip()}) {sign} 1 {per}"
@@ -177,20 +195,6 @@ def _openness(rule: Invariant) -> str:
     column = quoted(rule.terms[0].column)
     known = {"null": f"{column} IS NULL", "true": column}
     return known.get(rule.constants[0], f"{column} = {literal(rule.constants[0])}")
-
-
-def _moved(column: str, rule: Invariant, kind: Kind) -> str:
-    """An end plus the step to the next start, whatever the session's time zone."""
-    step = _step(rule, kind)
-    if not step:
-        return column
-    if kind in (Kind.TIMESTAMP, Kind.TIMESTAMPTZ):
-        return f"{column} + interval '{step} microseconds'"
-    return f"{column} + 1"
-
-
-def _step(rule: Invariant, kind: Kind) -> int:
-    return _STEPS.get(kind, _NO_STEP)[rule.constants[0]] if rule.constants else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +268,7 @@ def _turn(view: View, span: _Span, owners: Ints, sample: Ints) -> tuple[str, ...
     gaps = span.starts.values[after] - span.ends.values[before]
     every, units = np.ones(len(before), np.bool_), view.units[before]
     other = span.starts.values[after][shuffled(len(after))] - span.ends.values[before]
-    for name, step in _STEPS.get(span.kind, _NO_STEP).items():
+    for name, step in steps_of(span.kind).items():
         chance = float((other != step).mean()) if len(other) else 0.0
         if holds(~known | (gaps != step), every, units, chance, view.support.k):
             return (name,)
@@ -337,149 +341,6 @@ def _text(moment: int, datatype: DataType) -> str:
         return "infinity"
     zone = "+00" if datatype.kind is Kind.TIMESTAMPTZ else ""
     return str(np.datetime64(moment, "us")) + zone
-
-
-def _moment(text: str, datatype: DataType) -> int:
-    """A moment from its text."""
-    if text == "infinity":
-        return int(LAST_DAY * DAY) if datatype.kind is Kind.DATE else INFINITE[64]
-    return int(np.datetime64(text.removesuffix("+00"), "us").astype(np.int64))
-
-
-def _end(rule: Invariant) -> Term:
-    return rule.terms[0 if rule.form in _OPEN else 1]
-
-
-def _ends(rule: Invariant, scene: Scene) -> tuple[Magnitudes | None, Magnitudes | None]:
-    """Starts and ends of rows; None for a start that is not known and for a flag's end."""
-    terms = rule.terms if rule.form not in _OPEN else (*rule.terms[1:], rule.terms[0])
-    scales = [scale_of(scene.table.column(t.column).datatype) for t in terms]
-    found = [
-        None if scale is None else magnitudes(scene.values(term), scale)
-        for term, scale in zip(terms, scales, strict=True)
-    ]
-    return (found[0], found[1]) if len(found) > 1 else (None, found[0])
-
-
-def _in_turn(rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:
-    """Ends that lead to the next start, or are cut there."""
-    scene, column = drawing.scene, drawing.scene.table.column(drawing.target)
-    starts, ends = _ends(rule, scene)
-    if starts is None or ends is None or rule.key is None:
-        return scene.values(Term(drawing.target))
-    along = succession(family_of(rule, scene), (starts.values,), starts.known)
-    before, after = along.pairs
-    due = starts.values[after] - _step(rule, column.datatype.kind)
-    values, known = ends.values.copy(), ends.known.copy()
-    closed = known & finite(scene.values(Term(drawing.target)))
-    early = ~closed[before] | (values[before] > due)
-    if rule.form == "contiguous":
-        early[:] = True
-    values[before[early]], known[before[early]] = due[early], True
-    changed = np.zeros(scene.rows, np.bool_)
-    changed[before[early]] = True
-    fresh = stored(values[changed], known[changed], column.datatype)
-    found = patched(scene.values(Term(drawing.target)), np.flatnonzero(changed), fresh)
-    return _finished(rule, state, drawing, along, found)
-
-
-def _finished(
-    rule: Invariant, state: Mapping[str, Any], drawing: Drawing, along: Succession, ends: pa.Array
-) -> pa.Array:
-    """Opens last periods as often as was learned, and ends those that end before they start."""
-    starts, drawn = _ends(rule, drawing.scene)
-    column = drawing.scene.table.column(drawing.target)
-    if starts is None or drawn is None:
-        return ends
-    final, sentinel = along.rows[along.last], state["sentinel"]
-    is_open = ~drawn.known | (drawn.values == sentinel if sentinel is not None else False)
-    wrong = final[~is_open[final] & (drawn.values[final] < starts.values[final])]
-    opened = np.empty(0, np.int64)
-    if sentinel is not None or column.nullable:
-        opened = _opened(along, is_open, wrong, 0.0 if drawing.tight else state["open"], drawing)
-    ends = patched(ends, opened, _open_values(len(opened), sentinel, column.datatype))
-    wrong = np.setdiff1d(wrong, opened)
-    fresh = starts.values[wrong] + _gaps(state, len(wrong), drawing).astype(starts.values.dtype)
-    return patched(ends, wrong, stored(fresh, np.ones(len(wrong), np.bool_), column.datatype))
-
-
-def _opened(along: Succession, is_open: Bools, wrong: Ints, share: float, drawing: Drawing) -> Ints:
-    """Last rows to open: those first whose end is wrong, then whose siblings were drawn open."""
-    final = along.rows[along.last]
-    missing = int(np.rint(share * len(final))) - int(is_open[final].sum())
-    if missing <= 0:
-        return np.empty(0, np.int64)
-    family = np.bincount(along.number, is_open[along.rows], len(final)) > 0
-    rank = np.where(np.isin(final, wrong), 0, np.where(family, 1, 2))
-    order = np.lexsort((drawing.rng.random(len(final)), rank))
-    order = order[~is_open[final[order]]]
-    return np.asarray(final[order[:missing]])
-
-
-def _open_values(rows: int, sentinel: int | None, datatype: DataType) -> pa.Array:
-    if sentinel is None:
-        return stored(np.zeros(rows, np.int64), np.zeros(rows, np.bool_), datatype)
-    return stored(np.full(rows, sentinel), np.ones(rows, np.bool_), datatype)
-
-
-def _one_open(rule: Invariant, state: Mapping[str, Any], drawing: Drawing) -> pa.Array:
-    """Closes all open rows of an owner but one, and opens one where one has to be."""
-    scene, target = drawing.scene, Term(drawing.target)
-    starts, _ = _ends(rule, scene)
-    if rule.key is None:
-        return scene.values(target)
-    is_open = _is_open(rule, scene.values(target), scene)
-    orders = () if starts is None else (starts.values,)
-    along = succession(family_of(rule, scene), orders, np.ones(scene.rows, np.bool_))
-    surplus, missing = corrected(along, is_open)
-    found = _closed(rule, state, drawing, surplus)
-    if rule.form == "one open":
-        return found
-    return patched(found, missing, _marked(rule, len(missing), scene))
-
-
-def _is_open(rule: Invariant, values: pa.Array, scene: Scene) -> Bools:
-    if rule.constants[0] == "true":
-        flag = values.fill_null(False)
-        return np.asarray(flag.to_numpy(zero_copy_only=False))
-    ends = magnitudes(values, Scale.MOMENT)
-    if rule.constants[0] == "null":
-        return ~ends.known
-    datatype = scene.table.column(rule.terms[0].column).datatype
-    return np.asarray(ends.known & (ends.values == _moment(rule.constants[0], datatype)))
-
-
-def _marked(rule: Invariant, rows: int, scene: Scene) -> pa.Array:
-    """Values that say that a row is open."""
-    if rule.constants[0] == "true":
-        return pa.array(np.ones(rows, np.bool_))
-    datatype = scene.table.column(rule.terms[0].column).datatype
-    null = rule.constants[0] == "null"
-    return _open_values(rows, None if null else _moment(rule.constants[0], datatype), datatype)
-
-
-def _closed(rule: Invariant, state: Mapping[str, Any], drawing: Drawing, rows: Ints) -> pa.Array:
-    """The target with other values in some rows, that do not say that they are open."""
-    scene, target = drawing.scene, Term(drawing.target)
-    values = scene.values(target)
-    if rule.constants[0] == "true":
-        return patched(values, rows, pa.array(np.zeros(len(rows), np.bool_)))
-    datatype = scene.table.column(drawing.target).datatype
-    starts, _ = _ends(rule, scene)
-    begin = np.zeros(len(rows), np.int64) if starts is None else starts.values[rows]
-    fresh = begin + _gaps(state, len(rows), drawing).astype(np.int64)
-    left = np.arange(len(rows))
-    for _ in range(_TRIES):
-        again = drawing.again(drawing.target, rows[left])
-        drawn = magnitudes(again, Scale.MOMENT)
-        good = ~_is_open(rule, again, scene) & finite(again) & (drawn.values >= begin[left])
-        fresh[left[good]] = drawn.values[good]
-        left = left[~good]
-    return patched(values, rows, stored(fresh, np.ones(len(rows), np.bool_), datatype))
-
-
-def _gaps(state: Mapping[str, Any], rows: int, drawing: Drawing) -> Floats:
-    return np.asarray(np.rint(drawn(state["gaps"], rows, drawing.rng)))
 
 
 invariant: type[InvariantKind] = Periods

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from connectors.datatypes import DataType, Kind
 from connectors.invariants import Claim, Invariant, Term, quoted, relation
-from connectors.schema import Schema
+from connectors.schema import Schema, Table
 from generators.distinct import patched, spread
 from generators.evidence import MOST_BROKEN
 from generators.invariants import (
@@ -116,18 +116,16 @@ class Running(Plain, Together):
         state: Mapping[str, Any],  # noqa: ARG003 # the protocol's
         schema: Schema,
     ) -> Postponement | None:
-        """See `Postponable`; numbers alone, in the order of those drawn."""
-        if rule.form != "number":
-            return None
+        """See `Postponable`; rows get numbers, or each other's values, in their order."""
         table, alike = schema.table(rule.table), siblings_of(rule, schema) if rule.key else ()
-        named = [term.column for term in rule.terms]
-        order = parted((*named[1:], column, *(identity_of(table) or ())))
-        partition = f"PARTITION BY {parted(alike)} " if alike else ""
-        number = f"row_number() OVER ({partition}ORDER BY {order}) - {1 - int(rule.constants[0])}"
-        rows = f"SELECT *, {number} AS {_PLACE} FROM {relation(rule.table)}"  # noqa: S608 # all quoted
-        source = f"({rows} WHERE {owned((*alike, *named))}) AS p"
-        sql = updated(table, column, Values(_PLACE, source, "p"))
-        reads = tuple((rule.table, name) for name in (*alike, *named[1:]))
+        if rule.form == "number":
+            values = _numbering(rule, table, alike)
+        elif rule.form in _COURSES and rule.key:
+            values = _coursing(rule, table, alike)
+        else:
+            return None
+        sql = updated(table, column, values)
+        reads = tuple((rule.table, name) for name in (*alike, *(t.column for t in rule.terms[1:])))
         return None if sql is None else Postponement(sql, reads)
 
     @classmethod
@@ -161,6 +159,35 @@ class Running(Plain, Together):
         if rule.form == "difference":
             return _subtracted(rule, drawing, owners, known)
         return _sorted(rule, drawing, owners, known)
+
+
+def _numbering(rule: Invariant, table: Table, alike: tuple[str, ...]) -> Values:
+    """Numbers of siblings in the order of those that they have."""
+    own, *orders = (term.column for term in rule.terms)
+    place = _placed(alike, (*orders, own, *(identity_of(table) or ())))
+    rows = (
+        f"SELECT *, {place} - {1 - int(rule.constants[0])} AS {_PLACE} FROM {relation(table.name)}"  # noqa: S608 # all quoted
+    )
+    return Values(_PLACE, f"({rows} WHERE {owned((*alike, own, *orders))}) AS p", "p")
+
+
+def _coursing(rule: Invariant, table: Table, alike: tuple[str, ...]) -> Values:
+    """The values of siblings, sorted as they themselves are."""
+    own, order = (term.column for term in rule.terms)
+    last, down = (*(identity_of(table) or ()),), " DESC" * (rule.form == "falling")
+    rows, values = _placed(alike, (order, *last)), _placed(alike, (own,), down)
+    known = f"FROM {relation(table.name)} WHERE {owned((*alike, own, order))}"
+    same = " AND ".join(f"p.{quoted(c)} = v.{quoted(c)}" for c in (*alike, _PLACE))
+    source = (
+        f"(SELECT *, {rows} AS {_PLACE} {known}) AS p JOIN "
+        f"(SELECT {parted((*alike, own))}, {values} AS {_PLACE} {known}) AS v ON {same}"
+    )
+    return Values(f"v.{quoted(own)}", source, "p")
+
+
+def _placed(alike: tuple[str, ...], order: tuple[str, ...], down: str = "") -> str:
+    partition = f"PARTITION BY {parted(alike)} " if alike else ""
+    return f"row_number() OVER ({partition}ORDER BY {parted(order)}{down})"
 
 
 _SIGNS = {"rising": ">=", "strictly rising": ">", "falling": "<=", "strictly falling": "<"}

@@ -178,23 +178,83 @@ def test_a_scenario_says_what_rows_hold_before_their_children_do(
     assert "a scenario says what rows of public.product hold" in total.text
 
 
-def test_numbers_along_siblings_and_orders_are_set_by_the_target(database: str) -> None:
+NAME = TableName("public", "sale")
+ALONG = (NAME, "sale_product_fkey")
+SALES = {
+    "nth": Invariant("running", "number", NAME, (Term("nth"), Term("sold_on")), ALONG, ("1",)),
+    "seen": Invariant("running", "rising", NAME, (Term("seen"), Term("sold_on")), ALONG),
+    "least": Invariant("running", "falling", NAME, (Term("least"), Term("sold_on")), ALONG),
+    "ended": Invariant(
+        "periods", "contiguous", NAME, (Term("sold_on"), Term("ended")), ALONG, ("1 day",)
+    ),
+    "left_on": Invariant("periods", "disjoint", NAME, (Term("sold_on"), Term("left_on")), ALONG),
+    "sold_on": Invariant(
+        "order", "<=", NAME, (Term("listed", ("sale_product_fkey",)), Term("sold_on"))
+    ),
+}
+
+
+@pytest.mark.parametrize("column", SALES)
+def test_each_kind_of_rule_along_siblings_is_set_by_one_statement(
+    column: str, database: str
+) -> None:
     query(database, SHOP)
-    query(database, "ALTER TABLE sale ADD nth int; UPDATE sale SET nth = id % 7")
-    name, key = TableName("public", "sale"), (TableName("public", "sale"), "sale_product_fkey")
-    order = (Term("listed", ("sale_product_fkey",)), Term("sold_on"))
-    rules = {
-        "nth": Invariant("running", "number", name, (Term("nth"), Term("sold_on")), key, ("1",)),
-        "sold_on": Invariant("order", "<=", name, order),
-    }
-    query(database, "UPDATE sale SET sold_on = '2017-01-01' WHERE id % 10 = 0")
+    query(
+        database,
+        "ALTER TABLE sale ADD nth int, ADD seen date, ADD least int, ADD ended date, "
+        "ADD left_on date; UPDATE sale SET nth = id % 7, seen = sold_on + id % 90, "
+        "least = NULLIF(id % 50, 3), ended = sold_on + 3, left_on = sold_on + id % 400",
+    )
+    query(
+        database,
+        "DELETE FROM sale USING sale AS s WHERE (s.product, s.sold_on) "
+        "= (sale.product, sale.sold_on) AND s.id < sale.id",
+    )
+    if column == "sold_on":
+        query(database, "UPDATE sale SET sold_on = '2017-01-01' WHERE id % 10 = 0")
+    rule = SALES[column]
+    kind = invariant_kinds()[rule.kind]
     with open_target(database) as target:
         schema = target.schema()
-        for column, rule in reversed(rules.items()):
-            kind = invariant_kinds()[rule.kind]
-            assert target.tally(kind.claim(rule, schema)).broken
-            assert isinstance(kind, Postponable)
-            how = kind.postponed(rule, column, {}, schema)
-            assert how is not None
-            query(database, how.sql)
-            assert not target.tally(kind.claim(rule, schema)).broken
+        assert target.tally(kind.claim(rule, schema)).broken
+        assert isinstance(kind, Postponable)
+        how = kind.postponed(rule, column, {}, schema)
+        assert how is not None
+        query(database, how.sql)
+        tally = target.tally(kind.claim(rule, schema))
+        assert tally.spoken
+        assert not tally.broken
+    assert query(database, "SELECT count(*) FROM sale WHERE ended < sold_on") == [(0,)]
+
+
+CAREERS = """
+CREATE TABLE department (id int PRIMARY KEY, name text NOT NULL);
+CREATE TABLE worker (id int PRIMARY KEY, name text NOT NULL, born date NOT NULL);
+CREATE TABLE leader (
+    worker int NOT NULL REFERENCES worker, department int NOT NULL REFERENCES department,
+    since date NOT NULL, until date NOT NULL, PRIMARY KEY (worker, since)
+);
+INSERT INTO department SELECT n, 'D' || n FROM generate_series(1, 40) AS n;
+INSERT INTO worker
+SELECT n, 'W' || n, date '1960-01-01' + abs(hashtext('b' || n)) % 5000
+FROM generate_series(1, 400) AS n;
+INSERT INTO leader
+SELECT d * 10 + n - 10, d, since,
+    coalesce(lead(since) OVER (PARTITION BY d ORDER BY n), '9999-01-01')
+FROM generate_series(1, 40) AS d, generate_series(1, 10) AS n,
+    LATERAL (SELECT date '1990-01-01' + n * 700 + abs(hashtext(d || 's' || n)) % 600 AS since) AS s;
+"""
+
+
+def test_periods_that_others_follow_end_where_those_begin(
+    lasting_database: Callable[[], str], database: str, tmp_path: Path
+) -> None:
+    url = lasting_database()
+    query(url, CAREERS)
+    careers = learned(url, Learning(holdout=0.0), tmp_path)
+    rule = "until = next since per leader_department_fkey"
+    assert rule in {found.words for found in careers.invariants}
+    assert rule in {step.found.words for step in oriented(careers).postponed}
+    report = filled(careers, database, tmp_path, scale=100.0)
+    assert broken(report)[rule] == 0
+    assert query(database, "SELECT count(*) FROM leader WHERE until < since") == [(0,)]
