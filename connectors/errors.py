@@ -99,5 +99,9 @@ class RefusedStatement(ConnectorError):
     """The server refused a statement."""
 
 
+class CutShort(RefusedStatement):
+    """A statement was cancelled, or ran out of the time that it or its locks have."""
+
+
 class Deadlock(RefusedStatement):
     """Sessions waited for each other's locks, and the server ended this one's statement."""

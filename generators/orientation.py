@@ -39,7 +39,11 @@ _CROWDED = 0.5
 """Share of pairs that have a row, from which on an owner may be dealt more rows than are left."""
 
 
-def oriented(model: DatabaseModel, whole: frozenset[TableName] = frozenset()) -> Orientation:
+def oriented(
+    model: DatabaseModel,
+    whole: frozenset[TableName] = frozenset(),
+    still: frozenset[TableName] = frozenset(),
+) -> Orientation:
     """The steps that keep a model's rules.
 
     What rows below cannot take over, since it is known too late, waits for them.
@@ -47,9 +51,10 @@ def oriented(model: DatabaseModel, whole: frozenset[TableName] = frozenset()) ->
     Args:
         model: the rules, and how rows are drawn.
         whole: tables all of whose rows are drawn at once, by a plan; none is known without one.
+        still: tables whose rows the target shall leave as they are drawn.
     """
     beside = {id(found): one for found, one in paired(model)}
-    sight = Sight(model, whole, single_columns(model), steps_up(model), near(model), beside)
+    sight = Sight(model, whole, single_columns(model), steps_up(model), near(model), beside, still)
     while True:
         placed = _all_placed(sight)
         vain = in_vain([s for s in placed.accepted if s.postponed is None])

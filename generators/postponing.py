@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from connectors.invariants import Invariant, Term
-from connectors.schema import TableName
+from connectors.schema import Schema, TableName
 from generators.conflicts import is_coupled
 from generators.found import Found
 from generators.invariants import Postponable
@@ -26,7 +26,8 @@ def postponed(
     """
     kind, rule, schema = found.kind, found.rule, sight.model.schema
     own = target[0] == rule.table and target[1] in settable(sight.model, rule, rule.table)
-    if not own or rule.relaxed or not isinstance(kind, Postponable):
+    still = rule.table in sight.still or is_inherited(schema, rule)
+    if not own or still or rule.relaxed or not isinstance(kind, Postponable):
         return
     how = kind.postponed(rule, target[1], found.known, schema)
     if how is None or any(target in sources(one, placed) for one in how.reads):
@@ -35,6 +36,12 @@ def postponed(
     touched = (s for s in placed.accepted if s.target == target or target in s.reads)
     if all(_outlasts(one, step, placed) for one in touched):
         yield step
+
+
+def is_inherited(schema: Schema, rule: Invariant) -> bool:
+    """Whether a statement on a table would read or change rows of one that inherits from it."""
+    spoken = {rule.table, rule.key[0] if rule.key else rule.table}
+    return any(t.inherits and spoken & {t.name, *t.inherits} for t in schema.tables)
 
 
 def _outlasts(one: Step, last: Step, placed: Placed) -> bool:

@@ -17,6 +17,9 @@ FUNCTIONS = {
     "average": "avg",
 }
 
+_ADDED = frozenset({"sum", "sum of product", "average"})
+"""Forms that hang on the order of what they are made of, where that is rounded."""
+
 
 def key_of(rule: Invariant, schema: Schema) -> ForeignKey:
     """The key that leads from the children to the rule's rows; ValueError where none is named."""
@@ -64,8 +67,7 @@ def reckoned(rule: Invariant, schema: Schema, *, nulls: bool) -> Postponement | 
 
 
 def _joined(key: ForeignKey) -> str:
-    pairs = zip(key.columns, key.parent_columns, strict=True)
-    return " AND ".join(f"c.{quoted(c)} = p.{quoted(p)}" for c, p in pairs)
+    return " AND ".join(f"c.{quoted(c)} {by} p.{quoted(p)}" for c, by, p in key.comparisons)
 
 
 def _equal(form: str, own: str, column: Column) -> str:
@@ -93,7 +95,7 @@ def _tallied(rule: Invariant, schema: Schema, *, exact: bool = False) -> str:
             f"rank() OVER (PARTITION BY {keys} ORDER BY {order} DESC) AS place FROM {table} "
             f"WHERE {known} AND {order} IS NOT NULL) AS s WHERE place = 1 GROUP BY {keys}"
         )
-    if exact:
+    if exact and rule.form in _ADDED:
         columns = [_exact(schema.table(key.table), term) for term in rule.terms[1:]]
     inner = " * ".join([*columns[:2], *(f"(1 - {column})" for column in columns[2:])])
     value = f"{FUNCTIONS[rule.form]}({inner})" if columns else "count(*)"
@@ -103,4 +105,4 @@ def _tallied(rule: Invariant, schema: Schema, *, exact: bool = False) -> str:
 def _exact(table: Table, term: Term) -> str:
     """A column whose sum is the same in whichever order it is made: floats are not."""
     rounded = table.column(term.column).datatype.kind is Kind.FLOAT
-    return f"{quoted(term.column)}::numeric" if rounded else quoted(term.column)
+    return f"{quoted(term.column)}::float8::numeric" if rounded else quoted(term.column)

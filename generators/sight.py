@@ -26,6 +26,7 @@ class Sight:
         above: the tables that keys of each table lead to.
         near: the other times of a row that each time stays close to.
         beside: how rules of whose rows stand beside whose are kept, by the rules' identity.
+        still: the tables whose rows stay as they are drawn.
         waiting: rules, by number, that rows below cannot take over.
         ending: whether all else is placed, so that bounds may move what nothing else reads.
     """
@@ -36,6 +37,7 @@ class Sight:
     above: Mapping[TableName, frozenset[TableName]]
     near: Mapping[Node, frozenset[str]]
     beside: Mapping[int, Companion]
+    still: frozenset[TableName] = frozenset()
     waiting: frozenset[int] = frozenset()
     ending: bool = False
 

@@ -63,11 +63,20 @@ def identity_of(table: Table) -> tuple[str, ...] | None:
 
 def _is_free(table: Table, column: str) -> bool:
     """Whether nothing is declared that a value of a column may break, but for checks."""
+    own = table.column(column)
     unique = any(column in u.columns or not u.whole for u in table.uniques)
     apart = bool(table.exclusions or table.partitions or table.computed_keys)
     led = any(column in key.columns for key in table.foreign_keys) or column in table.typed_columns
     unread = any(not check.columns for check in table.checks)
-    return not (unique or apart or led or unread or table.column(column).datatype.domain)
+    typed = own.datatype.domain is not None or own.identity is not None
+    return not (unique or apart or led or unread or typed or _is_computed_from(table, column))
+
+
+def _is_computed_from(table: Table, column: str) -> bool:
+    """Whether a generated column or an index may compute something from a column."""
+    made = [c.generated for c in table.columns if c.generated is not None]
+    made += [i.sql for i in table.indexes if i.sql.count("(") > 1 or " WHERE " in i.sql]
+    return any(column in sql for sql in made)
 
 
 def _fits(datatype: DataType) -> list[str]:

@@ -10,14 +10,14 @@ from typing import TypeVar
 
 from connectors.ddl import DdlItem
 from connectors.engines import Target, Writer, open_writer
-from connectors.errors import RefusedRow
+from connectors.errors import CutShort, Deadlock, RefusedRow, RefusedStatement
 from connectors.schema import TableName
 from generators.model import DatabaseModel
 from provisioner.events import Advanced, Listener, StageFinished, StageStarted, Stated
 from provisioner.ledger import remaining_steps
 from provisioner.migrated import settled
 from provisioner.plan import Plan
-from provisioner.postponing import remaining_rules
+from provisioner.postponing import given_up, remaining_rules
 from provisioner.workers.crews import Workers
 
 _WORTH_A_SESSION = 100_000
@@ -163,11 +163,13 @@ def _keep(target: Target, rules: Sequence[DdlItem], listen: Listener) -> None:
     for item in rules:
         try:
             target.finish_step(item)
-        except RefusedRow:
-            listen(
-                Stated(f"{item.name} is left as it was drawn: the target refuses what it should be")
-            )
-            target.finish_step(replace(item, statement=_NOTHING))
+        except (RefusedRow, RefusedStatement) as problem:
+            if isinstance(problem, Deadlock | CutShort):
+                raise
+            text = f"{item.name} is left as it was drawn, since the target refuses other values"
+            listen(Stated(text))
+            number = given_up(item.number)
+            target.finish_step(replace(item, number=number, statement=_NOTHING))
         listen(Advanced("finish", 1, f"rule on {item.name}"))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from connectors.invariants import key_named
 from connectors.schema import ForeignKey, Table, TableName
 from generators.model import DatabaseModel
 from generators.traits import (
@@ -108,8 +109,12 @@ def judged(sight: Sight, found: Likeness) -> Iterator[Finding]:
 
 def _is_postponed(sight: Sight, found: Likeness) -> bool:
     """Whether any column of a likeness is one that rows do not have as they are drawn."""
-    own = ((str(table) == found.table, column) for table, column in sight.postponed)
-    return any((here or found.key) and column in found.columns for here, column in own)
+    homes = [found.table] * len(found.columns)
+    if found.aspect is Aspect.PARENT:
+        table = next(t for t in sight.model.schema.tables if str(t.name) == found.table)
+        homes[-1] = str(key_named(table, found.key).parent)
+    last = {(str(table), column) for table, column in sight.postponed}
+    return not last.isdisjoint(zip(homes, found.columns, strict=True))
 
 
 def _held(thresholds: Thresholds, trait: Trait, found: Floats) -> Likeness:

@@ -31,6 +31,7 @@ from provisioner.kept import Keys
 from provisioner.lookups import computed, stored
 from provisioner.placing import Placing
 from provisioner.plan import Plan, most_children
+from provisioner.postponing import unmoved
 from provisioner.rings import covering_keys, late_references, wanted_keys
 from provisioner.scenarios import with_roles
 from provisioner.setting import Setting
@@ -69,7 +70,7 @@ class Synthesizer:
             for name in model.owners
         }
         ruled = without_counts(model, plan)
-        orientation = oriented(ruled, plan.whole)
+        orientation = oriented(ruled, plan.whole, unmoved(plan))
         self._setting = Setting(
             model,
             plan,

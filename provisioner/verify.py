@@ -20,7 +20,7 @@ from provisioner.gate import Gate
 from provisioner.keeping import keeper
 from provisioner.likeness import Sight, judged, likenesses, marginals
 from provisioner.plan import Plan, read_plan
-from provisioner.postponing import not_postponed, postponed_columns
+from provisioner.postponing import left, postponed_columns
 from provisioner.report import (
     Finding,
     Kept,
@@ -69,7 +69,7 @@ def verify(
     tallied = tuple(_rules(model, target, plan, found))
     rules = tuple(one for one in tallied if isinstance(one, Kept))
     findings.extend(one for one in tallied if isinstance(one, Finding))
-    findings.extend(_broken_rules(rules, _unkept(model, plan)))
+    findings.extend(_broken_rules(rules, _unkept(model, plan, target)))
     sight = _sight(model, plan, gate, target)
     alike: list[Likeness] = []
     for table in model.schema.tables:
@@ -131,10 +131,11 @@ def _rules(
         yield Kept(name, one.words, tally.spoken, tally.broken, int(share * tally.spoken))
 
 
-def _unkept(model: DatabaseModel, plan: Plan) -> Mapping[str, str]:
+def _unkept(model: DatabaseModel, plan: Plan, target: Target) -> Mapping[str, str]:
     """The rules of which it is known before that they are not kept, by their place, and why."""
     alone = ((found, _APART) for found in _apart(model, plan))
-    told = (*oriented(model, plan.whole).unkept, *not_postponed(model, plan), *alone)
+    still = left(model, plan, target.ledger())
+    told = (*oriented(model, plan.whole, still).unkept, *alone)
     return {f"{found.rule.table}: {found.words}": why for found, why in told}
 
 
@@ -162,9 +163,9 @@ def _broken_rules(rules: tuple[Kept, ...], unkept: Mapping[str, str]) -> Iterato
             yield Finding("invariant", grave, place, f"{text}{told}")
 
 
-def _sight(model: DatabaseModel, plan: Plan, gate: Gate, target: Reader) -> Sight:
+def _sight(model: DatabaseModel, plan: Plan, gate: Gate, target: Target) -> Sight:
     stored = Stored(target, model, plan.shift)
-    last = postponed_columns(model, plan)
+    last = postponed_columns(model, plan, target.ledger())
     return Sight(model, plan, gate.thresholds, stored, Drawn(model, plan), last)
 
 

@@ -18,6 +18,7 @@ from connectors.engines.postgresql.target import PostgresqlTarget
 from connectors.errors import (
     BusyTarget,
     ConnectorError,
+    CutShort,
     FullDisk,
     LostConnection,
     MissingPrivilege,
@@ -314,8 +315,8 @@ STATES: dict[str, type[ConnectorError]] = {
     "57P01": LostConnection,
     "57P03": LostConnection,
     "08006": LostConnection,
-    "57014": RefusedStatement,
-    "55P03": RefusedStatement,
+    "57014": CutShort,
+    "55P03": CutShort,
     "0A000": RefusedStatement,
     "XX001": RefusedStatement,
 }

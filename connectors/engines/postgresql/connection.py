@@ -136,8 +136,8 @@ _ERRORS: dict[str, tuple[type[errors.ConnectorError], str]] = {
     "53100": (errors.FullDisk, "the server's disk is full; free space and run again to resume"),
     "53": (errors.FullDisk, "the server is out of resources; free some and run again to resume"),
     "40P01": (errors.Deadlock, "sessions waited for each other's locks; run again to resume"),
-    "55P03": (errors.RefusedStatement, "a lock was not granted in time; try when it is quieter"),
-    "57014": (errors.RefusedStatement, "the statement ran into a timeout or was cancelled"),
+    "55P03": (errors.CutShort, "a lock was not granted in time; try when it is quieter"),
+    "57014": (errors.CutShort, "the statement ran into a timeout or was cancelled"),
     "57": (errors.LostConnection, "the server ended the session; run again to resume"),
     "08": (errors.LostConnection, "the connection broke; run again to resume"),
 }
