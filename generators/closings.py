@@ -47,16 +47,11 @@ _NO_STEP = {"0": 0}
 
 def moved(column: str, rule: Invariant, kind: Kind) -> str:
     """An end plus the step to the next start, whatever the session's time zone."""
-    step = step_between(rule, kind)
-    if not step:
-        return column
-    if kind in (Kind.TIMESTAMP, Kind.TIMESTAMPTZ):
-        return f"{column} + interval '{step} microseconds'"
-    return f"{column} + 1"
+    return f"{column} + {_since(rule, kind)}" if step_between(rule, kind) else column
 
 
 def _since(rule: Invariant, kind: Kind) -> str:
-    """The time from an end to the next start, as it is taken away from that."""
+    """The time from an end to the next start, to be added to the one or taken from the other."""
     step = step_between(rule, kind)
     if kind in (Kind.TIMESTAMP, Kind.TIMESTAMPTZ):
         return f"interval '{step} microseconds'"

@@ -100,11 +100,7 @@ class Aggregate(Together):
 
     @classmethod
     def postponed(
-        cls,
-        rule: Invariant,
-        column: str,  # noqa: ARG003 # the only one
-        state: Mapping[str, Any],
-        schema: Schema,
+        cls, rule: Invariant, _column: str, state: Mapping[str, Any], schema: Schema
     ) -> Postponement | None:
         """See `Postponable`; the parents' column."""
         return reckoned(rule, schema, nulls=state["nulls"] > 0)

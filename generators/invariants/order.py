@@ -85,11 +85,7 @@ class Order:
 
     @classmethod
     def postponed(
-        cls,
-        rule: Invariant,
-        column: str,
-        state: Mapping[str, Any],  # noqa: ARG003 # the protocol's
-        schema: Schema,
+        cls, rule: Invariant, column: str, _state: Mapping[str, Any], schema: Schema
     ) -> Postponement | None:
         """See `Postponable`; what lies beyond the other value becomes equal to it."""
         own, other = sorted(rule.terms, key=lambda term: term != Term(column))

@@ -129,11 +129,7 @@ class Periods(Together):
 
     @classmethod
     def postponed(
-        cls,
-        rule: Invariant,
-        column: str,
-        state: Mapping[str, Any],  # noqa: ARG003 # the protocol's
-        schema: Schema,
+        cls, rule: Invariant, column: str, _state: Mapping[str, Any], schema: Schema
     ) -> Postponement | None:
         """See `Postponable`; what ends too late, or a contiguous one too soon, ends in time."""
         table, columns = schema.table(rule.table), siblings_of(rule, schema)

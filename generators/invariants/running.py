@@ -110,11 +110,7 @@ class Running(Plain, Together):
 
     @classmethod
     def postponed(
-        cls,
-        rule: Invariant,
-        column: str,
-        state: Mapping[str, Any],  # noqa: ARG003 # the protocol's
-        schema: Schema,
+        cls, rule: Invariant, column: str, _state: Mapping[str, Any], schema: Schema
     ) -> Postponement | None:
         """See `Postponable`; rows get numbers, or each other's values, in their order."""
         table, alike = schema.table(rule.table), siblings_of(rule, schema) if rule.key else ()
