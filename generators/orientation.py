@@ -23,7 +23,15 @@ from generators.lifespans import limit, overruled
 from generators.model import DatabaseModel
 from generators.placed import Placed, sources
 from generators.postponing import postponed, too_late, without_implied
-from generators.sight import BELOW, Node, Sight, out_of_sight, out_of_turn, steps_up
+from generators.sight import (
+    BELOW,
+    Node,
+    Sight,
+    looks_in_a_ring,
+    out_of_sight,
+    out_of_turn,
+    steps_up,
+)
 from generators.steps import Orientation, Step, begins, in_vain, is_above, late_columns, part_of
 from generators.targets import best_first, chosen_keys
 from generators.ties import leaning, near
@@ -35,6 +43,8 @@ _TELLING = frozenset({"dependency", "equality", "computed", "arithmetic"})
 _FIRM = "none of its columns may be set: they are keys, or other rows lean on them"
 _ONE_AT_MOST = ("at most one", "exactly one")
 _PAIR = 2
+_MOST_LOOKED_AT = 250_000
+"""Rows of a table among which those of another choose: each worker draws them all."""
 _CROWDED = 0.5
 """Share of pairs that have a row, from which on an owner may be dealt more rows than are left."""
 
@@ -189,11 +199,12 @@ def _is_telling(step: Step) -> bool:
     return day or (rule.kind in _TELLING and step.part is Part.SETS)
 
 
-def _rank(rule: Invariant) -> tuple[Part, int, bool]:
+def _rank(rule: Invariant) -> tuple[Part, int, bool, int]:
     """Earlier parts first; of what sets a column, what says most of it, and of most rows."""
     order = _MOST_TELLING.index(rule.kind) if rule.kind in _MOST_TELLING else len(_MOST_TELLING)
     order = -1 if rule.kind == "onset" and not rule.form.startswith("filled") else order
-    return part_of(rule), order, rule.kind == "running" and rule.key is not None
+    wide = len(rule.terms) if rule.kind == "among" else 0
+    return part_of(rule), order, rule.kind == "running" and rule.key is not None, -wide
 
 
 def _place_bounds(sight: Sight, waiting: list[tuple[int, Found]], placed: Placed) -> None:
@@ -263,6 +274,8 @@ def _possible(sight: Sight, found: Found, number: int, placed: Placed) -> tuple[
         own = ((rule.table, column) for column in found.kind.targets(rule) if not early)
         last = (postponed(sight, found, number, placed, target) for target in own)
         return [*chain.from_iterable(last)], far
+    if (vast := _unseen(sight, rule, placed)) is not None:
+        return [], vast
     nodes, steps = frozenset(_nodes(model, rule)), list[Step]()
     why = moved or _FIRM
     for target in best_first(sight, found, number, placed):
@@ -283,6 +296,18 @@ def _possible(sight: Sight, found: Found, number: int, placed: Placed) -> tuple[
         else:
             steps.append(step)
     return sorted(steps, key=lambda step: step.postponed is not None), why
+
+
+def _unseen(sight: Sight, rule: Invariant, placed: Placed) -> str | None:
+    """Why rows cannot choose among those of another table; None for rules of other kinds."""
+    if rule.kind != "among" or rule.other is None:
+        return None
+    looking = [step.found.rule for step in placed.accepted]
+    if looks_in_a_ring(sight, rule, (r for r in looking if r.kind == "among")):
+        return f"rows of {rule.other[0]} wait for those of {rule.table}"
+    if sight.model.rows[rule.other[0]] > _MOST_LOOKED_AT:
+        return f"{rule.other[0]} has too many rows to be looked at in every shard"
+    return None
 
 
 def _beside(
@@ -345,6 +370,8 @@ def _nodes(model: DatabaseModel, rule: Invariant) -> Iterator[Node]:
         yield from ((rule.table, column) for column in key.columns)
     if rule.other is None:
         yield from ((rule.table, column) for column in rule.beside)
+    elif rule.kind == "among":
+        yield from ((rule.other[0], column) for column in (rule.other[1], *rule.beside))
 
 
 def _home(model: DatabaseModel, rule: Invariant, term: Term) -> TableName:

@@ -1,6 +1,6 @@
 """What can be seen of other rows while a shard is drawn, and which rules are out of sight."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from connectors.graph import reached
@@ -65,6 +65,25 @@ def out_of_sight(sight: Sight, rule: Invariant) -> str | None:
         if not near and rule.table in _needed_by(sight, key.parent):
             return f"rows of {key.parent} wait for those of {rule.table}"
     return None
+
+
+def looks_in_a_ring(sight: Sight, rule: Invariant, looking: Iterable[Invariant]) -> bool:
+    """Whether rows that look at those of another table would have to be drawn before these.
+
+    Args:
+        sight: what is known.
+        rule: says that rows look at others.
+        looking: the rules by which rows look at others already.
+    """
+    edges = {name: {*above} for name, above in sight.above.items()}
+    for one in sight.beside.values():
+        edges[one.table].add(one.other)
+    for name, table in sight.model.tables.items():
+        if table.history is not None and table.history.beat is not None:
+            edges[name].add(table.history.beat)
+    for other in looking:
+        edges[other.table].update([] if other.other is None else other.other[:1])
+    return rule.other is not None and rule.table in reached(edges, rule.other[0])
 
 
 def out_of_turn(model: DatabaseModel, rule: Invariant) -> str | None:

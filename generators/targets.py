@@ -16,7 +16,7 @@ from generators.relations.references import Mode
 from generators.sight import Node, Sight
 from generators.steps import part_of
 
-_CHOOSE_KEYS = frozenset({"dependency", "equality", "unique"})
+_CHOOSE_KEYS = frozenset({"among", "dependency", "equality", "unique"})
 """Kinds that give a foreign key no other values than keys."""
 _HANDED_DOWN = frozenset({"latest"})
 """Aggregates that a child can take over from its parent, so that the parent waits for none."""
@@ -34,9 +34,17 @@ def best_first(sight: Sight, found: Found, number: int, placed: Placed) -> list[
     bound = found.kind.part is Part.BOUNDS and rule.kind != "lag"
     last = None if bound else clock_of(model, rule.table)
     own = sorted((t for t in found.kind.targets(rule) if t in free), key=lambda t: t == last)
+    if rule.kind == "among":  # which values of others' rows no row has is known of all alone
+        own = [t for t in own if _may_choose(sight, rule, t)]
     below = () if number in sight.waiting else _taking_over(model, rule)
     listed = ((rule.table, column) for column in (*own, *_choosing(model, rule, placed)))
     return [*below, *_numbering(model, rule), *listed]
+
+
+def _may_choose(sight: Sight, rule: Invariant, column: str) -> bool:
+    """Whether rows can choose what a column holds, and go on to differ where they do."""
+    alone = (rule.table, column) in sight.single
+    return not alone or (len(rule.terms) == 1 and rule.table in sight.whole)
 
 
 def settable(model: DatabaseModel, rule: Invariant, name: TableName) -> set[str]:
@@ -47,6 +55,8 @@ def settable(model: DatabaseModel, rule: Invariant, name: TableName) -> set[str]
     if rule.kind in _CHOOSE_KEYS:
         learned |= chosen_keys(model, name)
     learned -= {c for r in model.tables[name].natural for c in r.key.columns}
+    if rule.kind == "among":  # nobody says that enough is left to choose from
+        learned -= {c for u in model.schema.table(name).uniques for c in u.columns}
     return learned - model.schema.referenced(name) - model.schema.table(name).typed_columns
 
 

@@ -20,6 +20,8 @@ def undone(sight: Sight, steps: Sequence[Step]) -> Iterator[tuple[Step, str]]:
             yield step, FAR
         elif step.target in apart and _is_constant(step):
             yield step, f"{step.target[1]} is moved where rows would repeat each other"
+        elif step.found.rule.kind == "among" and _may_find_none(sight, step):
+            yield step, f"{step.target[1]} stays where there is none to choose"
         elif step.part is Part.SETS and not step.descends and step.target not in late:
             told = (step.target, *sorted(step.reads, key=str))
             for _, column in [node for node in told if node in put][:1]:
@@ -56,6 +58,11 @@ def _is_taken_over(sight: Sight, step: Step) -> bool:
     chosen = step.target[1] != rule.terms[-1].column
     given = (term.column for term in rule.terms[:-1] if not term.keys)
     return (chosen or step.agrees or not listed) and is_scattered(sight, rule.table, given)
+
+
+def _may_find_none(sight: Sight, step: Step) -> bool:
+    """Whether rows that choose may be left without a choice."""
+    return len(step.found.rule.terms) > 1 or step.target in sight.single
 
 
 def _is_constant(step: Step) -> bool:

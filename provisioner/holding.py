@@ -1,6 +1,6 @@
 """Makes drawn rows keep the rules that nobody declared, each as its step says."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -143,6 +143,7 @@ def realised(job: Job, scene: DrawnScene, step: Step, *, turn: int, tight: bool)
         step.found.source_share,
         partial(jointly, job),
         step.agrees,
+        tuple(_apart(job, step.target[1])) if step.found.rule.kind == "among" else (),
     )
     with np.errstate(all="ignore"):  # what is no number keeps no rule
         found = step.found.kind.realise(step.found.rule, step.found.known, drawing)
@@ -153,6 +154,16 @@ def realised(job: Job, scene: DrawnScene, step: Step, *, turn: int, tight: bool)
         return found
     left = np.flatnonzero(job.randomness("relaxed", step.number).random(len(found)) < share)
     return patched(found, left, scene.values(Term(step.target[1])).take(pa.array(left)))
+
+
+def _apart(job: Job, column: str) -> Iterator[tuple[str, ...]]:
+    """Sets of columns in which rules ask that rows differ, one column among them."""
+    if (key := _key_of(job, column)) is not None and (key.table, key.name) in job.setting.single:
+        yield (column,)
+    rules = (found.rule for found in job.setting.model.invariants)
+    for rule in (r for r in rules if r.table == job.table.name and r.kind == "unique"):
+        if column in rule.columns and rule.form == "unique" and not rule.relaxed:
+            yield rule.columns
 
 
 def _is_settled(job: Job, step: Step) -> bool:

@@ -156,6 +156,7 @@ class Drawing:
             since what they lead to may be held out.
         jointly: draws columns together.
         agrees: whether values of no entry are computed by others from the same.
+        apart: sets of columns, the target among them, in which no two rows are to be equal.
     """
 
     scene: Scene
@@ -171,6 +172,7 @@ class Drawing:
     broken: float = 0.0
     jointly: "Jointly | None" = None
     agrees: bool = False
+    apart: tuple[tuple[str, ...], ...] = ()
 
 
 class Redraw(Protocol):

@@ -7,12 +7,14 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from connectors.invariants import Claim, Invariant, Term, key_named, quoted, relation, sight
 from connectors.schema import ForeignKey, Schema, Table, TableName
+from generators.choices import Choices, listed, numbered, together
 from generators.determination import joint
+from generators.distinct import patched, surplus
 from generators.evidence import ENOUGH, MOST_BROKEN, shuffled, unlikely
+from generators.hashing import hashed
 from generators.invariants import Drawing, InvariantKind, Part, Plain, Together, View
 from generators.privacy.support import distinct
 
@@ -29,6 +31,8 @@ _RARER = 4.0
 _WIDEST = 4
 """Keys and numbers that rows may have in common with others."""
 _MOST_SETS = 200
+_ROUNDS = 12
+"""How often rows that repeat others choose again, each time the next of what there is."""
 
 
 class Among(Plain, Together):
@@ -71,14 +75,51 @@ class Among(Plain, Together):
         )
 
     @classmethod
-    def targets(cls, _rule: Invariant) -> tuple[str, ...]:
-        """See `InvariantKind`; none: they are keys, and the other rows are drawn elsewhere."""
-        return ()
+    def targets(cls, rule: Invariant) -> tuple[str, ...]:
+        """See `InvariantKind`; of keys, those that may lead to any row are set."""
+        return rule.columns
 
     @classmethod
-    def realise(cls, _rule: Invariant, _state: Mapping[str, Any], drawing: Drawing) -> pa.Array:
-        """See `InvariantKind`; nothing is set."""
-        return drawing.scene.values(Term(drawing.target))
+    def realise(cls, rule: Invariant, _state: Mapping[str, Any], drawing: Drawing) -> pa.Array:
+        """See `InvariantKind`; rows alike but for what they are drawn to hold are alike in it.
+
+        A row stays whose other values stand in no row of the other table.
+        """
+        scene, (table, columns) = drawing.scene, _held(rule)
+        own = [scene.values(term) for term in rule.terms]
+        numbers = [numbered(drawing.keys(table, c), v) for c, v in zip(columns, own, strict=True)]
+        filled = np.all([v.is_valid().to_numpy(zero_copy_only=False) for v in own], axis=0)
+        wrong = np.flatnonzero(filled & ~together(numbers))
+        place = rule.terms.index(Term(drawing.target))
+        known = listed(drawing.keys(table, columns[place]), own[place].type)
+        if (drawing.target,) in drawing.apart:
+            return _another_each(drawing, own[place], (wrong, numbers[place][1], known))
+        choices, drawn = Choices.of(numbers, place), own[place]
+        told, changed = hashed(drawn, drawing.seed), wrong
+        for _ in range(_ROUNDS):
+            chosen = choices.dealt(changed, told[changed])
+            fresh = known.take(pa.array(chosen[chosen >= 0]))
+            drawn = patched(drawn, changed[chosen >= 0], fresh)
+            changed = np.intersect1d(wrong, _repeating(drawing, drawn))
+            told[changed] += 1
+        return drawn
+
+
+def _another_each(
+    drawing: Drawing, drawn: pa.Array, choice: tuple[Ints, Ints, pa.Array]
+) -> pa.Array:
+    """The values, of which wrong ones are exchanged for what no row holds, as far as that goes."""
+    wrong, own, known = choice
+    free = drawing.rng.permutation(np.setdiff1d(np.arange(len(known)), own))[: len(wrong)]
+    return patched(drawn, wrong[: len(free)], known.take(pa.array(free)))
+
+
+def _repeating(drawing: Drawing, values: pa.Array) -> Ints:
+    """The rows that repeat others in columns in which all are to differ."""
+    scene, target = drawing.scene, drawing.target
+    others = ([Term(c) for c in columns if c != target] for columns in drawing.apart)
+    found = [surplus([*map(scene.values, terms), values]) for terms in others]
+    return np.concatenate(found) if found else np.empty(0, np.int64)
 
 
 def _rule(table: Table, other: Table, pairs: Sequence[Pair]) -> Invariant:
@@ -246,7 +287,7 @@ class _Beside:
         if pair not in self.places:
             term, column = pair
             held, own = self.view.column(self.other.name, column), self.view.values(term)
-            self.places[pair] = _numbered(held, own)
+            self.places[pair] = numbered(held, own)
         return self.places[pair]
 
     def known(self, links: Sequence[_Link]) -> Bools:
@@ -263,22 +304,7 @@ class _Beside:
         for link in links:
             for held, own in map(self.numbers, link.pairs):
                 found.append((held, own if order is None or link is not turned else own[order]))
-        return _together(found)
-
-
-def _numbered(held: pa.Array, own: pa.Array) -> tuple[Ints, Ints]:
-    """Values as places among those of the former; -1 for null and for what is not there."""
-    listed = held.cast(own.type).drop_null().unique()
-    places = (pc.index_in(v.cast(own.type), value_set=listed, skip_nulls=True) for v in (held, own))
-    there, here = (pc.fill_null(p, -1).to_numpy(zero_copy_only=False) for p in places)
-    return there.astype(np.int64), here.astype(np.int64)
-
-
-def _together(columns: Sequence[tuple[Ints, Ints]]) -> Bools:
-    """Which rows' values stand together in a row of the other table, by numbers of each."""
-    both = joint([np.concatenate(pair) for pair in columns])
-    there, here = np.split(both, [len(columns[0][0])])
-    return np.asarray((here >= 0) & np.isin(here, there))
+        return together(found)
 
 
 def _found(beside: _Beside) -> Iterator[tuple[_Link, ...]]:
@@ -344,8 +370,8 @@ def _uncovered(beside: _Beside, link: _Link) -> float:
     view, columns = beside.view, list[tuple[Ints, Ints]]()
     for parent, (_, column) in zip(link.key.parent_columns, link.pairs, strict=True):
         every = view.column(link.key.parent, parent)
-        columns.append(_numbered(view.column(beside.other.name, column), every))
-    there = _together(columns)
+        columns.append(numbered(view.column(beside.other.name, column), every))
+    there = together(columns)
     return float(1 - there.mean()) if len(there) else 0.0
 
 

@@ -1,7 +1,6 @@
 """Values of a column are keys of another table, though no foreign key says so."""
 
 from collections.abc import Iterator, Mapping
-from hashlib import blake2b
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,9 +12,9 @@ from connectors.datatypes import Kind
 from connectors.invariants import Claim, Invariant, Term, quoted, relation
 from connectors.schema import Column, Schema, Table
 from generators.distinct import patched
+from generators.hashing import hashed
 from generators.invariants import Drawing, InvariantKind, Listed, Part, Plain, Together, View
 from generators.privacy.support import distinct
-from generators.quoting import as_text
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -85,7 +84,7 @@ class Inclusion(Plain, Together):
         table, key = rule.other or (rule.table, rule.terms[0].column)
         keys = _as(pc.drop_null(drawing.keys(table, key)), values.type)
         there = values.is_valid().to_numpy(zero_copy_only=False)
-        numbers = _hashed(values, drawing.seed)
+        numbers = hashed(values, drawing.seed)
         wrong = np.flatnonzero(there & ~_among(values, keys))
         # As many stay as are to be no key, the same values first in every shard.
         stray = int(drawing.broken * there.sum())
@@ -167,19 +166,6 @@ def _as(keys: pa.Array, kind: pa.DataType) -> pa.Array:
         fits = pc.and_(pc.greater_equal(keys, ends.min), pc.less_equal(keys, ends.max))
         keys = keys.filter(fits)
     return keys.cast(kind)
-
-
-def _hashed(values: pa.Array, seed: int) -> Ints:
-    """A number below 2**62 per value, the same for equal ones; 0 for null."""
-    encoded = values.dictionary_encode()
-    texts = as_text(encoded.dictionary).to_pylist()
-    numbers = np.array([_number(f"{seed} {text}") for text in texts] or [0], np.int64)
-    places = pc.fill_null(encoded.indices, 0).to_numpy(zero_copy_only=False)
-    return np.where(values.is_valid().to_numpy(zero_copy_only=False), numbers[places], 0)
-
-
-def _number(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") >> 2
 
 
 invariant: type[InvariantKind] = Inclusion

@@ -1,0 +1,71 @@
+"""What a column may hold beside others, by the rows of another table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from generators.determination import joint
+
+Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+Numbers = tuple[Ints, Ints]
+"""Numbers of the values of another table's rows, and of the rows' own."""
+
+
+def listed(held: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Each value once, in the type of the rows' own."""
+    return held.cast(kind).drop_null().unique()
+
+
+def numbered(held: pa.Array, own: pa.Array) -> Numbers:
+    """Values as places among what is listed; -1 for null and for what is not there."""
+    known = listed(held, own.type)
+    places = (pc.index_in(v.cast(own.type), value_set=known, skip_nulls=True) for v in (held, own))
+    there, here = (pc.fill_null(p, -1).to_numpy(zero_copy_only=False) for p in places)
+    return there.astype(np.int64), here.astype(np.int64)
+
+
+def together(columns: Sequence[Numbers]) -> Bools:
+    """Which rows' values stand together in a row of the other table, by numbers of each."""
+    both = joint([np.concatenate(pair) for pair in columns])
+    there, here = np.split(both, [len(columns[0][0])])
+    return np.asarray((here >= 0) & np.isin(here, there))
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a column may hold beside others.
+
+    Attributes:
+        pairs: numbers of what the others hold and of a value of the column, ascending, each once.
+        width: by how much the former is multiplied in them.
+        asked: what the others hold in each row; -1 where one of it stands nowhere.
+    """
+
+    pairs: Ints
+    width: int
+    asked: Ints
+
+    @classmethod
+    def of(cls, columns: Sequence[Numbers], place: int) -> "Choices":
+        """The choices of the column at a place."""
+        held, own = columns[place]
+        others = [np.concatenate(pair) for n, pair in enumerate(columns) if n != place]
+        both = joint(others) if others else np.zeros(len(held) + len(own), np.int64)
+        given, asked = np.split(both, [len(held)])
+        width, known = int(held.max(initial=0)) + 1, (given >= 0) & (held >= 0)
+        return cls(np.unique(given[known] * width + held[known]), width, asked)
+
+    def dealt(self, rows: Ints, told: Ints) -> Ints:
+        """The number of a value for some rows, the same where they are told the same; else -1."""
+        asked = self.asked[rows]
+        low, high = (np.searchsorted(self.pairs, (asked + n) * self.width) for n in (0, 1))
+        some = (asked >= 0) & (low < high)
+        place = (low + told % np.maximum(1, high - low))[some]
+        found = np.full(len(rows), -1)
+        found[some] = self.pairs[place] % self.width
+        return found
