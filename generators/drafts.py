@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
+from connectors.invariants import key_named
 from connectors.schema import Column, ForeignKey, Table, TableName
 from generators.columns import Codes, Sample, column_generators
 from generators.contexts import joined
@@ -23,6 +24,7 @@ from generators.relations.references import (
     Mode,
     Reference,
 )
+from generators.relations.twins import led_alike
 from generators.siblings import value_ids
 from generators.standins import with_stand_ins
 from generators.tables import Feature, Matrix
@@ -237,5 +239,10 @@ def _reference_codes(facts: Facts, reference: Reference) -> Codes:
         inside = np.zeros(len(link), np.int32)
     else:
         inside = _clusters_of(link, clusters)
-    null = null_rows(facts.source.training[key.table], key) & reference.nullable
-    return np.where(null, 0, inside + reference.nullable).astype(np.int32)
+    training = facts.source.training[key.table]
+    null = null_rows(training, key) & reference.nullable
+    codes = np.where(null, 0, inside + reference.nullable).astype(np.int32)
+    if reference.twin:
+        twin = key_named(facts.source.schema.table(key.table), reference.twin)
+        codes[led_alike(training.rows, twin, key)] = reference.feature.size - 1
+    return codes

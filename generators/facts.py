@@ -24,6 +24,7 @@ from generators.relations.references import (
     fit_clusters,
     unclustered,
 )
+from generators.relations.twins import twinned
 from generators.sorting import ordered
 
 _SAME = 0.99
@@ -101,7 +102,12 @@ def gathered(source: Reading, support: Support) -> Facts:
     descents = {f: _descent(facts, f) for f in selves}
     facts = replace(facts, clusters=clusters, descents=descents)
     references = {
-        name: tuple(_reference(facts, f, mode) for f, mode in found.items())
+        name: twinned(
+            tuple(_reference(facts, f, mode) for f, mode in found.items()),
+            owners.get(name),
+            (source.training[name].rows, source.training[name].units),
+            support,
+        )
         for name, found in modes.items()
     }
     return replace(facts, references=references)

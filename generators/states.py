@@ -92,7 +92,7 @@ def _shape(model: TableModel) -> dict[str, Any]:
         ],
         "beside": [_beside_shape(child, measure) for child, measure in model.beside.items()],
         "references": [
-            [r.key.name, r.mode.value, r.clusters, r.nullable, r.within, r.older]
+            [r.key.name, r.mode.value, r.clusters, r.nullable, r.within, r.older, r.twin]
             for r in model.references
         ],
         "branching": [[name, fitted.generator.kind] for name, fitted in model.branching.items()],
@@ -225,9 +225,11 @@ def _restored_branching(
 
 
 def _restored_reference(
-    table: Table, name: str, mode: str, clusters: int, *flags: bool
+    table: Table, name: str, mode: str, clusters: int, *more: bool | str
 ) -> Reference:
-    return Reference(_key(table, name), Mode(mode), int(clusters), *map(bool, flags))
+    (nullable, within, older), twin = map(bool, more[:3]), str(*more[3:])
+    key = _key(table, name)
+    return Reference(key, Mode(mode), int(clusters), nullable, within, older, twin)
 
 
 def _key(table: Table, name: str) -> ForeignKey:

@@ -296,7 +296,7 @@ def _led(job: Job, key: ForeignKey, codes: Codes, rng: np.random.Generator) -> I
         return None
     parents = job.setting.plan.layout(key.parent).total
     place = [f.name for f in features(job.model)].index(reference.feature.name)
-    inside = np.maximum(codes[:, place].astype(np.int64) - reference.nullable, 0)
+    inside = reference.inside(codes[:, place])
     return job.setting.model.tables[key.parent].clusters.draw(inside, max(1, parents), rng)
 
 

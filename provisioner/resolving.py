@@ -110,7 +110,7 @@ def _expected(job: Job, reference: Reference, reachable: Ints, codes: Codes) -> 
     clusters = job.setting.model.tables[reference.key.parent].clusters
     total = job.setting.plan.layout(reference.key.parent).total
     own = clusters.of(reachable, total)
-    asked = np.bincount(codes[:, place] - reference.nullable, minlength=clusters.count)
+    asked = np.bincount(reference.inside(codes[:, place]), minlength=clusters.count)
     return np.asarray((asked / np.maximum(1, np.bincount(own, minlength=clusters.count)))[own])
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from connectors.invariants import key_named
 from connectors.schema import Column, ForeignKey, TableName
 from generators.columns import Codes, Draw
 from generators.distinct import patched
@@ -15,6 +16,7 @@ from generators.keys import KeyGenerator
 from generators.layout import scatter
 from generators.randomness import identities
 from generators.relations.references import Mode, Reference
+from generators.relations.twins import in_turn
 from provisioner.job import Drawn, Ints, Job, Values, features
 from provisioner.setting import partnered, sharing
 
@@ -59,12 +61,11 @@ def waiting_references(job: Job) -> list[Reference]:
 
 
 def _in_turn(job: Job, *, late: bool) -> list[Reference]:
-    """The references to other rows; wide keys first, since narrow ones may lie inside them."""
+    """The references to other rows as they are drawn."""
     waiting = job.setting.late[job.table.name]
     natural = job.model.natural
     others = [r for r in job.model.references if r.mode is not Mode.SELF and r not in natural]
-    found = [r for r in others if (r.key.name in waiting) == late]
-    return sorted(found, key=lambda r: (r.nullable, -len(r.key.columns)))
+    return in_turn([r for r in others if (r.key.name in waiting) == late])
 
 
 def _referring(
@@ -73,7 +74,7 @@ def _referring(
     shared = {c: values[c] for c in reference.key.columns if c in values}
     if shared:
         return _matched_values(job, reference, shared, codes, attempt)
-    return _reference_values(job, reference, codes, rows, attempt)
+    return _reference_values(job, reference, values, codes, rows, attempt)
 
 
 def key_values(column: Column, key: KeyGenerator, indexes: Ints) -> pa.Array:
@@ -93,7 +94,7 @@ def _owner_values(job: Job, rows: Ints) -> Values:
 
 
 def _reference_values(
-    job: Job, reference: Reference, codes: Codes, rows: Ints, attempt: int
+    job: Job, reference: Reference, values: Values, codes: Codes, rows: Ints, attempt: int
 ) -> Values:
     key = reference.key
     if reference.mode is Mode.ANCESTOR:
@@ -112,36 +113,55 @@ def _reference_values(
     parents = job.setting.plan.layout(key.parent).total
     rng = job.randomness("->", key.name, attempt)
     clusters = job.setting.model.tables[key.parent].clusters
-    inside = np.maximum(codes.astype(np.int64) - reference.nullable, 0)
-    indexes = clusters.draw(inside, max(1, parents), rng)
-    if (job.table.name, key.name) in job.setting.covering and not reference.nullable:
-        more = parents - there
-        own = there + scatter(number % max(1, more), more)
-        indexes = np.where(number < more, own, indexes)
-    elif (job.table.name, key.name) in job.setting.covering and not attempt:
-        indexes = _covering(job, key, indexes, np.flatnonzero(~null), rng)
+    indexes = clusters.draw(reference.inside(codes), max(1, parents), rng)
+    twins = reference.twins(codes)
+    if (job.table.name, key.name) in job.setting.covering and not (reference.nullable and attempt):
+        led, to = _covering(job, reference, number, np.flatnonzero(~null), (twins, rng))
+        indexes[led], twins[led] = to, False
     if 0 < len(reachable) < parents:
         others = rng.choice(reachable, len(rows))
         indexes = np.where(np.isin(indexes, reachable), indexes, others)
     indexes = _with_partners(job, key, indexes, rng)
-    return referenced(job, key, indexes, null)
+    return _as_twin(job, reference, (referenced(job, key, indexes, null), values), twins)
+
+
+def _as_twin(
+    job: Job, reference: Reference, drawn: tuple[Values, Values], twins: npt.NDArray[np.bool_]
+) -> Values:
+    """A reference's values, those of some rows as its twin's, where that is drawn by now."""
+    found, values = drawn
+    rows = np.flatnonzero(twins)
+    if not len(rows):
+        return found
+    twin = key_named(job.table, reference.twin)
+    if not values.keys() >= {*twin.columns}:
+        return found
+    pairs, some = zip(reference.key.columns, twin.columns, strict=True), pa.array(rows)
+    return {own: patched(found[own], rows, values[other].take(some)) for own, other in pairs}
 
 
 def _covering(
-    job: Job, key: ForeignKey, indexes: Ints, rows: Ints, rng: np.random.Generator
-) -> Ints:
-    """Indexes of which some rows, all that lead anywhere, share out those of this shard's.
+    job: Job,
+    reference: Reference,
+    numbers: Ints,
+    filled: Ints,
+    drawn: tuple[npt.NDArray[np.bool_], np.random.Generator],
+) -> tuple[Ints, Ints]:
+    """Rows that have to lead to rows of the parent, so that all are led to, and which; twins last.
 
-    Which rows lead nowhere is known in their own shard alone, so that each shard has some of the
-    rows that are to be led to.
+    Which rows of a key that may be null lead nowhere is known in their own shard alone, so that
+    each shard has some of the rows that are to be led to.
     """
-    parents, shards = job.setting.plan.layout(key.parent), job.setting.plan.layout(key.table).rows
-    there = _before(job, key)
-    share = there + np.arange(job.shard, parents.total - there, len(shards))
-    some = rng.permutation(rows)[: len(share)]
-    found = indexes.copy()
-    found[some] = rng.permutation(share)[: len(some)]
-    return found
+    (twins, rng), key = drawn, reference.key
+    parents, there = job.setting.plan.layout(key.parent).total, _before(job, key)
+    if not reference.nullable:
+        some, more = np.flatnonzero(numbers < parents - there), max(1, parents - there)
+        return some, there + scatter(numbers[some] % more, more)
+    shards = len(job.setting.plan.layout(key.table).rows)
+    share = there + np.arange(job.shard, parents - there, shards)
+    order = rng.permutation(filled)
+    some = order[np.argsort(twins[order], kind="stable")][: len(share)]
+    return some, rng.permutation(share)[: len(some)]
 
 
 def _before(job: Job, key: ForeignKey) -> int:

@@ -47,6 +47,8 @@ class Reference:
         nullable: whether code 0 stands for null, or in mode SELF for a row that refers to itself.
         within: whether, in mode SELF, both rows have one owner.
         older: whether, in mode SELF, the row referred to comes first.
+        twin: name of a key of the same table that often leads to the same row, as the address that
+            an order is billed to is the one that it is sent to; the last code stands for that.
     """
 
     key: ForeignKey
@@ -55,12 +57,24 @@ class Reference:
     nullable: bool
     within: bool = False
     older: bool = False
+    twin: str = ""
 
     @property
     def feature(self) -> Feature:
         """The column of the child's matrix that holds its codes."""
-        size, deep = self.clusters + self.nullable, self.mode is Mode.SELF
+        size, deep = self.clusters + self.nullable + bool(self.twin), self.mode is Mode.SELF
         return Feature(f"->{self.key.name}", size, ordered=deep and size > 2)
+
+    def inside(self, codes: npt.NDArray[np.int32]) -> Ints:
+        """The cluster that each code stands for; of null any, and of a twin's some one or other."""
+        found = np.maximum(codes.astype(np.int64) - self.nullable, 0)
+        return np.asarray(
+            np.where(found < self.clusters, found, np.arange(len(found)) % self.clusters)
+        )
+
+    def twins(self, codes: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
+        """Which codes stand for the row that the twin leads to."""
+        return np.asarray((codes == self.clusters + self.nullable) & bool(self.twin))
 
 
 @dataclass(frozen=True, slots=True)
