@@ -167,6 +167,15 @@ def alike(have: Ints, want: Ints, rng: np.random.Generator) -> Ints:
     return np.asarray(np.where((want < 0) | (low == high), -1, found))
 
 
+def dealt(have: Ints, want: Ints, told: Ints) -> Ints:
+    """As `alike`, always the same one for what is told the same number."""
+    order = ordered(have)
+    low, high = (np.searchsorted(have[order], want, side) for side in ("left", "right"))
+    place = low + told % np.maximum(1, high - low)
+    found = order[np.minimum(place, max(0, len(order) - 1))] if len(order) else place
+    return np.asarray(np.where((want < 0) | (low == high), -1, found))
+
+
 def nearest(have: tuple[Ints, Ints], want: tuple[Ints, Ints]) -> Ints:
     """For each pair where one stands with an equal first number and the nearest second; else -1.
 

@@ -27,13 +27,12 @@ from generators.sight import (
     BELOW,
     Node,
     Sight,
-    looks_in_a_ring,
     out_of_sight,
     out_of_turn,
     steps_up,
 )
 from generators.steps import Orientation, Step, begins, in_vain, is_above, late_columns, part_of
-from generators.targets import best_first, chosen_keys
+from generators.targets import best_first, chooses, chosen_keys, unseen
 from generators.ties import leaning, near
 from generators.undone import FAR, is_scattered, undone
 
@@ -43,8 +42,6 @@ _TELLING = frozenset({"dependency", "equality", "computed", "arithmetic"})
 _FIRM = "none of its columns may be set: they are keys, or other rows lean on them"
 _ONE_AT_MOST = ("at most one", "exactly one")
 _PAIR = 2
-_MOST_LOOKED_AT = 250_000
-"""Rows of a table among which those of another choose: each worker draws them all."""
 _CROWDED = 0.5
 """Share of pairs that have a row, from which on an owner may be dealt more rows than are left."""
 
@@ -139,7 +136,15 @@ def _in_order(sight: Sight, placed: Placed, vain: list[Step]) -> Orientation:
     unkept += overruled(sight.model, told, chosen_columns(sight.model, (f for f, _ in unkept)))
     unkept = [*without_implied(unkept, sight.model.invariants, last)]
     order = _ranks(accepted)
-    accepted.sort(key=lambda s: (order[s.target], not s.before, s.part, s.number))
+    accepted.sort(
+        key=lambda s: (
+            order[s.target],
+            not s.before,
+            s.part,
+            s.found.rule.kind == "among",
+            s.number,
+        )
+    )
     soon = [s for s in accepted if s.target not in late]
     rest = (_rest(s) for s in accepted if s.descends)
     waits = (*rest, *(s for s in accepted if s.target in late))
@@ -274,7 +279,7 @@ def _possible(sight: Sight, found: Found, number: int, placed: Placed) -> tuple[
         own = ((rule.table, column) for column in found.kind.targets(rule) if not early)
         last = (postponed(sight, found, number, placed, target) for target in own)
         return [*chain.from_iterable(last)], far
-    if (vast := _unseen(sight, rule, placed)) is not None:
+    if (vast := unseen(sight, rule, placed)) is not None:
         return [], vast
     nodes, steps = frozenset(_nodes(model, rule)), list[Step]()
     why = moved or _FIRM
@@ -298,22 +303,12 @@ def _possible(sight: Sight, found: Found, number: int, placed: Placed) -> tuple[
     return sorted(steps, key=lambda step: step.postponed is not None), why
 
 
-def _unseen(sight: Sight, rule: Invariant, placed: Placed) -> str | None:
-    """Why rows cannot choose among those of another table; None for rules of other kinds."""
-    if rule.kind != "among" or rule.other is None:
-        return None
-    looking = [step.found.rule for step in placed.accepted]
-    if looks_in_a_ring(sight, rule, (r for r in looking if r.kind == "among")):
-        return f"rows of {rule.other[0]} wait for those of {rule.table}"
-    if sight.model.rows[rule.other[0]] > _MOST_LOOKED_AT:
-        return f"{rule.other[0]} has too many rows to be looked at in every shard"
-    return None
-
-
 def _beside(
     model: DatabaseModel, step: Step, others: list[Step], placed: Placed
 ) -> tuple[Step, list[Step]]:
     """A step as it is to be taken beside others of its column, and those that it has to mind."""
+    if step.found.rule.kind == "among":
+        others = [s for s in others if not chooses(s.found, s.target)]
     if len(others) == 1 and outlasts(step, others[0], placed):
         return replace(step, before=True), []
     if others and completes(model, step, others, placed):

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from connectors.invariants import Invariant, key_named
+from connectors.invariants import Invariant, foreign_key, key_named
 from connectors.schema import TableName
 from generators.conflicts import COURSES, clock_of
 from generators.found import Found
@@ -13,13 +13,15 @@ from generators.invariants import Part
 from generators.model import DatabaseModel
 from generators.placed import Placed, sources
 from generators.relations.references import Mode
-from generators.sight import Node, Sight
+from generators.sight import Node, Sight, looks_in_a_ring
 from generators.steps import part_of
 
 _CHOOSE_KEYS = frozenset({"among", "dependency", "equality", "unique"})
 """Kinds that give a foreign key no other values than keys."""
 _HANDED_DOWN = frozenset({"latest"})
 """Aggregates that a child can take over from its parent, so that the parent waits for none."""
+_MOST_LOOKED_AT = 250_000
+"""Rows of a table among which those of another choose: each worker draws them all."""
 _FEW_KEYS = 8
 """Keys that tell whether they ascend with the rows."""
 
@@ -45,6 +47,18 @@ def _may_choose(sight: Sight, rule: Invariant, column: str) -> bool:
     """Whether rows can choose what a column holds, and go on to differ where they do."""
     alone = (rule.table, column) in sight.single
     return not alone or (len(rule.terms) == 1 and rule.table in sight.whole)
+
+
+def unseen(sight: Sight, rule: Invariant, placed: Placed) -> str | None:
+    """Why rows cannot choose among those of another table; None for rules of other kinds."""
+    if rule.kind != "among" or rule.other is None:
+        return None
+    looking = [step.found.rule for step in placed.accepted]
+    if looks_in_a_ring(sight, rule, (r for r in looking if r.kind == "among")):
+        return f"rows of {rule.other[0]} wait for those of {rule.table}"
+    if sight.model.rows[rule.other[0]] > _MOST_LOOKED_AT:
+        return f"{rule.other[0]} has too many rows to be looked at in every shard"
+    return None
 
 
 def settable(model: DatabaseModel, rule: Invariant, name: TableName) -> set[str]:
@@ -80,9 +94,9 @@ def _choosing(model: DatabaseModel, rule: Invariant, placed: Placed) -> Iterator
     """
     chosen = chosen_keys(model, rule.table) & settable(model, rule, rule.table)
     if rule.kind == "equality" and rule.form != "is":
-        for path in (term.keys for term in rule.terms if len(term.keys) == 1):
+        for path in (term.keys for term in rule.terms if term.keys):
             columns = key_named(model.schema.table(rule.table), path[0]).columns
-            yield from (c for c in columns if c in chosen)
+            yield from (c for c in columns if c in chosen and _are_plain(model, rule, path))
     elif rule.kind == "dependency" and len(rule.terms) == 2:
         *given, last = ((rule.table, term.column) for term in rule.terms)
         lent = {(rule.table, column) for column in settable(model, rule, rule.table)}
@@ -92,6 +106,17 @@ def _choosing(model: DatabaseModel, rule: Invariant, placed: Placed) -> Iterator
         held = chosen_keys(model, rule.table) - model.schema.referenced(rule.table)
         held -= model.schema.table(rule.table).typed_columns
         yield from (column for column in rule.columns[::-1] if column in held)
+
+
+def _are_plain(model: DatabaseModel, rule: Invariant, path: tuple[str, ...]) -> bool:
+    """Whether keys that follow one another are of one column each."""
+    keys = (foreign_key(model.schema, rule.table, path[: n + 1]) for n in range(len(path)))
+    return all(len(key.columns) == 1 for key in keys)
+
+
+def chooses(found: Found, target: Node) -> bool:
+    """Whether a rule is kept by choosing another row for a key, and not by setting what it says."""
+    return found.rule.kind == "equality" and target[1] not in found.rule.columns
 
 
 def _numbering(model: DatabaseModel, rule: Invariant) -> Iterator[Node]:

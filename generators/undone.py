@@ -7,6 +7,7 @@ from connectors.schema import Column, TableName
 from generators.invariants import Part
 from generators.sight import Node, Sight
 from generators.steps import Step, late_columns
+from generators.targets import chooses
 
 FAR = "rows that repeat each other may lie in several shards"
 
@@ -15,11 +16,14 @@ def undone(sight: Sight, steps: Sequence[Step]) -> Iterator[tuple[Step, str]]:
     """The steps whose rules some rows break all the same, and why; each does what it can."""
     put, late = _put_late(steps), late_columns(steps)
     apart = {step.target for step in steps if step.part is Part.PARTS}
+    chosen = {s.target: s.found.words for s in steps if s.found.rule.kind == "among"}
     for step in steps:
         if _is_taken_over(sight, step):
             yield step, FAR
         elif step.target in apart and _is_constant(step):
             yield step, f"{step.target[1]} is moved where rows would repeat each other"
+        elif step.target in chosen and chooses(step.found, step.target):
+            yield step, f"{step.target[1]} is chosen again to keep {chosen[step.target]}"
         elif step.found.rule.kind == "among" and _may_find_none(sight, step):
             yield step, f"{step.target[1]} stays where there is none to choose"
         elif step.part is Part.SETS and not step.descends and step.target not in late:

@@ -262,6 +262,7 @@ def _lendable(job: Job, values: Values, *, late: bool) -> frozenset[str]:
     own = (f.rule for f in model.invariants if f.rule.kind in _ALONG and f.rule.table == name)
     along = {column for rule in own for column in rule.columns if rule not in below}
     firm = {s.target[1] for s in steps if s.found.rule.kind == "aggregate" and (late or not s.rest)}
+    firm |= {s.target[1] for s in orientation.of(name) if s.found.rule.kind == "among"}
     firm |= orientation.read_of(name) if late else set()
     clock = job.model.history.clock if job.model.history else None
     timed = job.beside if clock is None else job.beside | {clock.column}

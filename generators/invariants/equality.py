@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 
 from connectors.datatypes import DataType, Kind, arrow_type
 from connectors.invariants import Claim, Invariant, Term, foreign_key, key_named, row_claim
-from connectors.schema import Schema, Table
-from generators.distinct import alike, groups, patched
+from connectors.schema import Schema, Table, TableName
+from generators.distinct import dealt, numbered, patched
 from generators.evidence import MOST_BROKEN, holds, shuffled
+from generators.hashing import hashed
 from generators.invariants import Drawing, InvariantKind, Part, Plain, Scene, View
 from generators.magnitudes import magnitudes, scale_of, stored
 
@@ -95,20 +96,31 @@ class Equality(Plain):
 def _chosen(rule: Invariant, drawing: Drawing) -> pa.Array:
     """A key's values, those that lead to another value than wanted replaced where any leads there.
 
-    Each row that will do is as likely as any other.
+    Each row that will do is as likely as any other; keys that were drawn alike, and for which the
+    same is wanted, lead to the same one.
     """
     scene, drawn = drawing.scene, drawing.scene.values(Term(drawing.target))
     [far], [near] = ([t for t in rule.terms if bool(t.keys) is side] for side in (True, False))
     key, wanted = key_named(scene.table, far.keys[0]), scene.values(near)
     off = pc.fill_null(pc.invert(_same(scene.values(far), wanted)), False)
     rows = np.flatnonzero(_bools(off))
-    held = drawing.keys(key.parent, far.column)
+    held = _held(drawing, key.parent, far.keys[1:], far.column)
     names = drawing.keys(key.parent, key.parent_columns[0])
-    asked = wanted.take(pa.array(rows)).cast(held.type)
-    codes = groups([pa.concat_arrays([held, asked])])
-    places = alike(codes[: len(held)], codes[len(held) :], drawing.rng)
+    codes, asked = numbered([held], [wanted.take(pa.array(rows))])
+    places = dealt(codes, asked, hashed(drawn.take(pa.array(rows)), drawing.seed))
     fresh = names.take(pa.array(places[places >= 0]))
     return patched(drawn, rows[places >= 0], fresh.cast(drawn.type))
+
+
+def _held(drawing: Drawing, table: TableName, path: tuple[str, ...], column: str) -> pa.Array:
+    """What each row of a table holds in a column that keys lead to."""
+    if not path:
+        return drawing.keys(table, column)
+    key = key_named(drawing.scene.schema.table(table), path[0])
+    above = _held(drawing, key.parent, path[1:], column)
+    names = drawing.keys(key.parent, key.parent_columns[0])
+    led = drawing.keys(table, key.columns[0])
+    return above.take(pc.index_in(led.cast(names.type), value_set=names, skip_nulls=True))
 
 
 @dataclass
