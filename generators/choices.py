@@ -8,7 +8,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from connectors.invariants import Term
 from generators.determination import joint
+from generators.distinct import patched
+from generators.invariants import Drawing
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -69,3 +72,20 @@ class Choices:
         found = np.full(len(rows), -1)
         found[some] = self.pairs[place] % self.width
         return found
+
+
+def taken(drawing: Drawing, held: pa.Array, parents: Ints) -> pa.Array:
+    """The values, of which those that no child holds are the last child's; null without one."""
+    drawn, rows = drawing.scene.values(Term(drawing.target)), drawing.scene.rows
+    there, here = numbered(held, drawn)
+    told, width = there >= 0, int(there.max(initial=0)) + 1
+    known = parents[told] * width + there[told]
+    spoken = drawn.is_valid().to_numpy(zero_copy_only=False)
+    wrong = spoken & ~np.isin(np.where(here < 0, -1, np.arange(rows) * width + here), known)
+    last = np.full(rows, -1)
+    last[parents[told]] = np.flatnonzero(told)  # what is written last stays
+    bare = wrong & (last < 0)
+    if not drawing.scene.table.column(drawing.target).nullable:
+        wrong, bare = wrong & ~bare, bare & False
+    fresh = held.take(pa.array(np.where(last[wrong] < 0, 0, last[wrong]), mask=bare[wrong]))
+    return patched(drawn, np.flatnonzero(wrong), fresh)

@@ -27,6 +27,7 @@ from generators.sight import (
     BELOW,
     Node,
     Sight,
+    asks_children,
     out_of_sight,
     out_of_turn,
     steps_up,
@@ -140,8 +141,8 @@ def _in_order(sight: Sight, placed: Placed, vain: list[Step]) -> Orientation:
         key=lambda s: (
             order[s.target],
             not s.before,
-            s.part,
             s.found.rule.kind == "among",
+            s.part,
             s.number,
         )
     )
@@ -286,7 +287,8 @@ def _possible(sight: Sight, found: Found, number: int, placed: Placed) -> tuple[
     for target in best_first(sight, found, number, placed):
         column = target[1]
         told = {n for n in leaning(found) if target not in sources(n, placed)}
-        step = Step(found, number, target, nodes - {target} | told)
+        asks = asks_children(model, rule)
+        step = Step(found, number, target, nodes - {target} | told, asks=asks)
         others = placed.of(target)
         if moved is not None and not step.numbers:
             continue
@@ -309,6 +311,8 @@ def _beside(
     """A step as it is to be taken beside others of its column, and those that it has to mind."""
     if step.found.rule.kind == "among":
         others = [s for s in others if not chooses(s.found, s.target)]
+    elif step.found.rule.kind == "presence":  # what chooses leaves nulls where they are
+        others = [s for s in others if s.found.rule.kind != "among"]
     if len(others) == 1 and outlasts(step, others[0], placed):
         return replace(step, before=True), []
     if others and completes(model, step, others, placed):

@@ -53,6 +53,8 @@ def out_of_sight(sight: Sight, rule: Invariant) -> str | None:
             return f"rows that share a parent by {rule.key[1]} may lie in several shards"
     if rule.key is None and rule.other is None and rule.beside and rule.table not in sight.whole:
         return f"rows that share {', '.join(rule.beside)} may lie in several shards"
+    if asks_children(model, rule):
+        return None
     if rule.other is not None and rule.table in _needed_by(sight, rule.other[0]):
         return f"rows of {rule.other[0]} wait for those of {rule.table}"
     for path in {t.keys for t in rule.terms if t.keys and t.keys != BELOW}:
@@ -65,6 +67,17 @@ def out_of_sight(sight: Sight, rule: Invariant) -> str | None:
         if not near and rule.table in _needed_by(sight, key.parent):
             return f"rows of {key.parent} wait for those of {rule.table}"
     return None
+
+
+def asks_children(model: DatabaseModel, rule: Invariant) -> bool:
+    """Whether rows hold what one of the rows that they own does: the department of a membership."""
+    if rule.kind != "among" or rule.other is None or any(term.keys for term in rule.terms):
+        return False
+    owner, columns = model.owners.get(rule.other[0]), (rule.other[1], *rule.beside)
+    pairs = {(t.column, column) for t, column in zip(rule.terms, columns, strict=True)}
+    if owner is None or owner.parent != rule.table or len(pairs) != len(owner.columns) + 1:
+        return False
+    return {*zip(owner.parent_columns, owner.columns, strict=True)} <= pairs
 
 
 def looks_in_a_ring(sight: Sight, rule: Invariant, looking: Iterable[Invariant]) -> bool:

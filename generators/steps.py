@@ -9,8 +9,8 @@ from generators.found import Found
 from generators.invariants import Part, invariant_kinds
 from generators.sight import Node
 
-_EXTREMES = frozenset({"min", "max", "latest"})
-"""Aggregates that are one child's value: about what was drawn for the parent."""
+_EXTREMES = frozenset({"min", "max", "latest", "in"})
+"""Forms of rules that are one child's value: about what was drawn for the parent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Step:
         rest: whether it is what a row below has not taken over: rows with none below.
         agrees: whether it is a dependency in a column that others compute from the same: what was
             released of it comes first.
+        asks: whether rows take over what one of the rows that they own holds.
         postponed: the statement by which the target keeps it once all rows are there.
     """
 
@@ -33,6 +34,7 @@ class Step:
     before: bool = False
     rest: bool = False
     agrees: bool = False
+    asks: bool = False
     postponed: str | None = None
 
     @property
@@ -148,7 +150,7 @@ def _starts(step: Step, but: frozenset[str]) -> bool:
 
 def is_above(step: Step) -> bool:
     """Whether a step looks at the rows below; a count of them reads no column there."""
-    return step.found.rule.kind == "aggregate" and not step.descends
+    return step.asks or (step.found.rule.kind == "aggregate" and not step.descends)
 
 
 def in_vain(steps: list[Step]) -> list[Step]:

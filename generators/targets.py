@@ -13,7 +13,7 @@ from generators.invariants import Part
 from generators.model import DatabaseModel
 from generators.placed import Placed, sources
 from generators.relations.references import Mode
-from generators.sight import Node, Sight, looks_in_a_ring
+from generators.sight import Node, Sight, asks_children, looks_in_a_ring
 from generators.steps import part_of
 
 _CHOOSE_KEYS = frozenset({"among", "dependency", "equality", "unique"})
@@ -51,7 +51,7 @@ def _may_choose(sight: Sight, rule: Invariant, column: str) -> bool:
 
 def unseen(sight: Sight, rule: Invariant, placed: Placed) -> str | None:
     """Why rows cannot choose among those of another table; None for rules of other kinds."""
-    if rule.kind != "among" or rule.other is None:
+    if rule.kind != "among" or rule.other is None or asks_children(sight.model, rule):
         return None
     looking = [step.found.rule for step in placed.accepted]
     if looks_in_a_ring(sight, rule, (r for r in looking if r.kind == "among")):

@@ -66,6 +66,8 @@ def _is_taken_over(sight: Sight, step: Step) -> bool:
 
 def _may_find_none(sight: Sight, step: Step) -> bool:
     """Whether rows that choose may be left without a choice."""
+    if step.asks:
+        return not sight.model.schema.table(step.target[0]).column(step.target[1]).nullable
     return len(step.found.rule.terms) > 1 or step.target in sight.single
 
 

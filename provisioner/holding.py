@@ -144,6 +144,7 @@ def realised(job: Job, scene: DrawnScene, step: Step, *, turn: int, tight: bool)
         partial(jointly, job),
         step.agrees,
         tuple(_apart(job, step.target[1])) if step.found.rule.kind == "among" else (),
+        _below(job, step),
     )
     with np.errstate(all="ignore"):  # what is no number keeps no rule
         found = step.found.kind.realise(step.found.rule, step.found.known, drawing)
@@ -154,6 +155,12 @@ def realised(job: Job, scene: DrawnScene, step: Step, *, turn: int, tight: bool)
         return found
     left = np.flatnonzero(job.randomness("relaxed", step.number).random(len(found)) < share)
     return patched(found, left, scene.values(Term(step.target[1])).take(pa.array(left)))
+
+
+def _below(job: Job, step: Step) -> str:
+    """The key by which the rows that a step asks belong to those of the job; none for others."""
+    other = step.found.rule.other if step.asks else None
+    return "" if other is None else job.setting.model.owners[other[0]].name
 
 
 def _apart(job: Job, column: str) -> Iterator[tuple[str, ...]]:

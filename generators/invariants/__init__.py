@@ -157,6 +157,7 @@ class Drawing:
         jointly: draws columns together.
         agrees: whether values of no entry are computed by others from the same.
         apart: sets of columns, the target among them, in which no two rows are to be equal.
+        below: the key by which rows that the rule speaks of belong to these, where they are drawn.
     """
 
     scene: Scene
@@ -173,6 +174,7 @@ class Drawing:
     jointly: "Jointly | None" = None
     agrees: bool = False
     apart: tuple[tuple[str, ...], ...] = ()
+    below: str = ""
 
 
 class Redraw(Protocol):

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from connectors.invariants import Claim, Invariant, Term, key_named, quoted, relation, sight
 from connectors.schema import ForeignKey, Schema, Table, TableName
-from generators.choices import Choices, listed, numbered, together
+from generators.choices import Choices, listed, numbered, taken, together
 from generators.determination import joint
 from generators.distinct import patched, surplus
 from generators.evidence import ENOUGH, MOST_BROKEN, shuffled, unlikely
@@ -86,6 +86,9 @@ class Among(Plain, Together):
         A row stays whose other values stand in no row of the other table.
         """
         scene, (table, columns) = drawing.scene, _held(rule)
+        if drawing.below:
+            column = columns[rule.terms.index(Term(drawing.target))]
+            return taken(drawing, *scene.children((table, drawing.below), column))
         own = [scene.values(term) for term in rule.terms]
         numbers = [numbered(drawing.keys(table, c), v) for c, v in zip(columns, own, strict=True)]
         filled = np.all([v.is_valid().to_numpy(zero_copy_only=False) for v in own], axis=0)
