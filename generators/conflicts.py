@@ -107,6 +107,36 @@ def completes(model: DatabaseModel, step: Step, others: Sequence[Step], placed: 
     return not gaps.isdisjoint(found) and gaps.isdisjoint(given)
 
 
+def agree(one: Step, others: Sequence[Step], placed: Placed) -> bool:
+    """Whether dependencies of one column agree, since what determines it by one tells the rest.
+
+    Rows of a city lie in one state, and so in that state's country; those of a city without one
+    lie in the city's.
+    """
+    rules = [step.found.rule for step in (one, *others)]
+    if any(
+        r.kind != "dependency" or step.agrees for r, step in zip(rules, (one, *others), strict=True)
+    ):
+        return False
+    given = [frozenset((r.table, term.column) for term in r.terms[:-1]) for r in rules]
+    return all(
+        _tells(a, b, placed) or _tells(b, a, placed)
+        for n, a in enumerate(given)
+        for b in given[n + 1 :]
+    )
+
+
+def _tells(given: frozenset[Node], told: frozenset[Node], placed: Placed) -> bool:
+    """Whether columns determine others by dependencies that are kept."""
+    steps = ((s.found.rule, s) for node in told for s in placed.of(node))
+    by = {
+        step.target
+        for rule, step in steps
+        if rule.kind == "dependency" and {(rule.table, t.column) for t in rule.terms[:-1]} <= given
+    }
+    return told <= by | given
+
+
 def is_coupled(rule: Invariant, along: Invariant) -> bool:
     """Whether two times of a row are in order, or as close, once one is sorted as the other is.
 

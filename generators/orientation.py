@@ -15,7 +15,7 @@ from math import prod
 from connectors.invariants import Invariant, Term, foreign_key, key_named
 from connectors.schema import TableName
 from generators.companions import chosen_columns, differs_by_choice, paired
-from generators.conflicts import close, completes, held, outlasts
+from generators.conflicts import agree, close, completes, held, outlasts
 from generators.contested import contested
 from generators.found import Found
 from generators.invariants import Part
@@ -32,7 +32,16 @@ from generators.sight import (
     out_of_turn,
     steps_up,
 )
-from generators.steps import Orientation, Step, begins, in_vain, is_above, late_columns, part_of
+from generators.steps import (
+    Orientation,
+    Step,
+    begins,
+    in_turn,
+    in_vain,
+    is_above,
+    late_columns,
+    part_of,
+)
 from generators.targets import best_first, chooses, chosen_keys, unseen
 from generators.ties import leaning, near
 from generators.undone import FAR, is_scattered, undone
@@ -137,15 +146,7 @@ def _in_order(sight: Sight, placed: Placed, vain: list[Step]) -> Orientation:
     unkept += overruled(sight.model, told, chosen_columns(sight.model, (f for f, _ in unkept)))
     unkept = [*without_implied(unkept, sight.model.invariants, last)]
     order = _ranks(accepted)
-    accepted.sort(
-        key=lambda s: (
-            order[s.target],
-            not s.before,
-            s.found.rule.kind == "among",
-            s.part,
-            s.number,
-        )
-    )
+    accepted = in_turn(accepted, order)
     soon = [s for s in accepted if s.target not in late]
     rest = (_rest(s) for s in accepted if s.descends)
     waits = (*rest, *(s for s in accepted if s.target in late))
@@ -313,6 +314,8 @@ def _beside(
         others = [s for s in others if not chooses(s.found, s.target)]
     elif step.found.rule.kind == "presence":  # what chooses leaves nulls where they are
         others = [s for s in others if s.found.rule.kind != "among"]
+    elif agree(step, others, placed):
+        others = []
     if len(others) == 1 and outlasts(step, others[0], placed):
         return replace(step, before=True), []
     if others and completes(model, step, others, placed):

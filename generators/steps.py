@@ -131,6 +131,31 @@ def begins(rule: Invariant) -> bool:
     return rule.kind == "ranges" and rule.form == "begins"
 
 
+def in_turn(steps: Iterable[Step], order: Mapping[Node, int]) -> list[Step]:
+    """The steps by the number of the column that they set, and for one column as they are taken.
+
+    What outlasts that comes first, what chooses among others' rows last.
+    """
+    return sorted(
+        steps,
+        key=lambda s: (
+            order[s.target],
+            not s.before,
+            s.found.rule.kind == "among",
+            s.part,
+            _told_last(s, order),
+            s.number,
+        ),
+    )
+
+
+def _told_last(step: Step, order: Mapping[Node, int]) -> int:
+    """Of what is told by several, how late each of them is known: a city, then its state."""
+    rule = step.found.rule
+    given = rule.terms[:-1] if rule.kind == "dependency" else ()
+    return max((order.get((rule.table, term.column), 0) for term in given), default=0)
+
+
 def late_columns(steps: Iterable[Step], but: frozenset[str] = frozenset()) -> frozenset[Node]:
     """The columns that are set from rows below, and all that follow from those.
 

@@ -11,7 +11,7 @@ from connectors.errors import RefusedRow, RefusedStatement
 from connectors.invariants import Claim, Tally
 from connectors.schema import Schema, TableName
 from generators.carried import Carried
-from generators.discovery import proposed, remarkable, verified
+from generators.discovery import proposed, remarkable, taken_over, verified
 from generators.facts import Reading
 from generators.fit import Fitted, Fitting, Overrun, fit_database
 from generators.found import Found
@@ -205,6 +205,7 @@ def _found(source: Source, sample: Sample, learning: Learning, listen: Listener)
         found.extend(verified(library, proposed(library, table), count))
         library.forget(table.name)
         listen(Advanced("discover", 1, str(table.name)))
+    found.extend(verified(library, taken_over(sample.schema, tuple(found)), count))
     asked = tuple(
         verified(library, totals(sample.schema, learning.wishes), source.tally, asked=True)
     )
