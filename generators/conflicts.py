@@ -1,6 +1,6 @@
 """Why a column that is set to keep some rules cannot be set to keep another one, too."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from connectors.invariants import Invariant, Term
 from connectors.schema import TableName
@@ -135,6 +135,24 @@ def _tells(given: frozenset[Node], told: frozenset[Node], placed: Placed) -> boo
         if rule.kind == "dependency" and {(rule.table, t.column) for t in rule.terms[:-1]} <= given
     }
     return told <= by | given
+
+
+def depths(model: DatabaseModel) -> Mapping[int, int]:
+    """How many rules determine what a dependency is determined by: those of most come first.
+
+    Of an address, a city and a country, the country follows the city, so that the address need not
+    tell it as well.
+    """
+    told: dict[Node, int] = {}
+    rules = enumerate(found.rule for found in model.invariants)
+    dependencies = [(number, rule) for number, rule in rules if rule.kind == "dependency"]
+    for _, rule in dependencies:
+        node = rule.table, rule.terms[-1].column
+        told[node] = told.get(node, 0) + 1
+    return {
+        number: min(told.get((rule.table, term.column), 0) for term in rule.terms[:-1])
+        for number, rule in dependencies
+    }
 
 
 def is_coupled(rule: Invariant, along: Invariant) -> bool:

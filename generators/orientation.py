@@ -15,7 +15,7 @@ from math import prod
 from connectors.invariants import Invariant, Term, foreign_key, key_named
 from connectors.schema import TableName
 from generators.companions import chosen_columns, differs_by_choice, paired
-from generators.conflicts import agree, close, completes, held, outlasts
+from generators.conflicts import agree, close, completes, depths, held, outlasts
 from generators.contested import contested
 from generators.found import Found
 from generators.invariants import Part
@@ -23,6 +23,7 @@ from generators.lifespans import limit, overruled
 from generators.model import DatabaseModel
 from generators.placed import Placed, sources
 from generators.postponing import postponed, too_late, without_implied
+from generators.rings import unready_columns
 from generators.sight import (
     BELOW,
     Node,
@@ -31,6 +32,7 @@ from generators.sight import (
     out_of_sight,
     out_of_turn,
     steps_up,
+    vast_tables,
 )
 from generators.steps import (
     Orientation,
@@ -60,6 +62,7 @@ def oriented(
     model: DatabaseModel,
     whole: frozenset[TableName] = frozenset(),
     still: frozenset[TableName] = frozenset(),
+    vast: frozenset[TableName] | None = None,
 ) -> Orientation:
     """The steps that keep a model's rules.
 
@@ -69,9 +72,19 @@ def oriented(
         model: the rules, and how rows are drawn.
         whole: tables all of whose rows are drawn at once, by a plan; none is known without one.
         still: tables whose rows the target shall leave as they are drawn.
+        vast: tables with too many rows to be looked at in every shard; None to go by the source's.
     """
-    beside = {id(found): one for found, one in paired(model)}
-    sight = Sight(model, whole, single_columns(model), steps_up(model), near(model), beside, still)
+    sight = Sight(
+        model,
+        whole,
+        single_columns(model),
+        steps_up(model),
+        near(model),
+        {id(found): one for found, one in paired(model)},
+        still,
+        vast=vast_tables(model.rows) if vast is None else vast,
+        unready=unready_columns(model),
+    )
     while True:
         placed = _all_placed(sight)
         vain = in_vain([s for s in placed.accepted if s.postponed is None])
@@ -83,13 +96,13 @@ def oriented(
 def _all_placed(sight: Sight) -> Placed:
     """Every rule with the column that is set to keep it, or why there is none."""
     model = sight.model
-    depths = _depths(model)
+    told = depths(model)
     ranked = sorted(
         enumerate(model.invariants),
         key=lambda n: (
             not n[1].rule.declared,
             *_rank(n[1].rule),
-            -depths.get(n[0], 0),
+            -told.get(n[0], 0),
             -n[1].spoken.value,
             n[0],
         ),
@@ -157,24 +170,6 @@ def _rest(step: Step) -> Step:
     """What is left to a parent whose child takes over: its value where it has no child."""
     own = step.found.rule.table, step.found.rule.terms[0].column
     return replace(step, target=own, reads=step.reads - {own} | {step.target}, rest=True)
-
-
-def _depths(model: DatabaseModel) -> Mapping[int, int]:
-    """How many rules determine what a dependency is determined by: those of most come first.
-
-    Of an address, a city and a country, the country follows the city, so that the address need not
-    tell it as well.
-    """
-    told: dict[Node, int] = {}
-    rules = enumerate(found.rule for found in model.invariants)
-    dependencies = [(number, rule) for number, rule in rules if rule.kind == "dependency"]
-    for _, rule in dependencies:
-        node = rule.table, rule.terms[-1].column
-        told[node] = told.get(node, 0) + 1
-    return {
-        number: min(told.get((rule.table, term.column), 0) for term in rule.terms[:-1])
-        for number, rule in dependencies
-    }
 
 
 def _follows(model: DatabaseModel, found: Found, telling: Iterable[Step]) -> bool:

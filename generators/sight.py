@@ -11,6 +11,8 @@ from generators.model import DatabaseModel
 from generators.relations.references import Mode
 
 Node = tuple[TableName, str]
+_MOST_LOOKED_AT = 250_000
+"""Rows of a table among which those of another choose."""
 BELOW = ("<-",)
 """The path of a term that is a column of the rows that the rule's key leads here from."""
 
@@ -29,6 +31,8 @@ class Sight:
         still: the tables whose rows stay as they are drawn.
         waiting: rules, by number, that rows below cannot take over.
         ending: whether all else is placed, so that bounds may move what nothing else reads.
+        vast: the tables with too many rows for each worker to draw them all.
+        unready: columns that are drawn once the keys of all tables are known.
     """
 
     model: DatabaseModel
@@ -40,6 +44,13 @@ class Sight:
     still: frozenset[TableName] = frozenset()
     waiting: frozenset[int] = frozenset()
     ending: bool = False
+    vast: frozenset[TableName] = frozenset()
+    unready: frozenset[Node] = frozenset()
+
+
+def vast_tables(rows: Mapping[TableName, int]) -> frozenset[TableName]:
+    """The tables with too many rows for each worker to draw them all."""
+    return frozenset(name for name, count in rows.items() if count > _MOST_LOOKED_AT)
 
 
 def out_of_sight(sight: Sight, rule: Invariant) -> str | None:
@@ -80,6 +91,15 @@ def asks_children(model: DatabaseModel, rule: Invariant) -> bool:
     return {*zip(owner.parent_columns, owner.columns, strict=True)} <= pairs
 
 
+def looks(model: DatabaseModel, rule: Invariant) -> bool:
+    """Whether rows look at those of a table that no key of theirs leads to, all of them drawn."""
+    if rule.other is None or rule.kind not in ("among", "inclusion"):
+        return False
+    table, column = rule.other
+    known = table in model.carried or column in model.tables[table].keys
+    return not asks_children(model, rule) and (rule.kind == "among" or not known)
+
+
 def looks_in_a_ring(sight: Sight, rule: Invariant, looking: Iterable[Invariant]) -> bool:
     """Whether rows that look at those of another table would have to be drawn before these.
 
@@ -94,6 +114,8 @@ def looks_in_a_ring(sight: Sight, rule: Invariant, looking: Iterable[Invariant])
     for name, table in sight.model.tables.items():
         if table.history is not None and table.history.beat is not None:
             edges[name].add(table.history.beat)
+        for child, measure in table.beside.items():
+            edges[child].add(measure.table)
     for other in looking:
         edges[other.table].update([] if other.other is None else other.other[:1])
     return rule.other is not None and rule.table in reached(edges, rule.other[0])

@@ -13,15 +13,13 @@ from generators.invariants import Part
 from generators.model import DatabaseModel
 from generators.placed import Placed, sources
 from generators.relations.references import Mode
-from generators.sight import Node, Sight, asks_children, looks_in_a_ring
+from generators.sight import Node, Sight, looks, looks_in_a_ring
 from generators.steps import part_of
 
 _CHOOSE_KEYS = frozenset({"among", "dependency", "equality", "unique"})
 """Kinds that give a foreign key no other values than keys."""
 _HANDED_DOWN = frozenset({"latest"})
 """Aggregates that a child can take over from its parent, so that the parent waits for none."""
-_MOST_LOOKED_AT = 250_000
-"""Rows of a table among which those of another choose: each worker draws them all."""
 _FEW_KEYS = 8
 """Keys that tell whether they ascend with the rows."""
 
@@ -39,25 +37,38 @@ def best_first(sight: Sight, found: Found, number: int, placed: Placed) -> list[
     if rule.kind == "among":  # which values of others' rows no row has is known of all alone
         own = [t for t in own if _may_choose(sight, rule, t)]
     below = () if number in sight.waiting else _taking_over(model, rule)
-    listed = ((rule.table, column) for column in (*own, *_choosing(model, rule, placed)))
+    listed = ((rule.table, column) for column in (*own, *_choosing(sight, rule, placed)))
     return [*below, *_numbering(model, rule), *listed]
 
 
 def _may_choose(sight: Sight, rule: Invariant, column: str) -> bool:
     """Whether rows can choose what a column holds, and go on to differ where they do."""
+    if any(one.table == rule.table and column in one.columns for one in sight.beside.values()):
+        return False
     alone = (rule.table, column) in sight.single
     return not alone or (len(rule.terms) == 1 and rule.table in sight.whole)
 
 
 def unseen(sight: Sight, rule: Invariant, placed: Placed) -> str | None:
-    """Why rows cannot choose among those of another table; None for rules of other kinds."""
-    if rule.kind != "among" or rule.other is None or asks_children(sight.model, rule):
+    """Why rows cannot look at those of another table; None where they can or do not."""
+    model, other = sight.model, rule.other
+    if other is None or not looks(model, rule):
         return None
-    looking = [step.found.rule for step in placed.accepted]
-    if looks_in_a_ring(sight, rule, (r for r in looking if r.kind == "among")):
-        return f"rows of {rule.other[0]} wait for those of {rule.table}"
-    if sight.model.rows[rule.other[0]] > _MOST_LOOKED_AT:
-        return f"{rule.other[0]} has too many rows to be looked at in every shard"
+    looking = (step.found.rule for step in placed.accepted)
+    if looks_in_a_ring(sight, rule, (r for r in looking if looks(model, r))):
+        return f"rows of {other[0]} wait for those of {rule.table}"
+    return _unknown(sight, rule, other[0]) if rule.kind == "among" else None
+
+
+def _unknown(sight: Sight, rule: Invariant, other: TableName) -> str | None:
+    """Why rows of another table are not known in every shard; None where they are."""
+    if other in sight.vast:
+        return f"{other} has too many rows to be looked at in every shard"
+    if {rule.table, other} <= sight.still:
+        return f"rows of {other} that are there are not drawn again"
+    columns = (rule.other[1], *rule.beside) if rule.other else ()
+    if not sight.unready.isdisjoint((other, column) for column in columns):
+        return f"keys of {other} are drawn once those of all tables are known"
     return None
 
 
@@ -87,16 +98,17 @@ def _taking_over(model: DatabaseModel, rule: Invariant) -> Iterator[Node]:
         yield name, column
 
 
-def _choosing(model: DatabaseModel, rule: Invariant, placed: Placed) -> Iterator[str]:
+def _choosing(sight: Sight, rule: Invariant, placed: Placed) -> Iterator[str]:
     """The references of which another row may be chosen, where nothing else can be set.
 
     Where all that tells a value may be lent as well, rows that break the rule borrow.
     """
+    model = sight.model
     chosen = chosen_keys(model, rule.table) & settable(model, rule, rule.table)
     if rule.kind == "equality" and rule.form != "is":
         for path in (term.keys for term in rule.terms if term.keys):
             columns = key_named(model.schema.table(rule.table), path[0]).columns
-            yield from (c for c in columns if c in chosen and _are_plain(model, rule, path))
+            yield from (c for c in columns if c in chosen and _are_ready(sight, rule, path))
     elif rule.kind == "dependency" and len(rule.terms) == 2:
         *given, last = ((rule.table, term.column) for term in rule.terms)
         lent = {(rule.table, column) for column in settable(model, rule, rule.table)}
@@ -108,10 +120,17 @@ def _choosing(model: DatabaseModel, rule: Invariant, placed: Placed) -> Iterator
         yield from (column for column in rule.columns[::-1] if column in held)
 
 
-def _are_plain(model: DatabaseModel, rule: Invariant, path: tuple[str, ...]) -> bool:
-    """Whether keys that follow one another are of one column each."""
-    keys = (foreign_key(model.schema, rule.table, path[: n + 1]) for n in range(len(path)))
-    return all(len(key.columns) == 1 for key in keys)
+def _are_ready(sight: Sight, rule: Invariant, path: tuple[str, ...]) -> bool:
+    """Whether keys that follow one another are known to each shard, of one column each."""
+    steps = range(2, len(path) + 1)
+    first = foreign_key(sight.model.schema, rule.table, path[:1])
+    further = [foreign_key(sight.model.schema, rule.table, path[:step]) for step in steps]
+    if any(len(key.columns) > 1 for key in (first, *further)):
+        return False
+    if not further:
+        return True
+    there = {rule.table, first.parent} <= sight.still or first.parent in sight.vast
+    return not there and sight.unready.isdisjoint((k.table, *k.columns) for k in further)
 
 
 def chooses(found: Found, target: Node) -> bool:

@@ -131,7 +131,7 @@ def _obstacles(model: DatabaseModel, name: TableName, fresh: frozenset[TableName
         far = reference.mode is not Mode.ANCESTOR and key.parent in fresh
         if far and not set(key.parent_columns) <= _indexed(model, key.parent):
             yield f"{key.name} leads to a key of {key.parent} that is made of others"
-    for step in oriented(model).of(name):
+    for step in oriented(model, still=frozenset(model.tables)).of(name):
         for table, column in sorted(step.reads):
             if table in fresh - _above(model, name):
                 yield f"a rule reads {table}.{column} of rows that are there"

@@ -143,7 +143,7 @@ def realised(job: Job, scene: DrawnScene, step: Step, *, turn: int, tight: bool)
         step.found.source_share,
         partial(jointly, job),
         step.agrees,
-        tuple(_apart(job, step.target[1])) if step.found.rule.kind == "among" else (),
+        tuple(c for c in _apart(job, step) if scene.drawn.keys() >= {*c}),
         _below(job, step),
     )
     with np.errstate(all="ignore"):  # what is no number keeps no rule
@@ -163,8 +163,11 @@ def _below(job: Job, step: Step) -> str:
     return "" if other is None else job.setting.model.owners[other[0]].name
 
 
-def _apart(job: Job, column: str) -> Iterator[tuple[str, ...]]:
-    """Sets of columns in which rules ask that rows differ, one column among them."""
+def _apart(job: Job, step: Step) -> Iterator[tuple[str, ...]]:
+    """Sets of columns, the one that a step chooses among them, in which rows are to differ."""
+    column = step.target[1]
+    if step.found.rule.kind != "among":
+        return
     if (key := _key_of(job, column)) is not None and (key.table, key.name) in job.setting.single:
         yield (column,)
     rules = (found.rule for found in job.setting.model.invariants)

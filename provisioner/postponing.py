@@ -7,7 +7,7 @@ from connectors.engines import Ledger
 from connectors.schema import TableName
 from generators.model import DatabaseModel
 from generators.orientation import oriented
-from generators.sight import Node
+from generators.sight import Node, vast_tables
 from generators.steps import Step
 from provisioner.cutting import without_counts
 from provisioner.plan import Plan
@@ -28,6 +28,12 @@ def unmoved(plan: Plan) -> frozenset[TableName]:
     made = (one.table for one in plan.hand_made)
     played = (t for q in plan.scenarios for t in (q.scenario.table, q.scenario.judged))
     return plan.stands.union(plan.fire, made, played)
+
+
+def vast(plan: Plan) -> frozenset[TableName]:
+    """The tables with too many rows to be looked at in every shard."""
+    names = (name for tree in plan.trees for name in tree.tables)
+    return vast_tables({name: plan.layout(name).total for name in names})
 
 
 def remaining_rules(model: DatabaseModel, plan: Plan, ledger: Ledger | None) -> Iterator[DdlItem]:
@@ -62,4 +68,5 @@ def _is_given_up(number: int, ledger: Ledger | None) -> bool:
 
 
 def _postponed(model: DatabaseModel, plan: Plan) -> tuple[Step, ...]:
-    return oriented(without_counts(model, plan), plan.whole, unmoved(plan)).postponed
+    ruled = without_counts(model, plan)
+    return oriented(ruled, plan.whole, unmoved(plan), vast(plan)).postponed

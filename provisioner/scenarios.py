@@ -18,9 +18,9 @@ from connectors.schema import Check, ForeignKey, Table, TableName
 from generators.layout import KeyLayout, spread
 from generators.model import DatabaseModel
 from generators.relations.references import Mode
+from generators.rings import late_references
 from provisioner.errors import WrongRequest
 from provisioner.keeping import Keeper, callable_functions, typed_values
-from provisioner.rings import late_references
 
 _LONGEST = 60
 _ROLE = "@scenario "

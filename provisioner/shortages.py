@@ -6,6 +6,7 @@ from connectors.schema import Schema, Table, TableName, Unique
 from generators.layout import KeyLayout
 from generators.model import DatabaseModel, TableModel
 from generators.relations.references import Mode, Reference
+from generators.rings import covering_keys, endless_keys
 from provisioner.feasibility import (
     constraints_met,
     left_to_server,
@@ -16,7 +17,6 @@ from provisioner.feasibility import (
 from provisioner.keeping import Keeper, callable_functions, keeper
 from provisioner.leaving import without
 from provisioner.report import Finding, Severity
-from provisioner.rings import covering_keys, endless_keys
 from provisioner.room import Room, room
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from connectors.invariants import key_named
 from connectors.schema import TableName
 from generators.columns import Codes, Draw
 from generators.contexts import Rows, timely
@@ -17,7 +18,9 @@ from generators.randomness import identities
 from generators.relations.beats import Beat, moments, ticks
 from generators.relations.casts import Cast, Told, Turns, put_turns
 from generators.relations.histories import History
+from generators.relations.references import Reference
 from generators.relations.turns import drawn_again, drawn_given, take_turns, take_turns_as
+from generators.relations.twins import equal, in_turn
 from generators.siblings import BEAT, ONGOING, ongoing, origin_ticks
 from generators.sorting import ordered
 from generators.tables import Matrix
@@ -114,22 +117,46 @@ def with_repeats(job: Job, values: Values, found: Turns) -> Values:
     if history.clock is not None:
         datatype = job.table.column(history.clock.column).datatype
         carried[history.clock.column] = moments(found.ticks, datatype)
-    natural = job.model.natural
-    columns = {r.feature.name: () if r in natural else r.key.columns for r in job.model.references}
-    everything = np.arange(len(found.codes))
-    for place, feature in enumerate(history.features):
-        sources = found.sources[:, place]
-        if feature.name in history.shared and history.beat is not None:
-            now = np.flatnonzero(found.current[:, place] >= 0)
-            there = job.above[history.beat].values[feature.name]
-            fresh = there.take(pa.array(found.current[now, place]))
-            carried[feature.name] = patched(carried[feature.name], now, fresh)
-        if feature.name in history.repeated and (sources >= 0).any():
-            taken = pa.array(np.where(sources < 0, everything, sources))
-            for name in columns.get(feature.name, (feature.name,)):
-                if name in carried:
-                    carried[name] = carried[name].take(taken)
+    twins = {r.feature.name: r for r in in_turn(job.model.references) if r.twin}
+    names = [feature.name for feature in history.features]
+    for name in (*(n for n in names if n not in twins), *(n for n in twins if n in names)):
+        place = names.index(name)
+        if (reference := twins.get(name)) is not None:
+            carried |= _as_twins(job, reference, (values, carried), found.codes[:, place])
+        carried |= _repeated(job, history, found, (place, name), carried)
     return seated(job, carried, found)
+
+
+def _repeated(
+    job: Job, history: History, found: Turns, feature: tuple[int, str], carried: Values
+) -> Values:
+    """The columns of a feature where rows repeat siblings, or have what their beat's row does."""
+    (place, name), natural = feature, job.model.natural
+    sources = found.sources[:, place]
+    if name in history.shared and history.beat is not None:
+        now = np.flatnonzero(found.current[:, place] >= 0)
+        there = job.above[history.beat].values[name]
+        fresh = there.take(pa.array(found.current[now, place]))
+        carried = carried | {name: patched(carried[name], now, fresh)}
+    if name not in history.repeated or not (sources >= 0).any():
+        return carried
+    columns = {r.feature.name: () if r in natural else r.key.columns for r in job.model.references}
+    taken = pa.array(np.where(sources < 0, np.arange(len(sources)), sources))
+    some = [column for column in columns.get(name, (name,)) if column in carried]
+    return carried | {column: carried[column].take(taken) for column in some}
+
+
+def _as_twins(job: Job, reference: Reference, known: tuple[Values, Values], codes: Codes) -> Values:
+    """A key's values, once its twin repeats what siblings have: they were one, and are one again.
+
+    Rows that had to lead elsewhere stay.
+    """
+    (drawn, carried), [own] = known, reference.key.columns
+    [other] = key_named(job.table, reference.twin).columns
+    if reference in job.model.natural or not drawn.keys() >= {own, other}:
+        return {}
+    rows = np.flatnonzero(reference.twins(codes) & equal(drawn[own], drawn[other]))
+    return {own: patched(carried[own], rows, carried[other].take(pa.array(rows)))}
 
 
 def kept_rows(

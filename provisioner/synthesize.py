@@ -18,6 +18,7 @@ from generators.errors import Unmeetable
 from generators.model import DatabaseModel
 from generators.orientation import oriented, single_keys
 from generators.randomness import identities, stream
+from generators.rings import covering_keys, late_references, wanted_keys
 from generators.shift import shifted
 from generators.steps import Orientation
 from provisioner.adopting import adopted
@@ -31,8 +32,7 @@ from provisioner.kept import Keys
 from provisioner.lookups import computed, stored
 from provisioner.placing import Placing
 from provisioner.plan import Plan, most_children
-from provisioner.postponing import unmoved
-from provisioner.rings import covering_keys, late_references, wanted_keys
+from provisioner.postponing import unmoved, vast
 from provisioner.scenarios import with_roles
 from provisioner.setting import Setting
 from provisioner.succession import carried_rows, kept_rows
@@ -70,7 +70,7 @@ class Synthesizer:
             for name in model.owners
         }
         ruled = without_counts(model, plan)
-        orientation = oriented(ruled, plan.whole, unmoved(plan))
+        orientation = oriented(ruled, plan.whole, unmoved(plan), vast(plan))
         self._setting = Setting(
             model,
             plan,
@@ -335,22 +335,26 @@ class Synthesizer:
         needed = stored(schema.table(name), wanted, self._functions)
         plan = self._setting.plan
         shards = range(plan.trees[plan.tree(name)].shards)
-        parts = [self._line(name, shard) for shard in shards]
-        order = pa.array(np.argsort(np.concatenate([p.indexes for p in parts])))
+        parts = [self._line(name, shard, sorted(needed)) for shard in shards]
+        order = pa.array(np.argsort(np.concatenate([indexes for indexes, _ in parts])))
         self._whole[name] = {
-            c: pa.concat_arrays([p.values[c] for p in parts]).take(order) for c in sorted(needed)
+            c: pa.concat_arrays([values[c] for _, values in parts]).take(order)
+            for c in sorted(needed)
         }
         self._open.discard(name)
         return self._whole[name]
 
-    def _line(self, name: TableName, shard: int) -> Drawn:
-        """One table of a shard, with nothing drawn beside it but what its rows depend on."""
+    def _line(
+        self, name: TableName, shard: int, columns: list[str]
+    ) -> tuple[Ints, Mapping[str, pa.Array]]:
+        """Some columns of one table of a shard, with nothing drawn but what its rows depend on."""
         drawn: dict[TableName, Drawn] = {}
         for step in self._needed(name):
             stands = step in self.plan.stands
             draw = self._draw if stands else draw_keys
             drawn[step] = draw(self._setting, step, shard, drawn)
-        return drawn[name]
+        found = drawn[name]
+        return found.indexes, {column: found.values[column] for column in columns}
 
     def _needed(self, name: TableName) -> tuple[TableName, ...]:
         """A table, behind its owners, beats and companions, theirs, and so on."""

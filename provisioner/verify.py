@@ -20,7 +20,7 @@ from provisioner.gate import Gate
 from provisioner.keeping import keeper
 from provisioner.likeness import Sight, judged, likenesses, marginals
 from provisioner.plan import Plan, read_plan
-from provisioner.postponing import left, postponed_columns
+from provisioner.postponing import left, postponed_columns, vast
 from provisioner.report import (
     Finding,
     Kept,
@@ -135,7 +135,7 @@ def _unkept(model: DatabaseModel, plan: Plan, target: Target) -> Mapping[str, st
     """The rules of which it is known before that they are not kept, by their place, and why."""
     alone = ((found, _APART) for found in _apart(model, plan))
     still = left(model, plan, target.ledger())
-    told = (*oriented(model, plan.whole, still).unkept, *alone)
+    told = (*oriented(model, plan.whole, still, vast(plan)).unkept, *alone)
     return {f"{found.rule.table}: {found.words}": why for found, why in told}
 
 

@@ -66,7 +66,7 @@ class Reference:
         return Feature(f"->{self.key.name}", size, ordered=deep and size > 2)
 
     def inside(self, codes: npt.NDArray[np.int32]) -> Ints:
-        """The cluster that each code stands for; of null any, and of a twin's some one or other."""
+        """The cluster of each code; of null any, and of a twin's that of another row."""
         found = np.maximum(codes.astype(np.int64) - self.nullable, 0)
         return np.asarray(
             np.where(found < self.clusters, found, np.arange(len(found)) % self.clusters)

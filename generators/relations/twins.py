@@ -55,9 +55,17 @@ def in_turn(references: Sequence[Reference]) -> list[Reference]:
 
 def led_alike(rows: pa.Table, one: ForeignKey, other: ForeignKey) -> Bools:
     """Which rows two keys of one column lead to the same row, whether that was read or not."""
-    [first], [second] = one.columns, other.columns
-    same = pc.equal(rows[first], rows[second].cast(rows[first].type))
-    return np.asarray(pc.fill_null(same, False).to_numpy())
+    first, second = (rows[column] for key in (one, other) for column in key.columns)
+    return equal(first, second)
+
+
+def equal(one: pa.ChunkedArray | pa.Array, other: pa.ChunkedArray | pa.Array) -> Bools:
+    """Which values of two columns are the same, of whatever types; none where one is null."""
+    if one.type != other.type:
+        whole = pa.types.is_integer(one.type) and pa.types.is_integer(other.type)
+        one, other = (v.cast(pa.int64() if whole else pa.string()) for v in (one, other))
+    same = pc.fill_null(pc.equal(one, other), False)
+    return np.asarray(same.to_numpy(zero_copy_only=False) if isinstance(same, pa.Array) else same)
 
 
 def _are_twins(

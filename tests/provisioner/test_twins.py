@@ -75,3 +75,40 @@ def test_only_keys_that_often_lead_to_one_row_are_twins(both: tuple[str, Databas
         "sent_to": "paper_billed_to_fkey",
         "kept_at": "",
     }
+
+
+ORDERS = """
+CREATE TABLE place (id int PRIMARY KEY, zone int NOT NULL);
+INSERT INTO place SELECT n, abs(hashtext('z' || n)) % 9 FROM generate_series(1, 1500) AS n;
+CREATE TABLE client (id int PRIMARY KEY, kind int NOT NULL);
+INSERT INTO client SELECT n, abs(hashtext('k' || n)) % 4 FROM generate_series(1, 500) AS n;
+CREATE TABLE orders (
+    id int PRIMARY KEY, client int NOT NULL REFERENCES client, day timestamp NOT NULL,
+    billed_to int NOT NULL REFERENCES place, sent_to int NOT NULL REFERENCES place
+);
+INSERT INTO orders SELECT row_number() OVER (), c.id,
+    timestamp '2020-01-01' + abs(hashtext('d' || c.id || n)) % 86400000 * interval '1 second', b,
+    CASE WHEN abs(hashtext('s' || c.id || n)) % 10 < 7 THEN b
+        ELSE 1 + abs(hashtext('o' || c.id || n)) % 1500 END
+FROM client AS c, generate_series(1, 8) AS n, LATERAL (SELECT 1 + CASE
+    WHEN abs(hashtext('e' || c.id || n)) % 10 < 9 THEN abs(hashtext('h' || c.id)) % 1500
+    ELSE abs(hashtext('f' || c.id || n)) % 1500 END) AS x (b);
+"""
+REPEATED = """
+SELECT avg((billed_to = sent_to)::int), avg((billed_to = before)::int), avg((sent_to = past)::int)
+FROM (SELECT *, lag(billed_to) OVER w AS before, lag(sent_to) OVER w AS past FROM orders
+      WINDOW w AS (PARTITION BY client ORDER BY day)) AS x
+"""
+
+
+def test_keys_lead_to_one_row_where_they_lead_where_they_did_before(
+    lasting_database: Callable[[], str], tmp_path: Path
+) -> None:
+    source, target = lasting_database(), lasting_database()
+    query(source, ORDERS)
+    units = (TableName("public", "client"),)
+    model = learned(source, Learning(units=units, refine=False), tmp_path)
+    assert filled(model, target, tmp_path).passed
+    real, drawn = (query(url, REPEATED)[0] for url in (source, target))
+    for one, other in zip(real, drawn, strict=True):
+        assert abs(float(one) - float(other)) <= TOLERATED

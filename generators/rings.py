@@ -29,6 +29,13 @@ def late_references(model: DatabaseModel) -> Mapping[TableName, frozenset[str]]:
     }
 
 
+def unready_columns(model: DatabaseModel) -> frozenset[tuple[TableName, str]]:
+    """The columns, by table, of references that are drawn once the keys of all tables are known."""
+    late = late_references(model).items()
+    keys = (model.foreign_key(name, key) for name, names in late for key in names)
+    return frozenset((key.table, column) for key in keys for column in key.columns)
+
+
 def endless_keys(model: DatabaseModel) -> tuple[TableName, ...]:
     """Tables whose keys depend on themselves even when all that can wait does."""
     late = late_references(model)
