@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from connectors.invariants import Invariant, Term
 from connectors.schema import TableName
+from generators.found import Found
 from generators.invariants import Part
 from generators.model import DatabaseModel
 from generators.placed import Placed
@@ -105,6 +106,24 @@ def completes(model: DatabaseModel, step: Step, others: Sequence[Step], placed: 
             return False
         left = {n for steps in read for s in steps for n in s.reads} - given - found
     return not gaps.isdisjoint(found) and gaps.isdisjoint(given)
+
+
+def are_one(step: Step, other: Step) -> bool:
+    """Whether two steps of a column go together, since what chooses does so of what is set before.
+
+    It leaves nulls where they are, and makes equal values equal ones where nothing else has a say.
+    """
+    if {step.found.rule.kind, other.found.rule.kind}.isdisjoint({"among"}):
+        return False
+    chosen, before = (step, other) if step.found.rule.kind == "among" else (other, step)
+    if before.found.rule.kind == "dependency":
+        return len(chosen.found.rule.terms) == 1
+    return before.found.rule.kind == "presence" or chooses(before.found, before.target)
+
+
+def chooses(found: Found, target: Node) -> bool:
+    """Whether a rule is kept by choosing another row for a key, and not by setting what it says."""
+    return found.rule.kind == "equality" and target[1] not in found.rule.columns
 
 
 def agree(one: Step, others: Sequence[Step], placed: Placed) -> bool:

@@ -15,14 +15,14 @@ from math import prod
 from connectors.invariants import Invariant, Term, foreign_key, key_named
 from connectors.schema import TableName
 from generators.companions import chosen_columns, differs_by_choice, paired
-from generators.conflicts import agree, close, completes, depths, held, outlasts
+from generators.conflicts import agree, are_one, close, completes, depths, held, outlasts
 from generators.contested import contested
 from generators.found import Found
 from generators.invariants import Part
 from generators.lifespans import limit, overruled
 from generators.model import DatabaseModel
 from generators.placed import Placed, sources
-from generators.postponing import postponed, too_late, without_implied
+from generators.postponing import differing, postponed, too_late, without_implied
 from generators.rings import unready_columns
 from generators.sight import (
     BELOW,
@@ -44,7 +44,7 @@ from generators.steps import (
     late_columns,
     part_of,
 )
-from generators.targets import best_first, chooses, chosen_keys, unseen
+from generators.targets import best_first, chosen_keys, unseen
 from generators.ties import leaning, near
 from generators.undone import FAR, is_scattered, undone
 
@@ -227,14 +227,17 @@ def _place(sight: Sight, found: Found, number: int, placed: Placed) -> None:
     if counted or rule.kind == "filled" or drawn or beside:
         return  # no step keeps it: numbers of rows do, how keys are drawn, or that no null is
     steps, why = _possible(sight, found, number, placed)
-    if steps:
-        placed.accept(steps[0])
-        if _is_crowded(sight.model, rule):
-            placed.unkept.append((found, "nearly all rows that its keys lead to are paired"))
-        elif rule.kind == "unique" and is_scattered(sight, rule.table, rule.columns):
-            placed.unkept.append((found, FAR))
-    else:
+    if not steps:
         placed.unkept.append((found, why))
+        return
+    far = rule.kind == "unique" and is_scattered(sight, rule.table, rule.columns)
+    own, *last = (far and differing(sight, steps, placed)) or steps[:1]
+    for step in (own, *last):
+        placed.accept(step)
+    if _is_crowded(sight.model, rule):
+        placed.unkept.append((found, "nearly all rows that its keys lead to are paired"))
+    elif far and not last:
+        placed.unkept.append((found, FAR))
 
 
 def _follows_key(model: DatabaseModel, rule: Invariant, placed: Placed) -> bool:
@@ -305,11 +308,8 @@ def _beside(
     model: DatabaseModel, step: Step, others: list[Step], placed: Placed
 ) -> tuple[Step, list[Step]]:
     """A step as it is to be taken beside others of its column, and those that it has to mind."""
-    if step.found.rule.kind == "among":
-        others = [s for s in others if not chooses(s.found, s.target)]
-    elif step.found.rule.kind == "presence":  # what chooses leaves nulls where they are
-        others = [s for s in others if s.found.rule.kind != "among"]
-    elif agree(step, others, placed):
+    others = [s for s in others if not are_one(step, s)]
+    if agree(step, others, placed):
         others = []
     if len(others) == 1 and outlasts(step, others[0], placed):
         return replace(step, before=True), []

@@ -33,9 +33,23 @@ def postponed(
     if how is None or any(target in sources(one, placed) for one in how.reads):
         return
     step = Step(found, number, target, frozenset(how.reads), postponed=how.sql)
-    touched = (s for s in placed.accepted if s.target == target or target in s.reads)
+    others = [s for s in placed.accepted if s.found is not found]
+    touched = (s for s in others if s.target == target or target in s.reads)
     if all(_outlasts(one, step, placed) for one in touched):
         yield step
+
+
+def differing(sight: Sight, steps: Sequence[Step], placed: Placed) -> tuple[Step, ...]:
+    """The steps by which rows of one shard, then of several differ, in the column of most values.
+
+    None where no statement may have them differ once all rows are there.
+    """
+    columns = sight.model.tables[steps[0].target[0]].columns
+    sizes = {fitted.column.name: fitted.feature.size for fitted in columns}
+    for step in sorted(steps, key=lambda s: -sizes.get(s.target[1], 0)):
+        for last in postponed(sight, step.found, step.number, placed, step.target):
+            return step, last
+    return ()
 
 
 def is_inherited(schema: Schema, rule: Invariant) -> bool:

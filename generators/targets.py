@@ -133,11 +133,6 @@ def _are_ready(sight: Sight, rule: Invariant, path: tuple[str, ...]) -> bool:
     return not there and sight.unready.isdisjoint((k.table, *k.columns) for k in further)
 
 
-def chooses(found: Found, target: Node) -> bool:
-    """Whether a rule is kept by choosing another row for a key, and not by setting what it says."""
-    return found.rule.kind == "equality" and target[1] not in found.rule.columns
-
-
 def _numbering(model: DatabaseModel, rule: Invariant) -> Iterator[Node]:
     """The key that may be given out in the order of all rows of a table, as it says.
 

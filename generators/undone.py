@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from connectors.datatypes import Kind
 from connectors.schema import Column, TableName
+from generators.conflicts import chooses
 from generators.invariants import Part
 from generators.sight import Node, Sight
 from generators.steps import Step, late_columns
-from generators.targets import chooses
 
 FAR = "rows that repeat each other may lie in several shards"
 

@@ -14,10 +14,12 @@ from connectors.invariants import Claim, Invariant, Term, quoted, relation
 from connectors.schema import Column, Schema
 from generators.distinct import enumerated, patched, spread_out, surplus
 from generators.evidence import MOST_BROKEN, shuffled
-from generators.invariants import Drawing, InvariantKind, Part, Plain, Together, View
+from generators.freeing import freed
+from generators.invariants import Drawing, InvariantKind, Part, Plain, Postponement, Together, View
 from generators.magnitudes import step_of
 from generators.naming import named_alone, named_together
 from generators.privacy.support import distinct
+from generators.updates import updated
 
 Ints = npt.NDArray[np.int64]
 
@@ -88,6 +90,22 @@ class Unique(Plain, Together):
             return _apart(rule, drawing, drawn)
         blank = pc.fill_null(pc.equal(drawn, ""), fill_value=False)
         return pc.if_else(blank, drawn, _apart(rule, drawing, pc.if_else(blank, None, drawn)))
+
+    @classmethod
+    def postponed(
+        cls, rule: Invariant, column: str, _state: Mapping[str, Any], schema: Schema
+    ) -> Postponement | None:
+        """See `Postponable`; what repeats takes over values of rows alike that are free."""
+        table, others = schema.table(rule.table), [c for c in rule.columns if c != column]
+        if rule.form != "unique" or not others:
+            return None
+        values = freed(table, column, others)
+        sql = None if values is None else updated(table, column, values)
+        if sql is None:
+            return None
+        # Without statistics, the server would compare each row with each other one.
+        sql = f"SET LOCAL enable_nestloop = off; {sql}"
+        return Postponement(sql, tuple((rule.table, c) for c in others))
 
 
 def _apart(rule: Invariant, drawing: Drawing, values: pa.Array) -> pa.Array:
