@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from connectors.invariants import Term
 from generators.determination import joint
-from generators.distinct import patched
+from generators.distinct import dealt, patched
 from generators.invariants import Drawing
 
 Bools = npt.NDArray[np.bool_]
@@ -20,16 +20,26 @@ Numbers = tuple[Ints, Ints]
 
 
 def listed(held: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Each value once, in the type of the rows' own."""
-    return held.cast(kind).drop_null().unique()
+    """Each value once, in the type of the rows' own; without those that it has no room for."""
+    return _as(held, kind).drop_null().unique()
 
 
 def numbered(held: pa.Array, own: pa.Array) -> Numbers:
     """Values as places among what is listed; -1 for null and for what is not there."""
     known = listed(held, own.type)
-    places = (pc.index_in(v.cast(own.type), value_set=known, skip_nulls=True) for v in (held, own))
+    both = (_as(held, own.type), own)
+    places = (pc.index_in(v, value_set=known, skip_nulls=True) for v in both)
     there, here = (pc.fill_null(p, -1).to_numpy(zero_copy_only=False) for p in places)
     return there.astype(np.int64), here.astype(np.int64)
+
+
+def _as(held: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Values in another type; null where it has no room for a number."""
+    if pa.types.is_integer(kind) and held.type.bit_width > kind.bit_width:
+        ends = np.iinfo(kind.to_pandas_dtype())
+        fits = pc.and_(pc.greater_equal(held, ends.min), pc.less_equal(held, ends.max))
+        held = pc.if_else(fits, held, None)
+    return held.cast(kind)
 
 
 def together(columns: Sequence[Numbers]) -> Bools:
@@ -44,13 +54,13 @@ class Choices:
     """What a column may hold beside others.
 
     Attributes:
-        pairs: numbers of what the others hold and of a value of the column, ascending, each once.
-        width: by how much the former is multiplied in them.
+        given: numbers of what the others hold, each as often as there is another value.
+        held: numbers of the column's values beside these, ascending.
         asked: what the others hold in each row; -1 where one of it stands nowhere.
     """
 
-    pairs: Ints
-    width: int
+    given: Ints
+    held: Ints
     asked: Ints
 
     @classmethod
@@ -60,18 +70,14 @@ class Choices:
         others = [np.concatenate(pair) for n, pair in enumerate(columns) if n != place]
         both = joint(others) if others else np.zeros(len(held) + len(own), np.int64)
         given, asked = np.split(both, [len(held)])
-        width, known = int(held.max(initial=0)) + 1, (given >= 0) & (held >= 0)
-        return cls(np.unique(given[known] * width + held[known]), width, asked)
+        known = np.array([given, held])[:, (given >= 0) & (held >= 0)]
+        pairs = np.unique(known, axis=1)
+        return cls(pairs[0], pairs[1], asked)
 
     def dealt(self, rows: Ints, told: Ints) -> Ints:
         """The number of a value for some rows, the same where they are told the same; else -1."""
-        asked = self.asked[rows]
-        low, high = (np.searchsorted(self.pairs, (asked + n) * self.width) for n in (0, 1))
-        some = (asked >= 0) & (low < high)
-        place = (low + told % np.maximum(1, high - low))[some]
-        found = np.full(len(rows), -1)
-        found[some] = self.pairs[place] % self.width
-        return found
+        found = dealt(self.given, self.asked[rows], told)
+        return np.where(found < 0, -1, self.held[found]) if len(self.held) else found
 
 
 def taken(drawing: Drawing, held: pa.Array, parents: Ints) -> pa.Array:

@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+import pyarrow as pa
+
 from connectors.invariants import Term
+from generators.choices import listed, numbered
 
 SEASONS = """
 CREATE TABLE players (id int PRIMARY KEY);
@@ -87,3 +90,11 @@ def test_one_key_is_among_others_where_many_that_it_could_lead_to_are_not(
     found = laboratory(SEASONS).found("among", "prizes")
     assert "(player) in (public.pitchers.player)" in found
     assert "(player) in (public.games.player)" not in found  # every player has some
+
+
+def test_what_a_narrower_column_has_no_room_for_is_no_choice() -> None:
+    held, own = pa.array([70_000, 3, 3], pa.int32()), pa.array([3, None, 5], pa.int16())
+    assert listed(held, own.type).to_pylist() == [3]
+    there, here = numbered(held, own)
+    assert there.tolist() == [-1, 0, 0]
+    assert here.tolist() == [0, -1, -1]
