@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from connectors.invariants import Term, foreign_key
+from connectors.invariants import Invariant, Term, foreign_key, key_named
 from connectors.schema import TableName
 from generators.determination import joint
 from generators.distinct import groups, patched
@@ -260,7 +260,8 @@ def _lendable(job: Job, values: Values, *, late: bool) -> frozenset[str]:
     steps = orientation.late.get(name, ())
     below = {s.found.rule for s in steps if s.rest}
     own = (f.rule for f in model.invariants if f.rule.kind in _ALONG and f.rule.table == name)
-    along = {column for rule in own for column in rule.columns if rule not in below}
+    lined = [rule for rule in own if rule not in below]
+    along = {column for rule in lined for column in (*rule.columns, *_siblings(job, rule))}
     firm = {s.target[1] for s in steps if s.found.rule.kind == "aggregate" and (late or not s.rest)}
     firm |= {s.target[1] for s in orientation.of(name) if s.found.rule.kind == "among"}
     firm |= orientation.read_of(name) if late else set()
@@ -268,6 +269,13 @@ def _lendable(job: Job, values: Values, *, late: bool) -> frozenset[str]:
     timed = job.beside if clock is None else job.beside | {clock.column}
     free = learned | chosen_keys(model, name)
     return frozenset(free & values.keys()) - held - along - firm - timed - job.table.typed_columns
+
+
+def _siblings(job: Job, rule: Invariant) -> tuple[str, ...]:
+    """The columns in which rows are siblings, to a rule that speaks of these."""
+    key = rule.key
+    own = key is not None and key[0] == job.table.name
+    return key_named(job.table, key[1]).columns if key is not None and own else ()
 
 
 def _tied(
