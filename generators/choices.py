@@ -21,19 +21,19 @@ Numbers = tuple[Ints, Ints]
 
 def listed(held: pa.Array, kind: pa.DataType) -> pa.Array:
     """Each value once, in the type of the rows' own; without those that it has no room for."""
-    return _as(held, kind).drop_null().unique()
+    return fitting(held, kind).drop_null().unique()
 
 
 def numbered(held: pa.Array, own: pa.Array) -> Numbers:
     """Values as places among what is listed; -1 for null and for what is not there."""
     known = listed(held, own.type)
-    both = (_as(held, own.type), own)
+    both = (fitting(held, own.type), own)
     places = (pc.index_in(v, value_set=known, skip_nulls=True) for v in both)
     there, here = (pc.fill_null(p, -1).to_numpy(zero_copy_only=False) for p in places)
     return there.astype(np.int64), here.astype(np.int64)
 
 
-def _as(held: pa.Array, kind: pa.DataType) -> pa.Array:
+def fitting(held: pa.Array, kind: pa.DataType) -> pa.Array:
     """Values in another type; null where it has no room for a number."""
     if pa.types.is_integer(kind) and held.type.bit_width > kind.bit_width:
         ends = np.iinfo(kind.to_pandas_dtype())

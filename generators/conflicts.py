@@ -132,12 +132,10 @@ def agree(one: Step, others: Sequence[Step], placed: Placed) -> bool:
     Rows of a city lie in one state, and so in that state's country; those of a city without one
     lie in the city's.
     """
-    rules = [step.found.rule for step in (one, *others)]
-    if any(
-        r.kind != "dependency" or step.agrees for r, step in zip(rules, (one, *others), strict=True)
-    ):
+    every = (one, *others)
+    if any(step.agrees or step.found.rule.kind != "dependency" for step in every):
         return False
-    given = [frozenset((r.table, term.column) for term in r.terms[:-1]) for r in rules]
+    given = [_given(step) for step in every]
     return all(
         _tells(a, b, placed) or _tells(b, a, placed)
         for n, a in enumerate(given)
@@ -147,13 +145,15 @@ def agree(one: Step, others: Sequence[Step], placed: Placed) -> bool:
 
 def _tells(given: frozenset[Node], told: frozenset[Node], placed: Placed) -> bool:
     """Whether columns determine others by dependencies that are kept."""
-    steps = ((s.found.rule, s) for node in told for s in placed.of(node))
-    by = {
-        step.target
-        for rule, step in steps
-        if rule.kind == "dependency" and {(rule.table, t.column) for t in rule.terms[:-1]} <= given
-    }
-    return told <= by | given
+    steps = (step for node in told for step in placed.of(node))
+    kept = (step for step in steps if step.found.rule.kind == "dependency")
+    return told <= given | {step.target for step in kept if _given(step) <= given}
+
+
+def _given(step: Step) -> frozenset[Node]:
+    """What a dependency is determined by."""
+    rule = step.found.rule
+    return frozenset((rule.table, term.column) for term in rule.terms[:-1])
 
 
 def depths(model: DatabaseModel) -> Mapping[int, int]:

@@ -160,20 +160,27 @@ def _comparable(column: pa.Array) -> tuple[Ints, bool] | None:
 
 def alike(have: Ints, want: Ints, rng: np.random.Generator) -> Ints:
     """For each wanted number where an equal one stands, any as likely; -1 for none or below 0."""
-    order = ordered(have)
-    low, high = (np.searchsorted(have[order], want, side) for side in ("left", "right"))
-    place = low + (rng.random(len(want)) * (high - low)).astype(np.int64)
-    found = order[np.minimum(place, max(0, len(order) - 1))] if len(order) else place
-    return np.asarray(np.where((want < 0) | (low == high), -1, found))
+    order, low, high = _runs(have, want)
+    return _standing(order, low + (rng.random(len(want)) * (high - low)).astype(np.int64), high)
 
 
 def dealt(have: Ints, want: Ints, told: Ints) -> Ints:
     """As `alike`, always the same one for what is told the same number."""
+    order, low, high = _runs(have, want)
+    return _standing(order, low + told % np.maximum(1, high - low), high)
+
+
+def _runs(have: Ints, want: Ints) -> tuple[Ints, Ints, Ints]:
+    """Positions in order, and for each wanted number where equal ones begin and end in it."""
     order = ordered(have)
     low, high = (np.searchsorted(have[order], want, side) for side in ("left", "right"))
-    place = low + told % np.maximum(1, high - low)
-    found = order[np.minimum(place, max(0, len(order) - 1))] if len(order) else place
-    return np.asarray(np.where((want < 0) | (low == high), -1, found))
+    return order, low, np.where(want < 0, low, high)
+
+
+def _standing(order: Ints, places: Ints, ends: Ints) -> Ints:
+    """The positions at some places in an order; -1 where a place is the end of its run."""
+    found = order[np.minimum(places, max(0, len(order) - 1))] if len(order) else places
+    return np.asarray(np.where(places >= ends, -1, found))
 
 
 def nearest(have: tuple[Ints, Ints], want: tuple[Ints, Ints]) -> Ints:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from connectors.datatypes import Kind
 from connectors.invariants import Claim, Invariant, Term, quoted, relation
 from connectors.schema import Column, Schema, Table
+from generators.choices import fitting
 from generators.distinct import patched
 from generators.hashing import hashed
 from generators.invariants import Drawing, InvariantKind, Listed, Part, Plain, Together, View
@@ -82,7 +83,7 @@ class Inclusion(Plain, Together):
         """See `InvariantKind`; equal values become equal keys, so that popular ones stay so."""
         values = drawing.scene.values(rule.terms[0])
         table, key = rule.other or (rule.table, rule.terms[0].column)
-        keys = _as(pc.drop_null(drawing.keys(table, key)), values.type)
+        keys = fitting(drawing.keys(table, key), values.type).drop_null()
         there = values.is_valid().to_numpy(zero_copy_only=False)
         numbers = hashed(values, drawing.seed)
         wrong = np.flatnonzero(there & ~_among(values, keys))
@@ -155,17 +156,8 @@ def _letters(name: str) -> str:
 
 
 def _among(values: pa.Array, keys: pa.Array) -> Bools:
-    found = pc.is_in(values, _as(pc.drop_null(keys), values.type))
+    found = pc.is_in(values, fitting(keys, values.type).drop_null())
     return np.asarray(found.to_numpy(zero_copy_only=False))
-
-
-def _as(keys: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Keys as values of a column, but for numbers that it has no room for."""
-    if pa.types.is_integer(kind) and keys.type.bit_width > kind.bit_width:
-        ends = np.iinfo(kind.to_pandas_dtype())
-        fits = pc.and_(pc.greater_equal(keys, ends.min), pc.less_equal(keys, ends.max))
-        keys = keys.filter(fits)
-    return keys.cast(kind)
 
 
 invariant: type[InvariantKind] = Inclusion
