@@ -23,7 +23,14 @@ _RARER = 20.0
 """How much rarer than by chance it must be broken."""
 
 
-def holds(broken: Bools, spoken: Bools, units: Ints, chance: float, k: int) -> bool:
+def holds(
+    broken: Bools,
+    spoken: Bools,
+    units: Ints,
+    chance: float,
+    k: int,
+    beside: Ints | None = None,
+) -> bool:
     """Whether a rule stands.
 
     Args:
@@ -32,9 +39,11 @@ def holds(broken: Bools, spoken: Bools, units: Ints, chance: float, k: int) -> b
         units: the privacy unit of each row.
         chance: share of the rows spoken of that would break it if its parts were independent.
         k: distinct units that must stand behind it.
+        beside: per row, the unit of another one that the rule holds it against, if any.
     """
     rows = int(spoken.sum())
-    if not rows or unlikely(rows, chance) < ENOUGH or distinct(units[spoken]) < k:
+    behind = units[spoken] if beside is None else np.append(units[spoken], beside[spoken])
+    if not rows or unlikely(rows, chance) < ENOUGH or distinct(behind) < k:
         return False
     share = float((broken & spoken).sum()) / rows
     return share <= MOST_BROKEN and share * _RARER <= chance

@@ -183,9 +183,9 @@ def _whole_form(
     there = values[other[~along.last]][later], values[other[~along.first]][later]
     apart = there[0] != there[1]
     chance = float((there[1] < there[0]).sum()) / max(1, int(apart.sum()))
-    units, k = family.view.units[after], family.view.support.k
-    changed = values[after] != values[before]
-    if not holds(values[after] < values[before], changed, units, chance, k):
+    units, k = family.view.units, family.view.support.k
+    changed, wrong = values[after] != values[before], values[after] < values[before]
+    if not holds(wrong, changed, units[after], chance, k, units[before]):
         return None
     # Distinct siblings never tie among themselves, whatever their order.
     ties = int((values[before] == values[after][shuffled(len(after))]).sum())
