@@ -1,6 +1,7 @@
 """Why a column that is set to keep some rules cannot be set to keep another one, too."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from connectors.invariants import Invariant, Term
 from connectors.schema import TableName
@@ -190,6 +191,8 @@ def outlasts(step: Step, sets: Step, placed: Placed) -> bool:
 
     What the last row of a course takes over, the others do not go beyond.
 
+    Siblings that get each other's values keep to what is one bound for all of them: their owner's.
+
     Rows that take after the first one like them hold what holds of that row, where all that the
     order speaks of is alike in them. Two columns whose values are sorted in the same way are as
     much apart as before, least beside least, and no two are further apart than any were.
@@ -200,6 +203,8 @@ def outlasts(step: Step, sets: Step, placed: Placed) -> bool:
     if sets.descends:
         ordered = (rule.key, rule.columns) == (other.key, tuple(t.column for t in other.terms[1:]))
         return rule.kind == "running" and rule.form in COURSES and ordered
+    if rule.kind in ("order", "years") and _is_owners(rule, step.target[1], other):
+        return True
     if rule.kind not in ("order", "lag"):
         return False
     if other.kind == "dependency" and not any(len(v) for v in sets.found.known.values()):
@@ -209,6 +214,39 @@ def outlasts(step: Step, sets: Step, placed: Placed) -> bool:
     before = (s.found.rule for read in step.reads for s in placed.of(read))
     courses = [rule for rule in before if rule.kind == "running"]
     return other.kind == "running" and any(course(c) == course(other) for c in courses)
+
+
+def _is_owners(rule: Invariant, column: str, along: Invariant) -> bool:
+    """Whether a bound is the owner's of a course: siblings have it in common."""
+    others = [term for term in rule.terms if term != Term(column)]
+    courses = along.kind == "running" and along.form in COURSES and along.key is not None
+    return courses and all(term.keys[:1] == (along.key or ("", ""))[1:] for term in others)
+
+
+def beside_sets(
+    step: Step, others: Sequence[Step], placed: Placed
+) -> tuple[Step, list[Step]] | None:
+    """A bound of a column that is set as it is taken, and what else it minds; None for others.
+
+    It comes before that and outlasts it, or comes after it, and the course of the values goes on.
+    """
+    sets = [other for other in others if other.part is Part.SETS]
+    rest = [other for other in others if other.part is not Part.SETS]
+    if len(sets) != 1:
+        return None
+    if all(other.before for other in rest) and outlasts(step, sets[0], placed):
+        return replace(step, before=True), rest
+    alike = all(o.pushes == step.pushes for o in rest if o.part is Part.BOUNDS)
+    if alike and step.pushes and step.found.rule.kind == "order" and _goes_on(sets[0]):
+        return replace(step, along=sets[0].found.rule), rest
+    return None
+
+
+def _goes_on(sets: Step) -> bool:
+    """Whether a step has values rise, or fall, that may be equal."""
+    rule = sets.found.rule
+    ways = rule.kind == "running" and rule.form in COURSES
+    return ways and sets.postponed is None and not sets.numbers and not sets.descends
 
 
 def close(sight: Sight, rule: Invariant, placed: Placed) -> str | None:

@@ -15,7 +15,7 @@ from math import prod
 from connectors.invariants import Invariant, Term, foreign_key, key_named
 from connectors.schema import TableName
 from generators.companions import chosen_columns, differs_by_choice, paired
-from generators.conflicts import agree, are_one, close, completes, depths, held, outlasts
+from generators.conflicts import agree, are_one, beside_sets, close, completes, depths, held
 from generators.contested import contested
 from generators.found import Found
 from generators.invariants import Part
@@ -311,8 +311,8 @@ def _beside(
     others = [s for s in others if not are_one(step, s)]
     if agree(step, others, placed):
         others = []
-    if len(others) == 1 and outlasts(step, others[0], placed):
-        return replace(step, before=True), []
+    if (kept := beside_sets(step, others, placed)) is not None:
+        return kept
     if others and completes(model, step, others, placed):
         return replace(step, agrees=True), []
     return step, others

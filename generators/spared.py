@@ -10,6 +10,8 @@ from generators.steps import Step
 def is_spared(one: Step, other: Step, of: Callable[[Node], Iterable[Step]]) -> bool:
     """Whether two steps do no harm to each other: both fill a column, or one nulls it only before.
 
+    Or one says where it is null, and the other no more than that some rows have another value.
+
     That is where one fills it from a point on, and the other nulls it where another column is null,
     of which a step before says that it is filled from there on, if not from an earlier point.
 
@@ -20,6 +22,8 @@ def is_spared(one: Step, other: Step, of: Callable[[Node], Iterable[Step]]) -> b
     """
     if _fills(one) and _fills(other):
         return True
+    if (one.stays and _is_of_nulls(other)) or (other.stays and _is_of_nulls(one)):
+        return True
     for filling, nulling in ((one, other), (other, one)):
         rule, told = filling.found.rule, _leading(nulling)
         if rule.kind == "onset" and rule.form.startswith("filled") and told is not None:
@@ -29,9 +33,19 @@ def is_spared(one: Step, other: Step, of: Callable[[Node], Iterable[Step]]) -> b
     return False
 
 
+def _is_of_nulls(step: Step) -> bool:
+    """Whether a step says of its column only where it is null."""
+    rule = step.found.rule
+    if rule.kind == "onset":
+        return not rule.form.startswith("=")
+    return rule.kind == "presence" and (not rule.constants or rule.terms[0] == Term(step.target[1]))
+
+
 def _fills(step: Step) -> bool:
     """Whether a step nulls nothing."""
     rule = step.found.rule
+    if rule.kind == "constant":
+        return rule.form == "null ->" and rule.terms[0] == Term(step.target[1])
     if rule.kind == "onset":
         return rule.form.startswith("filled")
     only = rule.form == "only with" and rule.terms[1] == Term(step.target[1])

@@ -24,6 +24,7 @@ class Step:
         agrees: whether it is a dependency in a column that others compute from the same: what was
             released of it comes first.
         asks: whether rows take over what one of the rows that they own holds.
+        along: the course of the column's values that goes on where it, a bound, moves some of them.
         postponed: the statement by which the target keeps it once all rows are there.
     """
 
@@ -35,6 +36,7 @@ class Step:
     rest: bool = False
     agrees: bool = False
     asks: bool = False
+    along: Invariant | None = None
     postponed: str | None = None
 
     @property
@@ -46,6 +48,13 @@ class Step:
     def descends(self) -> bool:
         """Whether a row below takes over what its parent says of it."""
         return self.target[0] != self.found.rule.table
+
+    @property
+    def stays(self) -> bool:
+        """Whether rows that break it get another value, and what is null stays so."""
+        rule = self.found.rule
+        other = rule.kind == "constant" and rule.form == "->"
+        return other and rule.terms[0] == Term(self.target[1])
 
     @property
     def numbers(self) -> bool:
@@ -134,7 +143,8 @@ def begins(rule: Invariant) -> bool:
 def in_turn(steps: Iterable[Step], order: Mapping[Node, int]) -> list[Step]:
     """The steps by the number of the column that they set, and for one column as they are taken.
 
-    What outlasts that comes first, what chooses among others' rows last.
+    What outlasts that comes first, what chooses among others' rows last; what is null stays so once
+    all else has said where that is.
     """
     return sorted(
         steps,
@@ -143,6 +153,7 @@ def in_turn(steps: Iterable[Step], order: Mapping[Node, int]) -> list[Step]:
             not s.before,
             s.found.rule.kind == "among",
             s.part,
+            s.stays,
             _told_last(s, order),
             s.number,
         ),

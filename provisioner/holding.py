@@ -14,6 +14,7 @@ from generators.distinct import patched
 from generators.encoding import FittedColumn
 from generators.invariants import Drawing, Part
 from generators.randomness import identities, stream
+from generators.ratchet import carried_on
 from generators.redrawing import filled
 from generators.relations.references import Mode
 from generators.spans import overlap
@@ -148,6 +149,8 @@ def realised(job: Job, scene: DrawnScene, step: Step, *, turn: int, tight: bool)
     )
     with np.errstate(all="ignore"):  # what is no number keeps no rule
         found = step.found.kind.realise(step.found.rule, step.found.known, drawing)
+    if step.along is not None:
+        found = carried_on(step.along, scene, found, upwards=step.pushes > 0)
     if (key := _key_of(job, step.target[1])) is not None:
         found = _leading(job, key, found, scene.drawn[step.target[1]])
     share = step.found.source_share if step.found.rule.relaxed else 0.0
