@@ -36,7 +36,7 @@ from provisioner.postponing import unmoved, vast
 from provisioner.scenarios import with_roles
 from provisioner.setting import Setting
 from provisioner.succession import carried_rows, kept_rows
-from provisioner.values import key_values
+from provisioner.values import as_declared, key_values
 from provisioner.witnessed import all_witnessed
 
 Ints = npt.NDArray[np.int64]
@@ -173,13 +173,15 @@ class Synthesizer:
                 yield name, self._batch(name, drawn[name])
 
     def _batch(self, name: TableName, drawn: Drawn) -> Batch:
-        names = [c.name for c in self._setting.model.schema.table(name).written]
+        table = self._setting.model.schema.table(name)
+        names = [c.name for c in table.written]
         if not names:  # a batch has as many rows as its columns, or as it is told to have
             rows = pa.array([{}] * len(drawn.indexes), pa.struct([]))
             return Batch(name, pa.RecordBatch.from_struct_array(rows))
         moving = frozenset[str]() if self.plan.shift is None else self.plan.shift.of(name)
         days = 0 if self.plan.shift is None else self.plan.shift.days
-        arrays = [shifted(drawn.values[n], days) if n in moving else drawn.values[n] for n in names]
+        drawn_as = {n: as_declared(table, n, drawn.values[n]) for n in names}
+        arrays = [shifted(drawn_as[n], days) if n in moving else drawn_as[n] for n in names]
         return Batch(name, pa.RecordBatch.from_arrays(arrays, names=names))
 
     def _written(self, tree: int) -> list[TableName]:

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from pyarrow.types import is_integer
 
+from connectors.datatypes import arrow_type
 from connectors.invariants import key_named
-from connectors.schema import Column, ForeignKey, TableName
+from connectors.schema import Column, ForeignKey, Table, TableName
 from generators.columns import Codes, Draw
 from generators.distinct import patched
 from generators.encoding import FittedColumn, empty
@@ -83,6 +85,25 @@ def key_values(column: Column, key: KeyGenerator, indexes: Ints) -> pa.Array:
         return key.at(indexes)
     there = np.flatnonzero(indexes < key.capacity)
     return patched(empty(column, len(indexes)), there, key.at(indexes[there]))
+
+
+def as_declared(table: Table, column: str, values: pa.Array) -> pa.Array:
+    """Values in the width of their own column: a key may be narrower than what it leads to.
+
+    Raises:
+        Unmeetable: one of them is too large for it.
+    """
+    wanted = arrow_type(table.column(column).datatype)
+    if values.type == wanted or not (is_integer(values.type) and is_integer(wanted)):
+        return values
+    try:
+        return values.cast(wanted)
+    except pa.ArrowInvalid as error:
+        raise Unmeetable(
+            f"{table.name}.{column}: its type has no room for keys of so many rows as it leads to; "
+            "lower the rows of that table, or widen the column",
+            {f"{table.name} {column}": "no room for the keys that it leads to"},
+        ) from error
 
 
 def _owner_values(job: Job, rows: Ints) -> Values:
