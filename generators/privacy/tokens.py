@@ -13,7 +13,7 @@ _PREFIXES = re.compile(
     r"|pbkdf2[_:-]sha\d+\$\S{10,}|scrypt[:$]\S{10,}|SCRAM-SHA-256\$\S{10,}"
     r"|\{S?SHA(?:256|512)?\}\S{16,}"
 )
-_IN_A_URL = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@]+:[^\s/@]+@[^\s/]+", re.IGNORECASE)
+_IN_A_URL = re.compile(r"\b[a-z][a-z0-9+.-]{0,30}://[^\s/:@]+:[^\s/@]+@[^\s/]+", re.IGNORECASE)
 _ASSIGNED = re.compile(
     r"\b(?:password|passwd|pwd|secret|api_?key|access_?key|auth_?token|token)\b"
     r"['\"]?\s*(?:=|:|=>)\s*['\"]?(?P<value>[^\s'\"),;]{6,})",

@@ -10,6 +10,7 @@ from connectors.datatypes import DataType, Kind
 from connectors.schema import Column, TableName
 from generators.columns import Sample, column_generators
 from generators.privacy.classify import identifies, semantic
+from generators.privacy.recognise import holds_personal
 from generators.privacy.wording import words
 
 
@@ -148,3 +149,13 @@ def test_an_identifier_splits_into_its_words_however_it_is_written() -> None:
     assert words("ZIPCode") == ("zip", "code")
     assert words("nameFirst2") == ("name", "first", "2")
     assert words("Straße") == ("strasse",)
+
+
+@pytest.mark.parametrize("piece", ["a", "a1b2", "a.b-", "a@", "aB3/+"])
+def test_long_texts_without_spaces_are_searched_once(piece: str) -> None:
+    assert not holds_personal(piece * 50_000)
+
+
+@pytest.mark.parametrize("text", ["by <joe.doe@x.org>", "to:a+b@x.org", "see https://u:pw@x.org/"])
+def test_addresses_inside_a_text_are_found(text: str) -> None:
+    assert holds_personal(text)
