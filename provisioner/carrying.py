@@ -1,7 +1,7 @@
 """Which tables' rows travel in the file, and what forbids it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from connectors.profile import UnitPath
 from connectors.schema import ForeignKey, Schema, Table, TableName
@@ -51,6 +51,21 @@ class Carrying:
     def tables(self) -> frozenset[TableName]:
         """All tables whose rows travel."""
         return self.copied.union(self.masked)
+
+    def within(self, schema: Schema) -> "Carrying":
+        """The same without tables that are left out.
+
+        Raises:
+            WrongRequest: rows of one of them are to say which others travel.
+        """
+        there = {table.name for table in schema.tables}
+        if self.subset is not None and self.subset.table not in there:
+            raise WrongRequest(
+                f"the subset begins with rows of {self.subset.table}, which is left out since the "
+                "role may not read it; grant SELECT, or begin with another table"
+            )
+        masked = {name: kinds for name, kinds in self.masked.items() if name in there}
+        return replace(self, copied=self.copied & there, masked=masked)
 
 
 def public(paths: Paths, copied: frozenset[TableName]) -> Paths:

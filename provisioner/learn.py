@@ -93,6 +93,7 @@ def modelled(
     ledger: Ledger | None = None,
 ) -> Iterator[DatabaseModel]:
     """As `models`, of what was read; `ledger` says what that has cost each privacy unit."""
+    learning = replace(learning, carrying=learning.carrying.within(sample.schema))
     masked = _masked(source, sample, learning, listen)
     facts = Reading(
         sample.schema,

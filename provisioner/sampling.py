@@ -47,6 +47,7 @@ def sampled(source: Source, learning: Learning, listen: Listener = silent) -> Sa
     check_declared(ddl, learning.carrying.acknowledged)
     schema = _with_kept(with_undeclared(schema, learning.keys, source), source)
     schema = _with_asked(schema, source, learning, listen)
+    learning = replace(learning, carrying=learning.carrying.within(schema))
     check_keys(schema, learning.carrying)
     known = _paths(schema, source.sizes(), learning)
     paths = public(known, learning.carrying.copied)

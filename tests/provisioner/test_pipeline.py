@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,6 +29,7 @@ from connectors.errors import (
 from connectors.schema import TableName
 from generators.archive import fingerprint, read_archive, write_archive
 from generators.model import DatabaseModel
+from provisioner.carrying import Carrying, Subset
 from provisioner.errors import SameDatabase, Unprovable, WrongRequest
 from provisioner.events import Advanced, Event, StageFinished, StageStarted
 from provisioner.learn import learn
@@ -453,6 +455,15 @@ def test_a_table_that_may_not_be_read_is_named_or_left_out(reader: str, database
     provisioned(model, plan(model, "f", Request()), database)
     assert_sound(verified(model, database))
     assert query(database, "select to_regclass('shop.log')") == [(None,)]
+
+
+def test_a_table_that_is_left_out_is_not_copied_either(reader: str) -> None:
+    copied = Learning(skip_unreadable=True, carrying=Carrying(frozenset({named("log")})))
+    begun = replace(copied, carrying=Carrying(subset=Subset(named("log"), 0.5)))
+    with open_source(reader) as source:
+        assert not learn(source, copied).carried
+        with pytest.raises(WrongRequest, match=r"subset begins with rows of shop\.log"):
+            learn(source, begun)
 
 
 CHILD = """
