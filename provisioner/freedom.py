@@ -1,6 +1,6 @@
 """What mending may change in the rows of a table, and how it is drawn again."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -8,8 +8,9 @@ import pyarrow as pa
 from connectors.datatypes import arrow_type
 from connectors.limits import UNLIMITED
 from connectors.rules import failing
-from connectors.schema import ForeignKey
+from connectors.schema import ForeignKey, Unique
 from generators.encoding import FittedColumn
+from generators.invariants import Part
 from generators.relations.references import Mode, Reference
 from provisioner.allowed import allowed, every
 from provisioner.dating import any_in_time
@@ -85,6 +86,14 @@ def fixed_columns(job: Job, values: Values) -> set[str]:
     if any(set(r.key.columns) <= values.keys() for r in waiting_references(job)):
         fixed |= job.setting.model.schema.referenced(job.table.name)
     return fixed
+
+
+def rather_free(job: Job, unique: Unique, free: Iterable[str]) -> set[str]:
+    """Of some columns of a unique key, those that no rule says what they are; if none, all."""
+    own = set(unique.columns) & set(free)
+    steps = job.setting.orientation.of(job.table.name)
+    told = {step.target[1] for step in steps if step.part is Part.SETS}
+    return own - told or own
 
 
 def _free_key(

@@ -25,7 +25,13 @@ from generators.errors import Unmeetable
 from generators.relations.references import Mode
 from generators.shapes import others_like
 from provisioner.allowed import wide
-from provisioner.freedom import fixed_columns, free_columns, shares_a_column, values_left
+from provisioner.freedom import (
+    fixed_columns,
+    free_columns,
+    rather_free,
+    shares_a_column,
+    values_left,
+)
 from provisioner.job import Ints, Job, Values
 from provisioner.straying import typed, unspoken
 
@@ -115,7 +121,8 @@ def move(job: Job, values: Values, turn: int) -> None:
 def _enumerate(job: Job, unique: Unique, values: Values) -> None:
     """Goes through all that a crowded key may hold, where its columns' values can be listed."""
     fixed = fixed_columns(job, values)
-    free = [c for c in unique.columns if c not in fixed]
+    rather = rather_free(job, unique, set(unique.columns) - fixed)
+    free = [c for c in unique.columns if c in rather]
     listed = {c: k for c in free if (k := _listed(job, c)) is not None}
     listed |= _spelled(job, unique, values, [c for c in free if c not in listed])
     if not listed or prod(len(known) for known in listed.values()) > _MOST_LISTED:
@@ -183,13 +190,15 @@ def _spread(job: Job, unique: Unique, values: Values) -> None:
     limits = job.setting.keeper(job.table.name).limits
     kept = fixed_columns(job, values)
     kept |= {key.only[0] for key in job.table.polymorphic if key.only is not None}
+    learned = {fitted.column.name for fitted in job.model.columns}
+    rather = rather_free(job, unique, learned - kept)
     for fitted in job.model.columns:
         name = fitted.column.name
-        if name in kept:
+        if name not in rather:
             continue
         if name in limits and limits[name] != UNLIMITED:
             continue  # The next free value may lie outside; drawing again stays inside.
-        if name in unique.columns and fitted.column.datatype.kind in SPREADABLE:
+        if fitted.column.datatype.kind in SPREADABLE:
             rows = np.arange(len(job.indexes))
             if name in job.table.typed_columns:
                 rows = unspoken(job, values)
@@ -237,6 +246,8 @@ def _redraw(
     """Gives the parts of a key that may be anything new values, whatever was learned of them."""
     parts = {*unique.columns, *_read_by(job, unique)}
     free = {c: f for c, f in free_columns(job, values, rng).items() if c in parts}
+    rather = rather_free(job, unique, free)
+    free = {c: f for c, f in free.items() if c in rather or c not in unique.columns}
     for redraw in {id(f.redraw): f.redraw for f in free.values()}.values():
         for name, fresh in redraw(repeats).items():
             values[name] = patched(values[name], repeats, fresh)
