@@ -14,9 +14,7 @@ from generators.spans import equality, overlap
 from provisioner.errors import WrongRequest
 from provisioner.keeping import callable_functions, declared, of_drawn
 from provisioner.report import Finding, Severity
-
-Place = tuple[TableName, str]
-"""A column of a table."""
+from provisioner.together import Place, Tie, ties
 
 EARLIEST, LATEST = date(1900, 1, 1), date(2200, 1, 1)
 _WEEK = 7
@@ -91,7 +89,7 @@ def shift_to(
     days = (as_of - model.as_of).days // _WEEK * _WEEK
     if not days:
         return None, ()
-    moving = _moving(model, keeps, forward=days > 0)
+    moving = _moving(model, keeps, days)
     columns = tuple((name, tuple(sorted(c))) for name, c in sorted(moving.columns.items()) if c)
     return Shift(as_of, days, columns), tuple(
         Finding("unshifted", Severity.WARNING, f"{table}.{column}", f"its times stay; {why}")
@@ -99,7 +97,7 @@ def shift_to(
     )
 
 
-def _moving(model: DatabaseModel, keeps: frozenset[TableName], *, forward: bool) -> _Moving:
+def _moving(model: DatabaseModel, keeps: frozenset[TableName], days: int) -> _Moving:
     """Lets all times move, then rest where something would break, until nothing does."""
     functions = callable_functions(model.schema)
     tables = model.schema.tables
@@ -108,12 +106,25 @@ def _moving(model: DatabaseModel, keeps: frozenset[TableName], *, forward: bool)
     )
     for name in keeps:
         moving.columns[name] = frozenset()
-    bonds = {t.name: tuple(_bonds(t, functions, forward=forward)) for t in tables}
+    bonds = {t.name: tuple(_bonds(t, functions, forward=days > 0)) for t in tables}
+    tied = [tie for tie in ties(model) if keeps.isdisjoint(name for name, _ in tie.places)]
     changed = True
     while changed:
         changed = sum(_loosened(moving, name, found) for name, found in bonds.items()) > 0
         changed |= sum(_followed(moving, table) for table in tables) > 0
+        changed |= sum(_held_back(moving, tie, days) for tie in tied) > 0
     return moving
+
+
+def _held_back(moving: _Moving, tie: Tie, days: int) -> bool:
+    """Lets times rest where one that a rule ties them to does."""
+    found = [place for place in tie.places if place[1] in moving.columns[place[0]]]
+    if tie.keeps(found, days):
+        return False
+    why = f"the rule that nobody declared would not hold any more: {tie.words}"
+    for table, column in found:
+        moving.rest(table, frozenset({column}), why)
+    return True
 
 
 def _loosened(moving: _Moving, name: TableName, bonds: tuple[_Bond, ...]) -> bool:

@@ -20,6 +20,7 @@ _BELOW: frozenset[_Sign] = frozenset({exp.LT, exp.LTE})
 _SIDES: frozenset[_Sign] = frozenset(
     {*_ABOVE, *_BELOW, exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ}
 )
+_TRUTHS = (exp.And, exp.Or, exp.Not, exp.Between, exp.Is)
 _CLOCKS = frozenset({"now", "transaction_timestamp", "statement_timestamp", "clock_timestamp"})
 _CLOCK_NODES = (exp.CurrentDate, exp.CurrentTimestamp, exp.Localtimestamp)
 _CHOOSING = frozenset({"coalesce", "greatest", "least"})
@@ -134,6 +135,8 @@ def _way(tree: exp.Expression, move: _Move) -> Way | None:
         return _way_of_column(node.name, move)
     if isinstance(node, exp.Cast):
         return _way_of_cast(node, move)
+    if isinstance(node, _TRUTHS) or type(node) in _SIDES:
+        return Way.RESTS if _holds(node, move, either=True) else None
     return _way_of_sum(node, move) if isinstance(node, exp.Add | exp.Sub) else _chosen(node, move)
 
 

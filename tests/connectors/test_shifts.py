@@ -35,6 +35,8 @@ KEPT = [
     "moment <= now() - '01:00:00'::interval",
     "until <> '9999-12-31'::date",
     "days > 3",
+    "(days > 3) = (until IS NULL)",
+    "(until IS NOT NULL AND days > 3) <> (moment IS NULL OR until >= day)",
 ]
 LOST = [
     "day < '2025-01-01'::date",
@@ -47,6 +49,7 @@ LOST = [
     "day > until OR day < '2025-01-01'::date",
     "during && '[2020-01-01,2021-01-01)'::daterange",
     "no_such_function(day)",
+    "(day < '2025-01-01'::date) = (until IS NULL)",
 ]
 
 

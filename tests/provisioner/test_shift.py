@@ -163,10 +163,12 @@ def test_the_day_is_part_of_the_plan(archive: Path) -> None:
 
 
 def test_bounds_from_below_hold_times_that_would_move_back(archive: Path) -> None:
-    shift = planned(archive, date(2020, 1, 1)).shift
-    assert shift is not None
-    assert "joined" not in shift.of(TableName("public", "person"))
-    assert "decided" in shift.of(TableName("public", "budget"))
+    back = planned(archive, date(2020, 1, 1))
+    assert back.shift is not None
+    assert "joined" not in back.shift.of(TableName("public", "person"))
+    assert {"during", "valid_until"} <= back.shift.of(TableName("public", "room"))
+    why = {f.place: f.text for f in back.findings if f.kind == "unshifted"}
+    assert "spent" in why["public.budget.decided"]  # tied to what was booked, which its year holds
 
 
 def test_what_refers_to_kept_rows_rests_with_all_that_is_tied_to_it(model: DatabaseModel) -> None:
