@@ -308,6 +308,31 @@ def test_a_date_that_would_wrap_around_is_refused() -> None:
             list(binary_copy(rows, [column(datatype)]))
 
 
+def test_whole_years_are_years_and_months(connection: psycopg.Connection) -> None:
+    columns = [column(DataType(Kind.INTERVAL, "interval"))]
+    create(connection, columns)
+    written = ["1 year", "-3 years", "1 year 6 mons", "4 years", "1461 days", "45 days", "1 mon"]
+    read = ["1 year", "-3 years", "1 year 6 mons", "4 years", "4 years", "45 days", "30 days"]
+    counted = "SELECT extract(epoch FROM v::interval) FROM unnest(%s::text[]) AS v"
+    seconds = [timedelta(seconds=float(s)) for (s,) in connection.execute(counted, [written])]
+    for table in copy_both(connection, columns, batch(v=pa.array(seconds, pa.duration("us")))):
+        assert [text for (text,) in rows_of(connection, table, "v::text")] == read
+
+
+@pytest.mark.parametrize("fields", ["year to month", "month", "year"])
+def test_lengths_of_months_alone_are_months(connection: psycopg.Connection, fields: str) -> None:
+    columns = [column(DataType(Kind.INTERVAL, f"interval {fields}"))]
+    create(connection, columns)
+    days = pa.array([timedelta(days=n) for n in (0, 29, 61, 366, -800)], pa.duration("us"))
+    wanted = {
+        "year to month": ["00:00:00", "1 mon", "2 mons", "1 year", "-2 years -2 mons"],
+        "month": ["00:00:00", "1 mon", "2 mons", "1 year", "-2 years -2 mons"],
+        "year": ["00:00:00", "00:00:00", "00:00:00", "1 year", "-2 years"],
+    }
+    for table in copy_both(connection, columns, batch(v=days)):
+        assert [text for (text,) in rows_of(connection, table, "v::text")] == wanted[fields]
+
+
 def test_a_length_of_time_is_whole_days_or_hours(connection: psycopg.Connection) -> None:
     columns = [column(DataType(Kind.INTERVAL, "interval"))]
     create(connection, columns)

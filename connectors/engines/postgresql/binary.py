@@ -35,6 +35,8 @@ Piece: TypeAlias = npt.NDArray[Any] | pa.Array
 _EPOCH_DAYS = 10_957  # from 1970-01-01 to 2000-01-01
 _DAY = 86_400_000_000
 _HOUR, _MOST_HOURS = 3_600_000_000, 2**31 - 1
+_MONTH, _YEAR, _LEAP = 30 * _DAY, 1461 * _DAY // 4, 4
+_OF_MONTHS = re.compile(r"interval (year|month|year to month)( .*)?")
 _LENGTH = ">i4"
 _NULL = -1
 _MODIFIER = re.compile(r"\(.*?\)")
@@ -193,21 +195,33 @@ def _since_2000(array: pa.Array, datatype: DataType, form: str, epoch: int) -> n
     return np.asarray(counts - counts.dtype.type(epoch)).astype(f">{form}")
 
 
-def _interval_wire(array: pa.Array, _: DataType) -> npt.NDArray[Any]:
+def _interval_wire(array: pa.Array, datatype: DataType) -> npt.NDArray[Any]:
     wire = np.zeros(len(array), [("rest", ">i8"), ("days", ">i4"), ("months", ">i4")])
-    wire["days"], wire["rest"] = interval_parts(fixed_values(array, "<i8"))
+    parts = interval_parts(fixed_values(array, "<i8"), datatype)
+    wire["months"], wire["days"], wire["rest"] = parts
     return wire
 
 
-def interval_parts(lengths: Ints) -> tuple[Ints, Ints]:
-    """Whole days as days, all else as microseconds; what has too many hours as both.
+def interval_parts(lengths: Ints, datatype: DataType) -> tuple[Ints, Ints, Ints]:
+    """Months, days and microseconds of lengths of time.
 
-    Arrow's duration has no days, PostgreSQL's interval has: "30 days" is what people wrote and
-    what a report shows, and so is "30:00:00", though a day equals 24 hours in every comparison.
+    Arrow's duration has neither months nor days, PostgreSQL's interval has. "30 days" is what
+    people wrote and what a report shows, and so is "30:00:00", though a day equals 24 hours in
+    every comparison. What has too many hours is days and hours, what comes to whole years, of 365
+    days and a quarter each as the server counts them, is years and months, and so is all of a type
+    that has nothing else.
     """
+    size = np.abs(lengths)
+    years, left = size // _YEAR, size % _YEAR
+    months, odd = np.divmod(left, _MONTH)
+    whole = (years > 0) & (odd == 0) & ((years % _LEAP > 0) | (left == 0))
+    if _OF_MONTHS.fullmatch(datatype.sql):
+        months, whole = np.rint(left / _MONTH).astype(np.int64), size >= 0
+    months = np.where(whole, 12 * years + months, 0) * np.sign(lengths)
+    lengths = np.where(whole, 0, lengths)
     parted = (lengths % _DAY == 0) | (np.abs(lengths // _HOUR) >= _MOST_HOURS)
     rest = np.where(parted, np.fmod(lengths, _DAY), lengths)
-    return (lengths - rest) // _DAY, rest
+    return months, (lengths - rest) // _DAY, rest
 
 
 def _uuid_wire(array: pa.Array, _: DataType) -> npt.NDArray[Any]:

@@ -93,15 +93,15 @@ def _clock(counts: Ints) -> pa.Array:
     return pc.binary_join_element_wise(whole, fraction, ".")
 
 
-def _interval(array: pa.Array, _: DataType) -> pa.Array:
-    """Days and a time, both with the sign, as in binary form."""
+def _interval(array: pa.Array, datatype: DataType) -> pa.Array:
+    """Months, days and a time, all with the sign, as in binary form."""
     lengths = _counts(array, "<i8")
-    days, rest = interval_parts(lengths)
+    months, days, rest = interval_parts(lengths, datatype)
     sign = pc.if_else(pa.array(lengths < 0), "-", "+")
-    written = pa.array(np.abs(days)).cast(pa.string())
+    parts = [pa.array(np.abs(part)).cast(pa.string()) for part in (months, days)]
     clock = _clock(np.abs(rest))
-    whole = pc.binary_join_element_wise(sign, written, " days ", sign, clock, "")
-    return _null_where(array, whole)
+    pieces = (sign, parts[0], " mons ", sign, parts[1], " days ", sign, clock)
+    return _null_where(array, pc.binary_join_element_wise(*pieces, ""))
 
 
 def _uuid(array: pa.Array, _: DataType) -> pa.Array:
