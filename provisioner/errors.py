@@ -10,6 +10,7 @@ ProvisionerError
 ├── Untrusted          the file's schema brings code in untrusted languages
 ├── SameDatabase       the target is the database that the model was learned from
 ├── Drifted            a database is not as the file knows it, and nobody acknowledged that
+│   └── Unasked        so is the source of an update
 ├── Infeasible         the pilot found what stops a load before its first row
 ├── DifferentSchema    the target's tables are not those that the model writes
 ├── HopelessBudget     noise would drown a table; its text says which epsilon would do
@@ -103,6 +104,8 @@ class Infeasible(ProvisionerError):
         findings: all that it found, acknowledged ones too.
     """
 
+    _way = "learn again with `learn --update`, or migrate the database"
+
     def __init__(self, findings: Sequence[Finding]) -> None:
         self.findings = tuple(findings)
         told = "; ".join(f"{f.place}: {f.text} ({f.hash})" for f in findings if f.stops)
@@ -119,13 +122,21 @@ class Drifted(ProvisionerError):
         findings: every difference, acknowledged ones too.
     """
 
+    _way: ClassVar[str] = "learn again with `learn --update`, or migrate the database"
+
     def __init__(self, findings: Sequence[Finding]) -> None:
         self.findings = tuple(findings)
         told = "; ".join(f"{f.place}: {f.kind}, {f.text} ({f.hash})" for f in findings if f.stops)
         super().__init__(
-            f"the database is not as the file knows it: {told}; learn again with `learn --update`, "
-            "migrate the database, or acknowledge each finding by its hash"
+            f"the database is not as the file knows it: {told}; {self._way}, or acknowledge each "
+            "finding by its hash"
         )
+
+
+class Unasked(Drifted):
+    """The source that a file is brought up to date with is not as the file knows it."""
+
+    _way: ClassVar[str] = "learn it anew without `--update`"
 
 
 class DifferentSchema(ProvisionerError):

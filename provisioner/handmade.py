@@ -147,7 +147,7 @@ def _given(table: Table, rows: tuple[_Row, ...], section: TableSection, seed: in
 def _check_column(row: _Row, name: str, columns: Mapping[str, Column], table: Table) -> None:
     if name not in columns:
         raise WrongConfig(
-            f"{row.place}: {table.name} has no column {name}; expected of {', '.join(columns)}"
+            f"{row.place}: {table.name} has no column {name}; expected one of {', '.join(columns)}"
         )
     if columns[name].generated is not None:
         raise WrongConfig(f"{row.place}, column {name}: the database computes it; leave it out")

@@ -32,6 +32,8 @@ Emit = Callable[[str], None]
 
 _WORTH_A_LINE = 1.0
 _OF_ROWS = frozenset({"read", "load"})
+_SHORTEST = 0.01
+"""Seconds below which a speed says nothing."""
 
 
 class Lines:
@@ -108,7 +110,8 @@ def _network(event: EpochFinished) -> str:
 
 def amount_of(amount: int, unit: str, seconds: float) -> str:
     """An amount with the time it took, and its speed where it is counted in rows."""
-    speed = f", {amount / seconds:,.0f} rows/s" if unit == "rows" and seconds > 0 else ""
+    timed = unit == "rows" and seconds >= _SHORTEST
+    speed = f", {amount / seconds:,.0f} rows/s" if timed else ""
     return f"{amount:,} {unit} in {seconds:.1f} s{speed}"
 
 
@@ -158,5 +161,7 @@ class _Amount(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         unit = task.fields["unit"]
-        speed = f" {task.speed:,.0f} rows/s" if unit == "rows" and task.speed else ""
+        timed = unit == "rows" and (task.elapsed or 0) >= _SHORTEST
+        # Several workers report at one moment, between which Rich would take the speed.
+        speed = f" {task.completed / (task.elapsed or 1):,.0f} rows/s" if timed else ""
         return Text(f"{task.completed:,.0f}/{task.total or 0:,.0f} {unit}{speed}")

@@ -14,7 +14,7 @@ from generators.privacy.units import unit_paths
 from provisioner.attacking import Evidence, attacked
 from provisioner.carrying import Carrying, every_key
 from provisioner.drift import Difference, class_drift, new_classes, schema_drift, unit_drift
-from provisioner.errors import Drifted, Unlearned, WrongRequest
+from provisioner.errors import Unasked, Unlearned, WrongRequest
 from provisioner.estimating import estimated
 from provisioner.events import Listener, Stated, silent
 from provisioner.learn import modelled
@@ -81,12 +81,12 @@ def updated(
 
     Raises:
         WrongRequest: the file is of another database, of another k, or differentially private.
-        Drifted: the source is not as the file knows it, and nobody acknowledged that.
+        Unasked: the source is not as the file knows it, and nobody acknowledged that.
     """
     _check_same(model, source, learning)
     found = compared(model, source, learning, listen)
     if found.stops or found.sample is None:
-        raise Drifted(found.findings)
+        raise Unasked(found.findings)
     sample = found.sample
     fresh = tied(model, sample.schema, changed(model, sample, source.sizes()))
     listen(Stated(f"tables to learn anew: {len(fresh)} of {len(sample.schema.tables)}"))
