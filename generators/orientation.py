@@ -39,7 +39,6 @@ from generators.steps import (
     Step,
     begins,
     in_turn,
-    in_vain,
     is_above,
     late_columns,
     part_of,
@@ -47,6 +46,7 @@ from generators.steps import (
 from generators.targets import best_first, chosen_keys, unseen
 from generators.ties import leaning, near
 from generators.undone import FAR, is_scattered, undone
+from generators.waiting import in_turns, in_vain
 
 _MOST_TELLING = ("equality", "ranges", "computed", "arithmetic", "aggregate", "running")
 _TELLING = frozenset({"dependency", "equality", "computed", "arithmetic"})
@@ -87,7 +87,7 @@ def oriented(
     )
     while True:
         placed = _all_placed(sight)
-        vain = in_vain([s for s in placed.accepted if s.postponed is None])
+        vain = in_vain(model, [s for s in placed.accepted if s.postponed is None])
         if not (waiting := {s.number for s in vain if s.descends}):
             return _in_order(sight, placed, vain)
         sight = replace(sight, waiting=sight.waiting | waiting)
@@ -162,7 +162,7 @@ def _in_order(sight: Sight, placed: Placed, vain: list[Step]) -> Orientation:
     accepted = in_turn(accepted, order)
     soon = [s for s in accepted if s.target not in late]
     rest = (_rest(s) for s in accepted if s.descends)
-    waits = (*rest, *(s for s in accepted if s.target in late))
+    waits = in_turns(sight.model, (*rest, *(s for s in accepted if s.target in late)))
     return Orientation(_by_table(soon), _by_table(waits), tuple(unkept), last)
 
 

@@ -25,6 +25,8 @@ class Step:
             released of it comes first.
         asks: whether rows take over what one of the rows that they own holds.
         along: the course of the column's values that goes on where it, a bound, moves some of them.
+        turn: of one that waits for other rows of its shard, how many times these are gone through
+            before, the lowest tables first, then the highest first, and so on.
         postponed: the statement by which the target keeps it once all rows are there.
     """
 
@@ -37,6 +39,7 @@ class Step:
     agrees: bool = False
     asks: bool = False
     along: Invariant | None = None
+    turn: int = 0
     postponed: str | None = None
 
     @property
@@ -115,7 +118,12 @@ class Orientation:
     def totals(self, name: TableName) -> frozenset[str]:
         """Columns of a table that are totals of its children, or follow from one."""
         late = self.late.get(name, ())
-        return frozenset(column for _, column in late_columns(late, _EXTREMES) if late)
+        found = late_columns(late, _EXTREMES) | {s.target for s in late if s.turn}
+        return frozenset(column for _, column in found)
+
+    def turns(self, name: TableName) -> tuple[int, ...]:
+        """The turns in which rows of a table wait for others, in order."""
+        return tuple(sorted({step.turn for step in self.late.get(name, ())}))
 
     def numbering(self, name: TableName) -> str | None:
         """The key of a table that is given out in the order of another column."""
@@ -187,26 +195,6 @@ def _starts(step: Step, but: frozenset[str]) -> bool:
 def is_above(step: Step) -> bool:
     """Whether a step looks at the rows below; a count of them reads no column there."""
     return step.asks or (step.found.rule.kind == "aggregate" and not step.descends)
-
-
-def in_vain(steps: list[Step]) -> list[Step]:
-    """The steps that would wait for what comes after them, but for those that wait for such."""
-    found = list[Step]()
-    while True:
-        left = [s for s in steps if s not in found]
-        late = late_columns(left)
-        if not (waiting := [s for s in left if _waits_in_vain(s, late)]):
-            return found
-        sure = late_columns(s for s in left if s not in waiting)
-        found += [s for s in waiting if _waits_in_vain(s, sure)] or waiting
-
-
-def _waits_in_vain(step: Step, late: frozenset[Node]) -> bool:
-    """Whether a row reads something late of the row that it is drawn under or refers to."""
-    here = step.target[0]
-    if step.numbers and step.target in late:
-        return True
-    return any(n in late and n[0] != here for n in step.reads) and not is_above(step)
 
 
 def _read_elsewhere(steps: Iterable[Step]) -> Mapping[TableName, frozenset[str]]:

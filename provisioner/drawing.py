@@ -118,15 +118,15 @@ def _led(job: Job, values: Values, turns: Turns) -> Values:
 
 
 def complete_table(
-    setting: Setting, name: TableName, shard: int, drawn: Mapping[TableName, Drawn]
+    setting: Setting, name: TableName, shard: int, drawn: Mapping[TableName, Drawn], turn: int
 ) -> Drawn:
-    """A table's rows in a shard with what follows from the rows that they own.
+    """A table's rows in a shard with what follows in one turn from the rows below, or above.
 
     Raises:
         Unmeetable: a constraint leaves no room for the rows.
     """
     job, known = job_of(setting, name, shard, drawn), drawn[name]
-    values = pinned(job, held_late(job, dict(known.values), drawn))
+    values = pinned(job, held_late(job, dict(known.values), drawn, turn))
     bounds = job.setting.orientation.bounds(name)
     for columns in (bounds, frozenset(values)):  # what is declared comes before what nobody did
         refused = _refused(job, values)
@@ -134,7 +134,8 @@ def complete_table(
         values |= {c: patched(values[c], refused, v) for c, v in before.items()}
     if len(_refused(job, values)):
         return known
-    values = _lent(job, values, known.edges, drawn)
+    if turn == setting.orientation.turns(name)[-1]:
+        values = _lent(job, values, known.edges, drawn)
     return _drawn(job, known.rows.target.codes, values, known.edges)
 
 

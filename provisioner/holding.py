@@ -45,9 +45,10 @@ def numbered(job: Job, values: Values) -> Ints:
     return found
 
 
-def held_late(job: Job, values: Values, below: Mapping[TableName, Drawn]) -> Values:
-    """The same of the rules that wait for the rows below."""
-    return _held(job, values, job.setting.orientation.late.get(job.table.name, ()), below)
+def held_late(job: Job, values: Values, below: Mapping[TableName, Drawn], turn: int) -> Values:
+    """The same of the rules that wait for other rows of their shard, in one turn."""
+    waiting = job.setting.orientation.late.get(job.table.name, ())
+    return _held(job, values, [step for step in waiting if step.turn == turn], below)
 
 
 def held_codes(job: Job, codes: Codes, values: Values) -> Codes:
@@ -71,6 +72,10 @@ def _held(
         return values
     found, again = dict(values), any(s.part >= Part.PARTS for s in steps)
     apart = {step.target for step in steps if step.part is Part.PARTS}
+    bound, masked = (
+        {s.target for s in steps if s.part is part} for part in (Part.BOUNDS, Part.MASKS)
+    )
+    mutual = apart | (bound & masked)
     for turn in range(_TURNS if again else 1):
         # Moved no further than it must, what is to differ would meet others at a bound.
         # It moves as another turn draws, and then to what is free: it would meet the same again.
@@ -81,7 +86,7 @@ def _held(
             for s in steps
             if _moves(job, s, (found, below), turn=turn, tight=tight.get(s.number, False))
         ]
-        if turn and not any(step.target in apart for step in moved):
+        if turn and not any(step.target in mutual for step in moved):
             break
     return found
 

@@ -125,9 +125,12 @@ class Synthesizer:
         shard: int,
         drawn: dict[TableName, Drawn],
     ) -> Iterator[Batch]:
-        """All rows of a shard, once those that follow from rows below are complete."""
-        for name in reversed(late):
-            drawn[name] = complete_table(self._setting, name, shard, drawn)
+        """All rows of a shard, once those that follow from rows below, or above, are complete."""
+        turns = {name: self._setting.orientation.turns(name) for name in late}
+        for turn in sorted({turn for of_table in turns.values() for turn in of_table}):
+            for name in late if turn % 2 else reversed(late):
+                if turn in turns[name]:
+                    drawn[name] = complete_table(self._setting, name, shard, drawn, turn)
         for name in names:
             if name not in self.plan.keeps and len(drawn[name].indexes):
                 yield arranged(self._batch(name, drawn[name]), self.model)
