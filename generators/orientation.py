@@ -45,7 +45,7 @@ from generators.steps import (
 )
 from generators.targets import best_first, chosen_keys, unseen
 from generators.ties import leaning, near
-from generators.undone import FAR, is_scattered, undone
+from generators.undone import FAR, is_scattered, is_shared_out, undone
 from generators.waiting import in_turns, in_vain
 
 _MOST_TELLING = ("equality", "ranges", "computed", "arithmetic", "aggregate", "running")
@@ -231,6 +231,7 @@ def _place(sight: Sight, found: Found, number: int, placed: Placed) -> None:
         placed.unkept.append((found, why))
         return
     far = rule.kind == "unique" and is_scattered(sight, rule.table, rule.columns)
+    far = far and not is_shared_out(sight, rule)
     own, *last = (far and differing(sight, steps, placed)) or steps[:1]
     for step in (own, *last):
         placed.accept(step)

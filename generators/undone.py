@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from connectors.datatypes import Kind
+from connectors.invariants import Invariant
 from connectors.schema import Column, TableName
 from generators.conflicts import chooses
 from generators.invariants import Part
@@ -44,6 +45,14 @@ def is_scattered(sight: Sight, name: TableName, columns: Iterable[str]) -> bool:
         return False
     fitted = (f.column for f in model.columns if f.generator.distinct or _is_uuid(f.column))
     return named.isdisjoint({*model.keys, *(column.name for column in fitted)})
+
+
+def is_shared_out(sight: Sight, rule: Invariant) -> bool:
+    """Whether each shard draws texts that no other one draws, so that all differ."""
+    if rule.kind != "unique" or len(rule.columns) > 1 or rule.table in sight.vast:
+        return False
+    columns = {f.column.name: f.column for f in sight.model.tables[rule.table].columns}
+    return rule.columns[0] in columns and columns[rule.columns[0]].datatype.kind is Kind.TEXT
 
 
 def _is_uuid(column: Column) -> bool:

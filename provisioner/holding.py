@@ -17,6 +17,7 @@ from generators.randomness import identities, stream
 from generators.ratchet import carried_on
 from generators.redrawing import filled
 from generators.relations.references import Mode
+from generators.sight import vast_tables
 from generators.spans import overlap
 from generators.steps import Step
 from provisioner.job import Drawn, Ints, Job, Values, features
@@ -151,6 +152,7 @@ def realised(job: Job, scene: DrawnScene, step: Step, *, turn: int, tight: bool)
         step.agrees,
         tuple(c for c in _apart(job, step) if scene.drawn.keys() >= {*c}),
         _below(job, step),
+        _share(job),
     )
     with np.errstate(all="ignore"):  # what is no number keeps no rule
         found = step.found.kind.realise(step.found.rule, step.found.known, drawing)
@@ -163,6 +165,12 @@ def realised(job: Job, scene: DrawnScene, step: Step, *, turn: int, tight: bool)
         return found
     left = np.flatnonzero(job.randomness("relaxed", step.number).random(len(found)) < share)
     return patched(found, left, scene.values(Term(step.target[1])).take(pa.array(left)))
+
+
+def _share(job: Job) -> tuple[int, int]:
+    """Which shard it is, and of how many; each draws as many values as all have rows, at most."""
+    layout = job.setting.plan.layout(job.table.name)
+    return (0, 1) if vast_tables({job.table.name: layout.total}) else (job.shard, len(layout.rows))
 
 
 def _below(job: Job, step: Step) -> str:

@@ -158,6 +158,7 @@ class Drawing:
         agrees: whether values of no entry are computed by others from the same.
         apart: sets of columns, the target among them, in which no two rows are to be equal.
         below: the key by which rows that the rule speaks of belong to these, where they are drawn.
+        share: which of how many shards the rows are; of a table of too many rows, the only one.
     """
 
     scene: Scene
@@ -175,6 +176,7 @@ class Drawing:
     agrees: bool = False
     apart: tuple[tuple[str, ...], ...] = ()
     below: str = ""
+    share: tuple[int, int] = (0, 1)
 
 
 class Redraw(Protocol):

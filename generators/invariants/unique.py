@@ -15,10 +15,12 @@ from connectors.schema import Column, Schema
 from generators.distinct import enumerated, patched, spread_out, surplus
 from generators.evidence import MOST_BROKEN, shuffled
 from generators.freeing import freed
+from generators.hashing import folded
 from generators.invariants import Drawing, InvariantKind, Part, Plain, Postponement, Together, View
 from generators.magnitudes import step_of
 from generators.naming import named_alone, named_together
 from generators.privacy.support import distinct
+from generators.redrawing import filled
 from generators.updates import updated
 
 Ints = npt.NDArray[np.int64]
@@ -33,6 +35,8 @@ _MOST_SETS = 500
 _EXPECTED = 20.0
 """Repeated rows that chance would bring."""
 _ROUNDS = 8
+_MOST_DRAWS = 12
+"""Draws per shard: exp(-12) of the rows find none of their own."""
 _FEW = 20_000
 _SLACK = 3.0
 """How much more often a few rows may repeat before all are looked at."""
@@ -112,21 +116,39 @@ def _apart(rule: Invariant, drawing: Drawing, values: pa.Array) -> pa.Array:
     """Values of the target that do not repeat beside the same ones of the other columns."""
     scene, target = drawing.scene, drawing.target
     others = [scene.values(Term(c)) for c in rule.columns if c != target]
-    again = surplus([*others, values])
-    for _ in range(0 if drawing.tight else _ROUNDS):
+    mine = _share_of(drawing) if not others else (0, 1)
+    again = np.union1d(surplus([*others, values]), _astray(values, mine))
+    for _ in range(0 if drawing.tight else max(_ROUNDS, _MOST_DRAWS * (mine[1] - 1))):
         if not len(again):
             return values
         values = patched(values, again, drawing.again(target, again))
-        again = surplus([*others, values], again)
+        left = _astray(values.take(pa.array(again)), mine)
+        again = np.union1d(surplus([*others, values], again), again[left])
     if not len(again):
         return values
     known = _values_known(drawing)
     if known is not None:
-        return _enumerated(others, values, _enough(drawing, known, len(again)))
+        enough = _enough(drawing, known, len(again))
+        kept = np.delete(np.arange(len(enough)), _astray(enough, mine))
+        return _enumerated(others, values, enough.take(pa.array(kept)))
     try:
         return spread_out(others, values, scene.table.column(target))
     except pa.ArrowInvalid:  # no room in its type: some rows go on repeating
         return values
+
+
+def _share_of(drawing: Drawing) -> tuple[int, int]:
+    """Which of how many shares of all texts a shard draws, so that no other one draws them too."""
+    kind = drawing.scene.table.column(drawing.target).datatype.kind
+    return drawing.share if kind is Kind.TEXT else (0, 1)
+
+
+def _astray(values: pa.Array, mine: tuple[int, int]) -> Ints:
+    """The texts that are those of another shard, by a number of theirs."""
+    if mine[1] == 1:
+        return np.empty(0, np.int64)
+    others = (folded(values) % np.uint64(mine[1])).astype(np.int64) != mine[0]
+    return np.flatnonzero(others & filled(values))
 
 
 def _found(view: View) -> Iterator[tuple[str, ...]]:
