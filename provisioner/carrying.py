@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+import pyarrow as pa
+
 from connectors.profile import UnitPath
 from connectors.schema import ForeignKey, Schema, Table, TableName
 from generators.ciphers import Cipher
@@ -88,6 +90,21 @@ def check_keys(schema: Schema, carrying: Carrying) -> None:
                     f"{key.parent}, whose rows are drawn and have other keys; give {key.parent} "
                     f"mode copy or mask too, or let {table.name} be drawn"
                 )
+
+
+def check_held(table: Table, rows: pa.Table) -> None:
+    """Makes sure that rows which travel have a value in each column that must not be null.
+
+    Raises:
+        WrongRequest: one has none that a file keeps: no number, or an infinite one.
+    """
+    for column in table.written:
+        if not column.nullable and (lost := rows[column.name].null_count):
+            raise WrongRequest(
+                f"{lost} of {len(rows)} rows of {table.name} shall travel, and hold in "
+                f"{column.name} what a file does not keep (NaN, or an infinite number); leave its "
+                "mode out, so that the table is drawn, or set them to numbers in the source"
+            )
 
 
 def check_public(

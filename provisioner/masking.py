@@ -19,7 +19,7 @@ from generators.facts import Training
 from generators.masking import elements, masked_column
 from generators.masks import Masking, masks
 from generators.privacy.support import Support
-from provisioner.carrying import Carrying, Paths
+from provisioner.carrying import Carrying, Paths, check_held
 from provisioner.errors import WrongRequest
 from provisioner.keeping import callable_functions, keeper
 from provisioner.subset import subset_rows
@@ -85,6 +85,7 @@ def masked_tables(
     rows = subset_rows(source, schema, carrying, split, training)
     for name, kinds in sorted(carrying.masked.items()):
         table, found = schema.table(name), rows[name]
+        check_held(table, found.rows)
         job = _Job(schema, table, training[name], support, carrying.cipher)
         yield name, Carried(support.carried(_masked(job, found, kinds)), kinds)
 

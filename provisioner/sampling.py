@@ -13,7 +13,7 @@ from generators.facts import Training
 from generators.privacy.support import Support, distinct
 from generators.privacy.units import unit_paths
 from generators.randomness import number
-from provisioner.carrying import check_keys, check_public, public
+from provisioner.carrying import check_held, check_keys, check_public, public
 from provisioner.declared import check_declared
 from provisioner.errors import WrongRequest
 from provisioner.events import Listener, Stated, silent
@@ -55,6 +55,8 @@ def sampled(source: Source, learning: Learning, listen: Listener = silent) -> Sa
     shares = {**_shares(schema, source, paths), **dict.fromkeys(learning.carrying.copied, 1.0)}
     split = Split(paths, number(learning.seed, "holdout"), learning.holdout, shares)
     training = read(source, schema, split, listen)
+    for name in sorted(learning.carrying.copied):
+        check_held(schema.table(name), training[name].rows)
     for said in _of_few(known, training, learning.k):
         listen(Stated(said))
     support = Support(learning.k)

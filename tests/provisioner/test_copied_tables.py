@@ -263,3 +263,18 @@ def test_the_command_line_copies_as_the_configuration_says(
     config.write_text("tables: {country: {mode: copy}, customer: {mode: copy}}")
     assert main(["learn", "--source", shop, "-o", str(file), *options]) == 1
     assert fingerprint(file)
+
+
+def test_numbers_that_a_file_does_not_keep_are_not_copied(
+    lasting_database: Callable[[], str],
+) -> None:
+    url = lasting_database()
+    query(url, "create table rate (id int primary key, most numeric not null, least numeric)")
+    query(url, "insert into rate select n, 'NaN', 'NaN' from generate_series(1, 30) as n")
+    rate = TableName("public", "rate")
+    with open_source(url) as source, pytest.raises(WrongRequest, match=r"public\.rate .* in most"):
+        learn(source, Learning(carrying=Carrying(frozenset({rate}))))
+    query(url, "alter table rate drop column most")
+    with open_source(url) as source:
+        found = learn(source, Learning(carrying=Carrying(frozenset({rate})))).carried[rate]
+    assert found.rows.value["least"].null_count == found.count == 30
