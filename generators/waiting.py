@@ -17,23 +17,35 @@ from generators.steps import Step, is_above, late_columns
 
 def in_vain(model: DatabaseModel, steps: list[Step]) -> list[Step]:
     """The steps that would wait for what comes after them, but for those that wait for such."""
-    found = list[Step]()
+    found, soon = list[Step](), _taking_over(steps)
     while True:
         left = [s for s in steps if s not in found]
         late = late_columns(left)
-        if not (waiting := [s for s in left if _waits_in_vain(model, s, late)]):
+        if not (waiting := [s for s in left if _waits_in_vain(model, s, late, soon)]):
             return found
         sure = late_columns(s for s in left if s not in waiting)
-        found += [s for s in waiting if _waits_in_vain(model, s, sure)] or waiting
+        found += [s for s in waiting if _waits_in_vain(model, s, sure, soon)] or waiting
 
 
-def _waits_in_vain(model: DatabaseModel, step: Step, late: frozenset[Node]) -> bool:
+def _taking_over(steps: list[Step]) -> frozenset[Node]:
+    """The columns that rows need to take over what their owner says, before any row waits."""
+    found = {n for s in steps if s.descends for n in (s.target, *s.reads)}
+    while more := {n for s in steps if s.target in found for n in s.reads} - found:
+        found |= more
+    return frozenset(found)
+
+
+def _waits_in_vain(
+    model: DatabaseModel, step: Step, late: frozenset[Node], soon: frozenset[Node]
+) -> bool:
     """Whether a row reads something late of a row that it does not see once that is complete."""
     here = step.target[0]
     if step.numbers and step.target in late:
         return True
-    read = (n for n in step.reads if n in late and n[0] != here)
-    return not is_above(step) and not all(_sees(model, step, node) for node in read)
+    read = [n for n in step.reads if n in late and n[0] != here]
+    if is_above(step) or not read:
+        return False
+    return step.target in soon or not all(_sees(model, step, node) for node in read)
 
 
 def _sees(model: DatabaseModel, step: Step, node: Node) -> bool:

@@ -61,3 +61,47 @@ def test_what_follows_from_such_a_total_is_kept_besides(
     found, unkept, broken = kept
     assert any("settled" in rule and "open" in rule for rule in found)
     assert not (found - unkept) & broken
+
+
+PRICES = """
+CREATE TABLE product (
+    id int PRIMARY KEY, cost int NOT NULL, price int NOT NULL, sold_from date NOT NULL
+);
+INSERT INTO product SELECT n, c, c * 3, date '2020-01-01'
+FROM generate_series(1, 1200) AS n, LATERAL (SELECT 10 + abs(hashtext('c' || n)) % 60) AS x (c);
+CREATE TABLE price (
+    id int PRIMARY KEY, product int NOT NULL REFERENCES product, begun date NOT NULL,
+    amount int NOT NULL
+);
+INSERT INTO price SELECT p.id * 10 + k, p.id,
+    date '2020-01-01' + k * 200 + abs(hashtext(p.id || 'b' || k)) % 150,
+    CASE WHEN k = n THEN p.price ELSE 5 + abs(hashtext(p.id || 'a' || k)) % 90 END
+FROM product AS p, LATERAL (SELECT 1 + abs(hashtext('n' || p.id)) % 3) AS x (n),
+    generate_series(1, n) AS k;
+CREATE TABLE expense (
+    id int PRIMARY KEY, product int NOT NULL REFERENCES product, begun date NOT NULL
+);
+INSERT INTO expense SELECT p.id * 10 + k, p.id,
+    date '2019-10-01' + k * 150 + abs(hashtext(p.id || 'e' || k)) % 100
+FROM product AS p, generate_series(1, 3) AS k WHERE k <= 1 + abs(hashtext('m' || p.id)) % 3;
+UPDATE product AS p SET sold_from = (SELECT min(begun) FROM expense WHERE product = p.id);
+UPDATE price AS c SET begun = greatest(begun, sold_from) FROM product AS p WHERE p.id = c.product;
+"""
+
+
+def test_what_rows_take_over_from_their_owner_waits_for_nothing(
+    lasting_database: Callable[[], str], database: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    url, scratch = lasting_database(), tmp_path_factory.mktemp("prices")
+    query(url, PRICES)
+    model = learned(url, Learning(), scratch)
+    report = filled(model, database, scratch)
+    found = {*of(model, "product"), *of(model, "price")}
+    assert {
+        "price = latest(price.amount by price.begun) per price_product_fkey",
+        "sold_from = min(expense.begun) per expense_product_fkey",
+        "price_product_fkey.sold_from <= begun",
+    } <= found
+    broken = {r.rule for r in report.invariants if r.broken > r.allowed}
+    assert not {"price = 3 * cost", "cost <= price"} & broken
+    assert not (found - {f.words for f, _ in oriented(model).unkept}) & broken
