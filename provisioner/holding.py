@@ -168,9 +168,18 @@ def realised(job: Job, scene: DrawnScene, step: Step, *, turn: int, tight: bool)
 
 
 def _share(job: Job) -> tuple[int, int]:
-    """Which shard it is, and of how many; each draws as many values as all have rows, at most."""
-    layout = job.setting.plan.layout(job.table.name)
-    return (0, 1) if vast_tables({job.table.name: layout.total}) else (job.shard, len(layout.rows))
+    """Which shard it is, and of how many that were planned together: those added later are others.
+
+    Each draws as many values as all have rows, so that of too many rows each is the only one.
+    """
+    plan, name = job.setting.plan, job.table.name
+    rows, tree = plan.layout(name).rows, plan.tree(name)
+    begun = [0, *(added.shards[tree] for added in plan.added), len(rows)]
+    first = max(edge for edge in begun if edge <= job.shard)
+    end = min(edge for edge in begun if edge > job.shard)
+    if vast_tables({name: sum(rows[first:end])}):
+        return 0, 1
+    return job.shard - first, end - first
 
 
 def _below(job: Job, step: Step) -> str:
