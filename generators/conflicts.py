@@ -218,9 +218,10 @@ def outlasts(step: Step, sets: Step, placed: Placed) -> bool:
 
 def _is_owners(rule: Invariant, column: str, along: Invariant) -> bool:
     """Whether a bound is the owner's of a course: siblings have it in common."""
-    others = [term for term in rule.terms if term != Term(column)]
-    courses = along.kind == "running" and along.form in COURSES and along.key is not None
-    return courses and all(term.keys[:1] == (along.key or ("", ""))[1:] for term in others)
+    if along.kind != "running" or along.form not in COURSES or along.key is None:
+        return False
+    others = (term for term in rule.terms if term != Term(column))
+    return all(term.keys[:1] == along.key[1:] for term in others)
 
 
 def beside_sets(

@@ -104,8 +104,6 @@ class Infeasible(ProvisionerError):
         findings: all that it found, acknowledged ones too.
     """
 
-    _way = "learn again with `learn --update`, or migrate the database"
-
     def __init__(self, findings: Sequence[Finding]) -> None:
         self.findings = tuple(findings)
         told = "; ".join(f"{f.place}: {f.text} ({f.hash})" for f in findings if f.stops)
